@@ -1,0 +1,126 @@
+// Writes docs/reference/*.md from the tables the code itself runs by; with --check it only tells which page is stale.
+// A page whose module doesn't exist is left out; a module without its table is an error.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+
+type Row = Readonly<Record<string, unknown>>;
+type Column = { head: string; cell: (row: Row) => unknown };
+type Page = { file: string; title: string; about: string; module: string; table: string; columns: Column[] };
+
+const OUT = 'docs/reference';
+
+const field = (name: string, head = name): Column => ({ head, cell: (row) => row[name] });
+const code = (name: string, head = name): Column => ({
+  head,
+  cell: (row) => (row[name] === undefined ? undefined : `\`${show(row[name])}\``),
+});
+const range: Column = {
+  head: 'range',
+  cell: ({ min, max }) => (min === undefined && max === undefined ? '' : `${show(min)} … ${show(max)}`),
+};
+
+const PAGES: Page[] = [
+  {
+    file: 'errors.md',
+    title: 'Errors',
+    about: 'Every error, how it closes a socket or answers a request, and what the client does next.',
+    module: 'packages/protocol/src/errors.ts',
+    table: 'errors',
+    columns: [code('name'), field('code'), field('close'), field('http'), field('then'), field('message')],
+  },
+  {
+    file: 'limits.md',
+    title: 'Limits',
+    about: 'The bounds both ends of the protocol agree on.',
+    module: 'packages/protocol/src/limits.ts',
+    table: 'limits',
+    columns: [code('name'), code('default'), field('unit'), field('doc', 'meaning')],
+  },
+  {
+    file: 'options.md',
+    title: 'Server options',
+    about: 'What `createServer` takes, and the environment variable that sets the same.',
+    module: 'packages/server/src/options.ts',
+    table: 'optionsTable',
+    columns: [
+      code('name'),
+      field('type'),
+      code('default'),
+      field('unit'),
+      range,
+      code('env'),
+      field('doc', 'meaning'),
+    ],
+  },
+  {
+    file: 'frames.md',
+    title: 'Frames',
+    about: 'Every frame on the wire, by direction.',
+    module: 'packages/protocol/src/frame.ts',
+    table: 'frames',
+    columns: [field('direction'), code('name'), code('shape'), field('doc', 'meaning')],
+  },
+  {
+    file: 'metrics.md',
+    title: 'Metrics',
+    about: 'What a server counts and measures.',
+    module: 'packages/server/src/observe.ts',
+    table: 'metricsTable',
+    columns: [code('name'), field('type'), field('unit'), field('doc', 'meaning')],
+  },
+];
+
+function show(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  if (typeof value === 'number' && value >= 10_000) return value.toLocaleString('en').replaceAll(',', '_');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+const cellText = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+const line = (cells: string[]): string => `| ${cells.map(cellText).join(' | ')} |`;
+
+function render(page: Page, table: Row | readonly Row[]): string {
+  const rows = Array.isArray(table)
+    ? (table as readonly Row[])
+    : Object.entries(table).map(([name, row]): Row => ({ name, ...(row as Row) }));
+  const used = page.columns.filter((column) => rows.some((row) => show(column.cell(row)) !== ''));
+  return [
+    `# ${page.title}`,
+    '',
+    `${page.about} Generated from \`${page.module}\` by \`npm run docs\`; edit it there.`,
+    '',
+    line(used.map((column) => column.head)),
+    line(used.map(() => '---')),
+    ...rows.map((row) => line(used.map((column) => show(column.cell(row))))),
+    '',
+  ].join('\n');
+}
+
+async function build(page: Page): Promise<string> {
+  const module: Record<string, unknown> = await import(pathToFileURL(page.module).href);
+  const table = module[page.table];
+  if (typeof table !== 'object' || table === null) {
+    throw new Error(`${page.module} exports no table '${page.table}', which ${OUT}/${page.file} is made of`);
+  }
+  return render(page, table as Row | readonly Row[]);
+}
+
+const check = process.argv.includes('--check');
+const notes: string[] = [];
+if (!check) mkdirSync(OUT, { recursive: true });
+for (const page of PAGES) {
+  const path = `${OUT}/${page.file}`;
+  if (!existsSync(page.module)) continue;
+  try {
+    const text = await build(page);
+    const current = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+    if (current === text) continue;
+    if (check) notes.push(`${path} is ${current === undefined ? 'missing' : 'stale'}: run 'npm run docs'`);
+    else writeFileSync(path, text);
+  } catch (error) {
+    notes.push(error instanceof Error ? error.message : String(error));
+  }
+}
+for (const note of notes) console.log(note);
+console.log(`docs: ${PAGES.length} pages, ${notes.length} to mend`);
+process.exitCode = notes.length > 0 ? 1 : 0;

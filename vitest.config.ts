@@ -1,0 +1,21 @@
+// Which tests there are and how they run. Type tests (*.types.test.ts) are the compiler's: `npm run check` runs those.
+import { configDefaults, defineConfig } from 'vitest/config';
+
+const browserTests = ['tests/browser/**', '**/*.browser.test.ts'];
+
+export default defineConfig({
+  test: {
+    include: ['{packages,examples,tests,scripts,bench}/**/*.test.ts'],
+    exclude: [
+      ...configDefaults.exclude,
+      '**/*.types.test.ts',
+      ...(process.env['NO_BROWSER'] ? browserTests : []),
+    ],
+    pool: 'forks',
+    maxWorkers: '100%',
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    restoreMocks: true,
+    unstubGlobals: true,
+  },
+});
