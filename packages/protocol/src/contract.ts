@@ -1,0 +1,142 @@
+/**
+ * The contract: one object, imported by both ends, that says which channels there are, of what kind, and what they carry.
+ * Server and client infer their types from it; the server also reads how long a log is kept. It must not know who uses it.
+ */
+import { type Duration, milliseconds } from './duration.ts';
+import { SyncError } from './errors.ts';
+import { nameCharsMax } from './limits.ts';
+import { byLiteralness, matches, nameFault, type Pattern, parsePattern } from './name.ts';
+import type { Schema } from './schema.ts';
+
+/** How much of a log is kept; whichever bound is met first trims it. */
+export interface Keep {
+  /** Entries kept. */
+  readonly entriesMax: number;
+  /** Bytes of payload kept. */
+  readonly bytesMax: number;
+  /** Age in ms up to which an entry is kept; Infinity for no bound. */
+  readonly ageMs: number;
+}
+
+export interface StreamDefinition<Message> {
+  readonly kind: 'stream';
+  readonly schema: Schema<Message> | undefined;
+  readonly keep: Keep;
+  readonly stamped: boolean;
+}
+
+export interface StateDefinition<Value> {
+  readonly kind: 'state';
+  readonly schema: Schema<Value> | undefined;
+  readonly ttlMs: number;
+  readonly stamped: boolean;
+}
+
+export interface DocDefinition {
+  readonly kind: 'doc';
+  readonly schema: undefined;
+  readonly stamped: false;
+}
+
+export type Definition = StreamDefinition<unknown> | StateDefinition<unknown> | DocDefinition;
+export type Contract = Readonly<Record<string, Definition>>;
+
+export interface StreamOptions<Message> {
+  /** Any Standard Schema; payloads are validated with it. Left out, any JSON value is taken. */
+  readonly message?: Schema<Message>;
+  /** What is kept: `entries` (default 1000), `bytes` of payload (default 16 MiB), `age` (default without end). */
+  readonly keep?: { readonly entries?: number; readonly bytes?: number; readonly age?: Duration };
+  /** Whether readers are told when each entry was stored and by whom. Default false: it costs some 20 bytes an entry. */
+  readonly stamp?: boolean;
+}
+
+/**
+ * A channel of messages: chat, notifications, events.
+ *
+ * @example
+ * stream({ message: v.object({ text: v.string() }), keep: { entries: 1000, age: '7d' } })
+ */
+export function stream<Message = unknown>(options: StreamOptions<Message> = {}): StreamDefinition<Message> {
+  const { entries = 1000, bytes = 16 * 1024 * 1024, age } = options.keep ?? {};
+  for (const [name, value] of Object.entries({ entries, bytes })) {
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new SyncError(
+        'bad_option',
+        `Expected \`keep.${name}\` to be an integer from 1 up, got ${value}.`,
+      );
+  }
+  const ageMs = age === undefined ? Number.POSITIVE_INFINITY : milliseconds(age, '`keep.age`');
+  return {
+    kind: 'stream',
+    schema: options.message,
+    keep: { entriesMax: entries, bytesMax: bytes, ageMs },
+    stamped: options.stamp ?? false,
+  };
+}
+
+/** A channel of keyed values: positions, cursors, presence. `ttl` is how long a value stays without being set again. */
+export function state<Value = unknown>(
+  options: { readonly value?: Schema<Value>; readonly ttl?: Duration } = {},
+): StateDefinition<Value> {
+  const ttlMs = options.ttl === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.ttl, '`ttl`');
+  return { kind: 'state', schema: options.value, ttlMs, stamped: true };
+}
+
+/** A channel that is one Yjs document. */
+export function doc(): DocDefinition {
+  return { kind: 'doc', schema: undefined, stamped: false };
+}
+
+/**
+ * A contract: channel patterns and what stands behind each.
+ *
+ * @throws SyncError `bad_option` when a pattern can't be one, or two patterns match the same names.
+ * @example
+ * export const channels = defineChannels({ 'chat/:room': stream({ message: Message }) })
+ */
+export function defineChannels<const C extends Contract>(contract: C): Readonly<C> {
+  const shapes = new Map<string, string>();
+  for (const text of Object.keys(contract)) {
+    const shape = parsePattern(text)
+      .segments.map((s) => s ?? ':')
+      .join('/');
+    const twin = shapes.get(shape);
+    if (twin !== undefined)
+      throw new SyncError(
+        'bad_option',
+        `The channel patterns "${twin}" and "${text}" match the same names. Keep one of them.`,
+      );
+    shapes.set(shape, text);
+  }
+  return Object.freeze({ ...contract });
+}
+
+/** Finds what stands behind a channel name. Throws `unknown_channel` for a name that is none or that no pattern matches. */
+export type Lookup = (name: string) => Definition;
+
+/** A contract made ready for looking names up. */
+export function lookup(contract: Contract): Lookup {
+  const bySegments = new Map<number, [Pattern, Definition][]>();
+  for (const [text, definition] of Object.entries(contract)) {
+    const pattern = parsePattern(text);
+    const group = bySegments.get(pattern.segments.length) ?? [];
+    bySegments.set(
+      pattern.segments.length,
+      [...group, [pattern, definition] as [Pattern, Definition]].sort(([a], [b]) => byLiteralness(a, b)),
+    );
+  }
+  return (name) => {
+    const fault = nameFault(name);
+    if (fault)
+      throw new SyncError(
+        'unknown_channel',
+        `"${String(name).slice(0, nameCharsMax)}" is no channel name: ${fault}.`,
+      );
+    const found = bySegments.get(name.split('/').length)?.find(([pattern]) => matches(pattern, name));
+    if (found) return found[1];
+    throw new SyncError(
+      'unknown_channel',
+      `No pattern of the contract matches "${name}". It has: ${Object.keys(contract).join(', ')}.`,
+    );
+  };
+}

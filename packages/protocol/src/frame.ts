@@ -1,0 +1,105 @@
+/**
+ * The whole vocabulary of the wire as two discriminated unions. Both ends build and switch on these; the codec turns them
+ * into text and back. A new frame is added here and in the codec's table, and the compiler names every switch that must know it.
+ */
+import type { Data } from './entry.ts';
+import type { ErrorCode, ErrorDetail } from './errors.ts';
+import type { GapReason, Position } from './position.ts';
+
+/** Where a subscription starts: at a position, or with the last n entries (0: only what comes next). */
+export type Start = Position | number;
+
+/** What a client sends. `ref` numbers a request; its answer carries it back (rule F6). */
+export type ClientFrame =
+  | { readonly type: 'subscribe'; readonly ref: number; readonly channel: string; readonly start: Start }
+  | { readonly type: 'unsubscribe'; readonly ref: number; readonly channel: string }
+  | {
+      readonly type: 'publish';
+      readonly ref: number;
+      readonly channel: string;
+      readonly producer: string;
+      readonly sequence: number;
+      readonly data: Data;
+    }
+  | {
+      readonly type: 'history';
+      readonly ref: number;
+      readonly channel: string;
+      readonly direction: Direction;
+      readonly offset: number;
+      readonly limit: number;
+    }
+  | { readonly type: 'heartbeat' };
+
+export type Direction = 'before' | 'after';
+
+/** The head of one subscribed channel, by the node's numeric id. */
+export interface Head {
+  readonly id: number;
+  readonly offset: number;
+  readonly check: number;
+}
+
+/**
+ * What a server sends. `entries` hold each entry as it stands on the wire: the payload, or `[at,from,payload]` where the
+ * channel is stamped (rule D1).
+ */
+export type ServerFrame =
+  | {
+      readonly type: 'welcome';
+      readonly session: string;
+      readonly heartbeatMs: number;
+      readonly payloadBytesMax: number;
+    }
+  | {
+      readonly type: 'subscribed';
+      readonly ref: number;
+      readonly id: number;
+      readonly position: Position;
+      readonly top: number;
+      readonly gap: GapReason | null;
+      readonly stamped: boolean;
+    }
+  | { readonly type: 'unsubscribed'; readonly ref: number }
+  | { readonly type: 'ack'; readonly ref: number; readonly position: Position }
+  | {
+      readonly type: 'history';
+      readonly ref: number;
+      readonly epoch: string;
+      readonly first: number;
+      readonly more: boolean;
+      readonly stamped: boolean;
+      readonly entries: readonly Data[];
+    }
+  | {
+      readonly type: 'gap';
+      readonly id: number;
+      readonly position: Position;
+      readonly top: number;
+      readonly reason: GapReason;
+    }
+  | {
+      readonly type: 'snapshot';
+      readonly id: number;
+      readonly offset: number;
+      readonly check: number;
+      readonly data: Data;
+    }
+  | { readonly type: 'heartbeat'; readonly heads: readonly Head[] }
+  | {
+      readonly type: 'error';
+      readonly ref: number | null;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly detail: ErrorDetail | null;
+    }
+  | { readonly type: 'bye'; readonly reason: string; readonly afterMs: number }
+  | {
+      readonly type: 'entries';
+      readonly id: number;
+      readonly first: number;
+      readonly entries: readonly Data[];
+    };
+
+/** One frame of one union, by its type. */
+export type FrameOf<F extends { type: string }, T extends F['type']> = Extract<F, { type: T }>;

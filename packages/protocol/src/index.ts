@@ -1,0 +1,20 @@
+/**
+ * What people import to describe their channels and to handle errors. The two ends share more than this; they take it
+ * from the wire door, wire.ts. Every public name is listed here by hand.
+ */
+
+export type {
+  Contract,
+  Definition,
+  DocDefinition,
+  StateDefinition,
+  StreamDefinition,
+  StreamOptions,
+} from './contract.ts';
+export { defineChannels, doc, state, stream } from './contract.ts';
+export type { Duration } from './duration.ts';
+export type { ErrorCode, ErrorDetail, Then } from './errors.ts';
+export { errors, SyncError } from './errors.ts';
+export { limits } from './limits.ts';
+export type { GapReason, Position } from './position.ts';
+export type { Schema } from './schema.ts';

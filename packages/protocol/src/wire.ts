@@ -1,0 +1,42 @@
+/**
+ * The second door of this package, for Syncline's own client, server and tests: frames, codec, positions, entries, kinds.
+ * Applications need index.ts only; what stands here may change with the protocol's version.
+ */
+export type { BinaryPublish } from './binary.ts';
+export {
+  decodeClientBinary,
+  decodeServerBinary,
+  encodeClientBinary,
+  encodeEntriesBinary,
+  encodeSnapshotBinary,
+} from './binary.ts';
+export type { Cancel, Clock } from './clock.ts';
+export { systemClock } from './clock.ts';
+export type { Refused } from './codec.ts';
+export {
+  clientFrames,
+  decodeClient,
+  decodeServer,
+  encodeClient,
+  encodeEntries,
+  encodeServer,
+  readPayload,
+  readWire,
+  serverFrames,
+  wireText,
+} from './codec.ts';
+export type { Definition, Keep, Lookup } from './contract.ts';
+export { lookup } from './contract.ts';
+export type { CarriedBy, NameOf, PatternOf } from './contract.types.ts';
+export type { Data, Entry } from './entry.ts';
+export { isErrorCode, toSyncError } from './errors.ts';
+export type { ClientFrame, Direction, FrameOf, Head, ServerFrame, Start } from './frame.ts';
+export type { Kind, KindName } from './kind.ts';
+export { stateData, stateKind } from './kinds/state.ts';
+export { streamKind } from './kinds/stream.ts';
+export { limits, unackedMax } from './limits.ts';
+export type { Pattern } from './name.ts';
+export { matches, nameFault, parsePattern } from './name.ts';
+export type { GapReason, Position } from './position.ts';
+export { follows, hash, newEpoch, nextCheck, origin, previousCheck, samePlace } from './position.ts';
+export { validate } from './schema.ts';
