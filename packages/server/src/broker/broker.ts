@@ -1,0 +1,90 @@
+/**
+ * The contract of a broker: it stores logs and announces what is appended to them. Channels call it; memory, disk and
+ * Redis implement it and pass broker.suite.ts. A broker never sees a kind: entries are opaque to it.
+ *
+ * One sentence carries the rest: `listen` may lose, repeat or reorder; `read` is the truth.
+ */
+import type { Data, Direction, Entry, Keep } from '@syncline/protocol/wire';
+
+/** What is to be appended, and the conditions under which it may be. */
+export interface Append {
+  readonly data: Data;
+  /** Who appends, as the server knows them. */
+  readonly from: string | null;
+  /** Makes a retry safe: a sequence number already stored is answered with its first position (rule A2). */
+  readonly producer?: { readonly id: string; readonly sequence: number } | undefined;
+  /** A name for what the entry is about; the log remembers the newest offset of each key. */
+  readonly key?: string | undefined;
+  /** Append only if the newest entry with `key` is at this offset (0: there is none). */
+  readonly ifKeyAt?: number | undefined;
+  /** What this log keeps; null where only `compact` may drop entries. */
+  readonly keep: Keep | null;
+}
+
+/** Where an entry was stored. `duplicate` when that was at an earlier attempt, and nothing was stored now. */
+export interface Appended {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly check: number;
+  readonly at: number;
+  readonly duplicate: boolean;
+}
+
+/** Which entries to read: up to so many, and so many bytes of payload (at least one entry), before or after an offset. */
+export interface Range {
+  readonly direction: Direction;
+  readonly offset: number;
+  readonly entriesMax: number;
+  readonly bytesMax: number;
+  /** What this log keeps, so that entries past their age are not read; null where only `compact` may drop entries. */
+  readonly keep: Keep | null;
+}
+
+/** The fold of all entries up to `offset`, as a kind made it. */
+export interface Snapshot {
+  readonly offset: number;
+  readonly check: number;
+  readonly data: Data;
+}
+
+/** One answer of the truth. Entries are consecutive and in offset order, whichever the direction. */
+export interface Slice {
+  readonly epoch: string;
+  /** The head of the log. */
+  readonly top: { readonly offset: number; readonly check: number };
+  /** The oldest offset that can still be read; `top.offset + 1` when nothing can. */
+  readonly oldest: number;
+  /** Present when reading after an offset that lies before `oldest - 1` and there is a snapshot: the entries then follow it. */
+  readonly snapshot: Snapshot | null;
+  readonly entries: readonly Entry[];
+}
+
+/** News of a log. A hint: it may be lost, repeated or late. */
+export interface Announcement {
+  readonly epoch: string;
+  readonly entries: readonly Entry[];
+}
+
+export interface Broker {
+  /** Resolves once the broker can be used; rejects with what keeps it from starting. Left out where there is nothing to wait for. */
+  readonly ready?: Promise<void>;
+  /**
+   * Appends one entry atomically: checks the producer, then the condition; assigns the next offset, its check and a time
+   * not before the last one's; stores; announces. Resolves when the log holds the entry as durably as this broker promises.
+   * Calls on one channel take effect in the order they are made, reads included.
+   *
+   * @throws SyncError `sequence` (detail `expected`), `precondition` (detail `offset`), `storage`, `unavailable`, `closed`.
+   */
+  append(channel: string, append: Append): Promise<Appended>;
+  /** Reads a part of the log. A channel that was never used begins its first epoch here. @throws SyncError `storage`, `corrupt`, `closed`. */
+  read(channel: string, range: Range): Promise<Slice>;
+  /**
+   * Stores a snapshot and drops the entries it covers. False, and nothing changes, unless it is of this epoch, newer than
+   * the stored one and not beyond the top. `keys` are those still alive in it; the log forgets other keys it covers.
+   */
+  compact(channel: string, epoch: string, snapshot: Snapshot, keys?: Iterable<string>): Promise<boolean>;
+  /** Calls `onNews` for what is appended to `channel` from now on, by any node. Returns a function that ends it. */
+  listen(channel: string, onNews: (news: Announcement) => void): () => void;
+  /** Finishes what was begun, releases everything. What is called later is refused with `closed`. */
+  close(): Promise<void>;
+}

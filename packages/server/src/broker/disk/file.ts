@@ -1,0 +1,148 @@
+/**
+ * The database file: opens or creates it, refuses what isn't ours or is damaged, and turns SQLite's errors into SyncErrors
+ * that say what to do. store.ts calls it once per start. It knows the tables, not the rules of a log.
+ */
+import { mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { SyncError } from '@syncline/protocol';
+
+export const fileName = 'syncline.db';
+
+/** Marks a file as ours, in SQLite's header: "SYNL". */
+const applicationId = 0x53594e4c;
+/** Raised with every change of the tables. */
+const schemaVersion = 1;
+/** The write-ahead log is cut back to this after a burst. */
+const walBytesKept = 64 * 1024 * 1024;
+/** Pages in the write-ahead log before they are moved to the main file; pages written often are moved once. */
+const walPages = 4000;
+
+export interface FileOptions {
+  readonly dir: string;
+  /** Size of the file in bytes beyond which appends fail with `storage`. Default: until the disk is full. */
+  readonly fileBytesMax?: number | undefined;
+  /** Up to this size the whole file is checked at start; beyond it each log when it is opened. Default 256 MiB. */
+  readonly checkedBytesMax?: number | undefined;
+}
+
+/** ANY where a text may be one that a TEXT column can't hold exactly, and is then stored as UTF-16 bytes. */
+const tables = `
+  CREATE TABLE logs (
+    id INTEGER PRIMARY KEY, name ANY NOT NULL UNIQUE, epoch TEXT NOT NULL, top INTEGER NOT NULL, chk INTEGER NOT NULL,
+    at INTEGER NOT NULL, oldest INTEGER NOT NULL, bytes INTEGER NOT NULL, snapshot INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE entries (
+    log INTEGER NOT NULL, offset INTEGER NOT NULL, chk INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    author ANY, form INTEGER NOT NULL, data ANY NOT NULL, PRIMARY KEY (log, offset)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE snapshots (
+    log INTEGER PRIMARY KEY, offset INTEGER NOT NULL, chk INTEGER NOT NULL, form INTEGER NOT NULL, data ANY NOT NULL
+  ) STRICT;
+  CREATE TABLE producers (
+    log INTEGER NOT NULL, id ANY NOT NULL, last INTEGER NOT NULL, newest INTEGER NOT NULL, ring BLOB NOT NULL, PRIMARY KEY (log, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE keys (log INTEGER NOT NULL, key ANY NOT NULL, newest INTEGER NOT NULL, PRIMARY KEY (log, key)) STRICT, WITHOUT ROWID;
+`;
+
+/**
+ * Opens the file, creating it and its folder when they don't exist.
+ *
+ * @throws SyncError `storage` when it can't be written to or another process has it, `corrupt` when it can't be used
+ */
+export function openFile(options: FileOptions): DatabaseSync {
+  const { dir, fileBytesMax, checkedBytesMax = 256 * 1024 * 1024 } = options;
+  const path = join(dir, fileName);
+  let db: DatabaseSync | undefined;
+  try {
+    mkdirSync(dir, { recursive: true });
+    refuseLostMain(path);
+    db = new DatabaseSync(path);
+    db.exec('PRAGMA locking_mode = EXCLUSIVE');
+    identify(db, path);
+    db.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${walPages}; PRAGMA journal_size_limit = ${walBytesKept}`,
+    );
+    const pageBytes = pragma(db, 'page_size');
+    if (fileBytesMax !== undefined)
+      db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(fileBytesMax / pageBytes))}`);
+    const fileBytes = pragma(db, 'page_count') * pageBytes;
+    if (bytesOf(`${path}-wal`) === 0 && bytesOf(path) < fileBytes) throw damaged(path, 'its end is missing');
+    if (fileBytes <= checkedBytesMax) check(db, path);
+    return db;
+  } catch (thrown) {
+    if (db?.isOpen) db.close();
+    throw fileError(thrown, path);
+  }
+}
+
+/** SQLite takes an empty main file for a new one and throws its write-ahead log away; it never makes such a pair itself. */
+function refuseLostMain(path: string): void {
+  if (bytesOf(path) === 0 && bytesOf(`${path}-wal`) > 0)
+    throw damaged(path, 'it is empty, while its write-ahead log is not');
+}
+
+/** Tells our file, a new one and a stranger's apart, and makes a new one ours. Until then nothing is written. */
+function identify(db: DatabaseSync, path: string): void {
+  const id = pragma(db, 'application_id');
+  const version = pragma(db, 'user_version');
+  if (id === applicationId) {
+    if (version <= schemaVersion) return;
+    throw new SyncError(
+      'corrupt',
+      `${path} was written by a newer version (schema ${version}, this one reads ${schemaVersion}). Run that version, or move the file away.`,
+    );
+  }
+  const empty = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'] === 0;
+  if (id !== 0 || version !== 0 || !empty)
+    throw new SyncError(
+      'corrupt',
+      `${path} is a database of another program. Move it away, or choose another \`dir\`.`,
+    );
+  db.exec(
+    `BEGIN EXCLUSIVE; ${tables} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT`,
+  );
+}
+
+function bytesOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function check(db: DatabaseSync, path: string): void {
+  const said = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+  if (said !== 'ok') throw damaged(path, `SQLite says: ${String(said).replaceAll(/\s+/g, ' ')}`);
+}
+
+function pragma(db: DatabaseSync, name: string): number {
+  return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+}
+
+export function damaged(path: string, why: string): SyncError {
+  return new SyncError(
+    'corrupt',
+    `${path} is damaged: ${why}. Restore a backup, or move it and its -wal file away to begin anew.`,
+  );
+}
+
+/** What an operator can do, by SQLite's primary result code; 0 for what the file system said. */
+const mends: Readonly<Record<number, string>> = {
+  0: 'Check that the folder can exist there and that the server may write to it.',
+  3: 'Check that the server may write to that folder.',
+  5: 'It is in use: is another server running on it?',
+  8: 'Check that the server may write to that folder.',
+  10: 'Check the disk, its free space and the limits of this process.',
+  13: 'The disk, or the size allowed for the file, is full: make room.',
+  14: 'Check that the folder exists and the server may write to it.',
+};
+
+/** Any error of the file system or of SQLite, as what an operator can act upon. */
+export function fileError(thrown: unknown, path: string): SyncError {
+  if (thrown instanceof SyncError) return thrown;
+  const { message } = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const result =
+    thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number'
+      ? thrown.errcode & 0xff
+      : 0;
+  if (result === 11 || result === 26) return damaged(path, `SQLite says: ${message}`);
+  return new SyncError('storage', `${path} can't be used: ${message}. ${mends[result] ?? ''}`.trimEnd());
+}

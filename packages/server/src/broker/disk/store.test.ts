@@ -1,0 +1,287 @@
+/**
+ * The store by itself, in this process: what a torn write-ahead log, a flipped bit or a damaged page leave, and that damage
+ * in one log stays there. Files are cut and changed between a store's last commit and the next one's start.
+ */
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { SyncError } from '@syncline/protocol';
+import { seeded } from '@syncline/protocol/testing';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Slice } from '../broker.ts';
+import { appendOf, expectWhole, rangeOf } from '../testing.ts';
+import { fileName, openFile } from './file.ts';
+import type { Operation, Outcome } from './operation.ts';
+import { Store, type StoreOptions } from './store.ts';
+
+const wal = `${fileName}-wal`;
+
+function folder(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'syncline-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+function opened(dir: string, options: Partial<StoreOptions> = {}): Store {
+  const store = new Store({ dir, ...options });
+  onTestFinished(() => store.close());
+  return store;
+}
+
+const append = (channel: string, data: string): Operation => ({
+  type: 'append',
+  channel,
+  now: 1,
+  append: appendOf(data, { keep: null }),
+});
+const read = (channel: string): Operation => ({
+  type: 'read',
+  channel,
+  now: 1,
+  range: rangeOf({ entriesMax: 100_000, keep: null }),
+});
+
+function slice(outcome: Outcome | undefined): Slice {
+  if (outcome?.type === 'slice') return outcome.value;
+  throw new Error(`Expected a slice, got ${JSON.stringify(outcome)}.`);
+}
+
+function thrownBy(call: () => unknown): unknown {
+  try {
+    call();
+  } catch (thrown) {
+    return thrown;
+  }
+  return undefined;
+}
+
+describe('a write-ahead log that was torn', () => {
+  const groups = 25;
+  const perGroup = 4;
+
+  /** The two files as they are while a server runs: `groups` commits of entries in two channels, none of them in the main file. */
+  function running(): { main: Buffer; log: Buffer } {
+    const dir = folder();
+    const store = opened(dir);
+    for (let group = 0; group < groups; group++) {
+      const texts = Array.from(
+        { length: perGroup },
+        (_, i) => `"${group} ${i} ${'.'.repeat((group * 97) % 1500)}"`,
+      );
+      store.commit(texts.flatMap((text) => [append('a', text), append('b', text)]));
+    }
+    return { main: readFileSync(join(dir, fileName)), log: readFileSync(join(dir, wal)) };
+  }
+
+  /** Starts on these files and returns how many whole groups are there; nothing else may be. */
+  function groupsAfter(main: Buffer, log: Buffer): number {
+    const dir = folder();
+    writeFileSync(join(dir, fileName), main);
+    writeFileSync(join(dir, wal), log);
+    const store = opened(dir);
+    const [a, b] = store.commit([read('a'), read('b')]).map(slice);
+    if (!a || !b) throw new Error('Expected two slices.');
+    expectWhole(a);
+    expectWhole(b);
+    expect(a.top.offset % perGroup).toBe(0);
+    expect(b.entries.map((entry) => entry.data)).toEqual(a.entries.map((entry) => entry.data));
+    expect(store.commit([append('a', '"next"')])).toMatchObject([
+      { type: 'appended', value: { offset: a.top.offset + 1 } },
+    ]);
+    store.close();
+    rmSync(dir, { recursive: true });
+    return a.top.offset / perGroup;
+  }
+
+  it('[P1] cut at any byte, it opens with the groups that were whole', () => {
+    const { main, log } = running();
+    const random = seeded(7);
+    const cuts = [
+      0,
+      1,
+      31,
+      32,
+      33,
+      log.length - 1,
+      log.length,
+      ...Array.from({ length: 60 }, () => Math.floor(random() * log.length)),
+    ].sort((a, b) => a - b);
+    const counts = cuts.map((cut) => groupsAfter(main, log.subarray(0, cut)));
+    expect(counts).toEqual([...counts].sort((a, b) => a - b));
+    expect([counts[0], counts.at(-2), counts.at(-1)]).toEqual([0, groups - 1, groups]);
+  });
+
+  it('[P1] with a byte changed, it opens with the groups before that', () => {
+    const { main, log } = running();
+    const random = seeded(8);
+    for (let i = 0; i < 20; i++) {
+      const place = 32 + Math.floor(random() * (log.length - 32));
+      const changed = Buffer.from(log);
+      changed.writeUInt8(changed.readUInt8(place) ^ 0x10, place);
+      expect(groupsAfter(main, changed), `byte ${place}`).toBeLessThanOrEqual(groups);
+    }
+  });
+
+  it('without its main file, it is not taken for a new one', () => {
+    const { log } = running();
+    const dir = folder();
+    writeFileSync(join(dir, wal), log);
+    expect(thrownBy(() => new Store({ dir }))).toMatchObject({
+      code: 'corrupt',
+      message: expect.stringContaining('write-ahead log'),
+    });
+    expect(readFileSync(join(dir, wal)).equals(log)).toBe(true);
+  });
+});
+
+describe('damage in one log', () => {
+  /** A closed file with 100 entries in each of three channels; b's hold "needle". */
+  function written(): string {
+    const dir = folder();
+    const store = opened(dir);
+    const padding = '.'.repeat(300);
+    const numbers = Array.from({ length: 100 }, (_, i) => i);
+    store.commit(
+      numbers.flatMap((i) => [
+        append('a', `"${i} ${padding}"`),
+        append('b', `"needle ${i} ${padding}"`),
+        append('c', `"${i} ${padding}"`),
+      ]),
+    );
+    store.close();
+    return dir;
+  }
+
+  /** Changes the file at the place of `text`, or at the start of the page that holds it. */
+  function strike(dir: string, text: string, strikePage: boolean): void {
+    const path = join(dir, fileName);
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf(text);
+    expect(at).toBeGreaterThan(0);
+    bytes.writeUInt8(0x7f, strikePage ? at - (at % 4096) : at);
+    writeFileSync(path, bytes);
+  }
+
+  it('[P3] a flipped bit in an entry is told when it is read, and other entries are still served', () => {
+    const dir = written();
+    strike(dir, 'needle 5 ', false);
+    const store = opened(dir);
+    expect(store.commit([read('b')])).toMatchObject([
+      { type: 'fault', fault: { code: 'corrupt', message: expect.stringContaining('"b" is damaged') } },
+    ]);
+    const after = { ...read('b'), range: rangeOf({ offset: 50, keep: null }) } as Operation;
+    expect(slice(store.commit([after])[0]).entries.length).toBe(50);
+    expect(store.commit([append('b', '1')])).toMatchObject([{ type: 'appended', value: { offset: 101 } }]);
+  });
+
+  it('[P3] newest entries that do not lead to the head are told when the log is opened', () => {
+    const dir = written();
+    strike(dir, 'needle 99 ', false);
+    expect(opened(dir).commit([append('b', '1'), append('c', '1')])).toMatchObject([
+      { type: 'fault', fault: { code: 'corrupt' } },
+      { type: 'appended', value: { offset: 101 } },
+    ]);
+  });
+
+  it('[P1] a row that is gone is told, and never read over', () => {
+    const dir = written();
+    const db = new DatabaseSync(join(dir, fileName));
+    db.exec("DELETE FROM entries WHERE offset = 20 AND log = (SELECT id FROM logs WHERE name = 'b')");
+    db.close();
+    const store = opened(dir);
+    for (const range of [
+      rangeOf({ keep: null }),
+      rangeOf({ offset: 19, keep: null }),
+      rangeOf({ direction: 'before', offset: 21, keep: null }),
+    ]) {
+      expect(store.commit([{ type: 'read', channel: 'b', now: 1, range }])).toMatchObject([
+        { type: 'fault', fault: { code: 'corrupt' } },
+      ]);
+    }
+  });
+
+  it('a snapshot that is gone is told, and entries are not given as if they were all', () => {
+    const dir = written();
+    const before = opened(dir);
+    const { epoch, entries } = slice(before.commit([read('b')])[0]);
+    const snapshot = { offset: 50, check: entries[49]?.check ?? 0, data: '{}' };
+    const compact = { type: 'compact', channel: 'b', now: 1, epoch, snapshot, keys: null } as const;
+    expect(before.commit([compact])).toMatchObject([{ type: 'compacted', value: true }]);
+    before.close();
+    const db = new DatabaseSync(join(dir, fileName));
+    db.exec('DELETE FROM snapshots');
+    db.close();
+    expect(opened(dir).commit([read('b')])).toMatchObject([{ type: 'fault', fault: { code: 'corrupt' } }]);
+  });
+
+  it('a damaged page is found at start', () => {
+    const dir = written();
+    strike(dir, 'needle 50 ', true);
+    expect(thrownBy(() => new Store({ dir }))).toMatchObject({
+      code: 'corrupt',
+      message: expect.stringContaining('Restore a backup'),
+    });
+  });
+
+  it('a damaged page of a file too large to check fails its own log only', () => {
+    const dir = written();
+    strike(dir, 'needle 60 ', true);
+    const store = opened(dir, { checkedBytesMax: 0 });
+    const outcomes = store.commit([
+      append('a', '1'),
+      append('b', '1'),
+      read('b'),
+      append('c', '1'),
+      read('c'),
+    ]);
+    expect(outcomes.map((outcome) => (outcome.type === 'fault' ? outcome.fault.code : outcome.type))).toEqual(
+      ['appended', 'corrupt', 'corrupt', 'appended', 'slice'],
+    );
+    for (const channel of ['a', 'c']) {
+      const whole = slice(store.commit([read(channel)])[0]);
+      expectWhole(whole);
+      expect(whole.top.offset).toBe(101);
+    }
+  });
+});
+
+describe('a store', () => {
+  it('[A1] flushes at every commit', () => {
+    const db = openFile({ dir: folder() });
+    const settings = ['journal_mode', 'synchronous', 'locking_mode'].map((name) =>
+      db.prepare(`PRAGMA ${name}`).get(),
+    );
+    expect(settings).toEqual([{ journal_mode: 'wal' }, { synchronous: 2 }, { locking_mode: 'exclusive' }]);
+    db.close();
+  });
+
+  it('reading logs that were never used writes nothing', () => {
+    const dir = folder();
+    const store = opened(dir);
+    store.commit(Array.from({ length: 100 }, (_, i) => read(`never/${i}`)));
+    store.close();
+    const db = new DatabaseSync(join(dir, fileName));
+    expect(db.prepare('SELECT count(*) AS n FROM logs').get()).toMatchObject({ n: 0 });
+    db.close();
+  });
+
+  it('a copy of both files taken between commits is a backup', () => {
+    const dir = folder();
+    const store = opened(dir);
+    store.commit([append('a', '1'), append('a', '2')]);
+    const copy = folder();
+    for (const file of [fileName, wal]) copyFileSync(join(dir, file), join(copy, file));
+    store.commit([append('a', '3')]);
+    expect(slice(opened(copy).commit([read('a')])[0]).top.offset).toBe(2);
+  });
+
+  it('a file closed as it should be has no write-ahead log left', () => {
+    const dir = folder();
+    const store = opened(dir);
+    store.commit([append('a', '1')]);
+    store.close();
+    expect(thrownBy(() => truncateSync(join(dir, wal), 0))).toMatchObject({ code: 'ENOENT' });
+    expect(thrownBy(() => new Store({ dir: join(dir, fileName) }))).toBeInstanceOf(SyncError);
+  });
+});

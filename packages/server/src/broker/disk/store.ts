@@ -1,0 +1,156 @@
+/**
+ * The disk broker's synchronous core: carries out groups of operations, each group in one transaction, so that one flush
+ * makes all of it durable. A thread runs it (worker.ts), the simulator in-process. It knows logs by name and no kind.
+ */
+
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { SyncError } from '@syncline/protocol';
+import { type Clock, newEpoch, systemClock } from '@syncline/protocol/wire';
+import { type FileOptions, fileError, fileName, openFile } from './file.ts';
+import { StoredLog } from './log.ts';
+import { faultOf, type Operation, type Outcome } from './operation.ts';
+import { Tables } from './tables.ts';
+
+export interface StoreOptions extends FileOptions {
+  /** Only for the randomness of epochs; time comes with each operation. */
+  readonly clock?: Clock;
+  /** Memory for heads of logs, in bytes; those used longest ago are read anew when needed. Default 64 MiB. */
+  readonly headsBytesMax?: number | undefined;
+}
+
+/** Damaged logs found within one group before all of it is given up. */
+const attemptsMax = 4;
+
+export class Store {
+  readonly #path: string;
+  readonly #db: DatabaseSync;
+  #tables: Tables;
+  readonly #clock: Clock;
+  readonly #headsBytesMax: number;
+  /** Open logs, the one used longest ago first. */
+  readonly #logs = new Map<string, StoredLog>();
+  readonly #damaged = new Map<string, SyncError>();
+  #headsBytes = 0;
+  /** The channel that is being worked on, so that damage is laid at its door. */
+  #current: string | undefined;
+
+  /** @throws SyncError `storage` or `corrupt` when the file can't be opened */
+  constructor(options: StoreOptions) {
+    this.#path = join(options.dir, fileName);
+    this.#clock = options.clock ?? systemClock;
+    this.#headsBytesMax = options.headsBytesMax ?? 64 * 1024 * 1024;
+    this.#db = openFile(options);
+    this.#tables = new Tables(this.#db);
+  }
+
+  /**
+   * Carries out a group and returns what came of each operation, in order, once all of it is on the disk. An operation that
+   * is refused doesn't hinder the others. When the group can't be stored nothing of it is: no offset is burnt.
+   */
+  commit(operations: readonly Operation[]): Outcome[] {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return this.#transaction(operations);
+      } catch (thrown) {
+        const error = fileError(thrown, this.#path);
+        this.#abandon();
+        if (error.code === 'corrupt' && this.#current !== undefined && attempt < attemptsMax)
+          this.#damaged.set(this.#current, error);
+        else
+          return operations.map((operation) =>
+            operation.type === 'read' ? this.#readAlone(operation) : fault(error),
+          );
+      }
+    }
+  }
+
+  close(): void {
+    this.#logs.clear();
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #transaction(operations: readonly Operation[]): Outcome[] {
+    const changed = new Set<StoredLog>();
+    const writes = operations.some((operation) => operation.type !== 'read');
+    this.#current = undefined;
+    if (writes) this.#tables.begin();
+    const outcomes = operations.map((operation) => this.#carryOut(operation, changed));
+    for (const log of changed) {
+      this.#current = log.name;
+      log.save();
+      this.#headsBytes += log.weigh();
+    }
+    this.#current = undefined;
+    if (writes) this.#tables.commit();
+    this.#evict();
+    return outcomes;
+  }
+
+  /** One operation. Refusals become its outcome; what SQLite throws ends the transaction. */
+  #carryOut(operation: Operation, changed: Set<StoredLog>): Outcome {
+    this.#current = operation.channel;
+    try {
+      const log = this.#log(operation.channel, operation.now);
+      if (operation.type === 'read')
+        return { type: 'slice', value: log.read(operation.range, operation.now) };
+      if (operation.type === 'append') {
+        const value = log.append(operation.append, operation.now);
+        if (!value.duplicate) changed.add(log);
+        return { type: 'appended', value };
+      }
+      const value = log.compact(operation.epoch, operation.snapshot, operation.keys);
+      if (value) changed.add(log);
+      return { type: 'compacted', value };
+    } catch (thrown) {
+      if (thrown instanceof SyncError) return fault(thrown);
+      throw thrown;
+    }
+  }
+
+  /** Reads go on when nothing can be written any more. */
+  #readAlone(operation: Operation): Outcome {
+    try {
+      return this.#carryOut(operation, new Set());
+    } catch (thrown) {
+      this.#abandon();
+      return fault(fileError(thrown, this.#path));
+    }
+  }
+
+  #log(name: string, now: number): StoredLog {
+    const damage = this.#damaged.get(name);
+    if (damage) throw damage;
+    const known = this.#logs.get(name);
+    const log = known ?? StoredLog.open(name, this.#tables, () => newEpoch(now, this.#clock.randomBytes(16)));
+    if (known) this.#logs.delete(name);
+    else this.#headsBytes += log.weigh();
+    this.#logs.set(name, log);
+    return log;
+  }
+
+  /** Undoes the transaction. Heads in memory are ahead of the file now, so they are read anew. */
+  #abandon(): void {
+    this.#logs.clear();
+    this.#headsBytes = 0;
+    try {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      // A statement that failed while it was iterated throws the same error again at its next use (Node 24).
+      this.#tables = new Tables(this.#db);
+    } catch {
+      // The connection is beyond use; whatever comes next fails at BEGIN and says why.
+    }
+  }
+
+  #evict(): void {
+    for (const [name, log] of this.#logs) {
+      if (this.#headsBytes <= this.#headsBytesMax) return;
+      this.#logs.delete(name);
+      this.#headsBytes -= log.bytes;
+    }
+  }
+}
+
+function fault(error: SyncError): Outcome {
+  return { type: 'fault', fault: faultOf(error) };
+}

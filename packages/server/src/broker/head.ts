@@ -1,0 +1,217 @@
+/**
+ * The rules of a log, once: which append is admitted, how the head moves, what is trimmed, which snapshot is taken. The
+ * memory and disk brokers call these functions in this order and only store what they say. Knows no storage and no kind.
+ */
+import { SyncError } from '@syncline/protocol';
+import { type Data, type Entry, type Keep, nextCheck } from '@syncline/protocol/wire';
+import type { Append, Appended, Snapshot } from './broker.ts';
+import { newProducer, type Producer, recall, remember, sequencesRemembered } from './producer.ts';
+
+/** Producers that one log remembers; the one that stored longest ago is forgotten first. */
+export const producersMax = 10_000;
+
+/** What a broker must know of a log to admit the next entry. Offsets are of this epoch. */
+export interface Head {
+  readonly epoch: string;
+  /** Newest entry: its offset, check and time; 0 before the first. */
+  top: number;
+  check: number;
+  at: number;
+  /** The oldest offset that can be read; `top + 1` when none can. */
+  oldest: number;
+  /** Payload bytes of the entries from `oldest` to `top`. */
+  bytes: number;
+  /** Offset of the stored snapshot, always below `oldest`; 0 when there is none. */
+  snapshot: number;
+  /** By id, the one that stored longest ago first. */
+  readonly producers: Map<string, Producer>;
+  /** The newest offset of each key, in offset order. */
+  readonly keys: Map<string, number>;
+  /** What has to be written, for brokers that store heads; null for those that needn't know. */
+  readonly changes: { readonly producers: Set<string>; readonly keys: Set<string> } | null;
+}
+
+/** The answer to an append, and the entry to store first; none when the append is a retry of one stored before. */
+export interface Admission {
+  readonly answer: Appended;
+  readonly entry: Entry | null;
+}
+
+/** What trimming must know of a stored entry. */
+export interface Size {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+export function newHead(epoch: string, changes: Head['changes'] = null): Head {
+  return {
+    epoch,
+    top: 0,
+    check: 0,
+    at: 0,
+    oldest: 1,
+    bytes: 0,
+    snapshot: 0,
+    producers: new Map(),
+    keys: new Map(),
+    changes,
+  };
+}
+
+/**
+ * Decides on an append and changes nothing, so that a refusal burns neither an offset nor a sequence number (rule A3).
+ * A retry is recognised before the condition is looked at: it held when the entry was stored.
+ *
+ * @throws SyncError `sequence` with detail `expected`, `precondition` with detail `offset`
+ */
+export function admit(head: Head, append: Append, now: number): Admission {
+  if (append.producer) {
+    const stored = storedBefore(head, append.producer.id, append.producer.sequence);
+    if (stored) return { answer: { epoch: head.epoch, ...stored, duplicate: true }, entry: null };
+  }
+  if (append.ifKeyAt !== undefined) {
+    const offset = append.key === undefined ? 0 : (head.keys.get(append.key) ?? 0);
+    if (offset !== append.ifKeyAt) {
+      throw new SyncError(
+        'precondition',
+        `The newest entry of that key is at offset ${offset}, not ${append.ifKeyAt}. Read it and decide anew.`,
+        { offset },
+      );
+    }
+  }
+  const data = owned(append.data);
+  const offset = head.top + 1;
+  const check = nextCheck(head.check, data);
+  const at = Math.max(head.at, Math.floor(now));
+  return {
+    answer: { epoch: head.epoch, offset, check, at, duplicate: false },
+    entry: { offset, check, at, from: append.from, data },
+  };
+}
+
+/** Where a sequence number was stored; undefined when it is the next one. */
+function storedBefore(head: Head, id: string, sequence: number) {
+  const producer = head.producers.get(id);
+  const expected = (producer?.last ?? 0) + 1;
+  if (sequence === expected) return undefined;
+  const stored = producer && recall(producer, sequence);
+  if (stored) return stored;
+  if (sequence < expected) {
+    throw new SyncError(
+      'sequence',
+      `Sequence number ${sequence} is too old to tell where it was stored: the last ${sequencesRemembered} are remembered, and ${expected} is next.`,
+      { expected },
+    );
+  }
+  const cause = producer
+    ? 'One before it was lost or refused'
+    : 'This log knows no such producer, or has forgotten it';
+  throw new SyncError(
+    'sequence',
+    `Sequence number ${sequence} does not fit: ${expected} is next. ${cause}.`,
+    { expected },
+  );
+}
+
+/** Moves the head over an admitted entry. */
+export function advance(head: Head, append: Append, entry: Entry): void {
+  head.top = entry.offset;
+  head.check = entry.check;
+  head.at = entry.at;
+  head.bytes += dataBytes(entry.data);
+  if (append.key !== undefined) {
+    head.keys.delete(append.key);
+    head.keys.set(append.key, entry.offset);
+    head.changes?.keys.add(append.key);
+  }
+  if (append.producer) {
+    const { id } = append.producer;
+    const producer = head.producers.get(id) ?? newProducer();
+    remember(producer, entry);
+    head.producers.delete(id);
+    head.producers.set(id, producer);
+    head.changes?.producers.add(id);
+    if (head.producers.size > producersMax) forgetProducer(head);
+  }
+}
+
+function forgetProducer(head: Head): void {
+  for (const id of head.producers.keys()) {
+    head.producers.delete(id);
+    head.changes?.producers.add(id);
+    return;
+  }
+}
+
+/**
+ * Drops the oldest entries until what is left is within `keep`. Bytes alone never drop the newest entry, since nobody could
+ * ever read it; age does. Without a snapshot, the keys of dropped entries are forgotten with them.
+ */
+export function trim(head: Head, keep: Keep | null, now: number, sizeOf: (offset: number) => Size): void {
+  if (!keep) return;
+  const from = head.oldest;
+  while (head.oldest <= head.top) {
+    const kept = head.top - head.oldest + 1;
+    const over = kept > keep.entriesMax || (kept > 1 && head.bytes > keep.bytesMax);
+    if (!over && keep.ageMs === Number.POSITIVE_INFINITY) break;
+    const { at, bytes } = sizeOf(head.oldest);
+    if (!over && now - at <= keep.ageMs) break;
+    head.oldest++;
+    head.bytes -= bytes;
+  }
+  if (head.oldest === from) return;
+  // A snapshot that no longer reaches the first entry would hide a hole.
+  if (head.snapshot < head.oldest - 1) head.snapshot = 0;
+  if (head.snapshot === 0) forgetKeysBelow(head, head.oldest);
+}
+
+function forgetKeysBelow(head: Head, oldest: number): void {
+  for (const [key, offset] of head.keys) {
+    if (offset >= oldest) return;
+    head.keys.delete(key);
+    head.changes?.keys.add(key);
+  }
+}
+
+/** Whether a snapshot may replace what it covers. `checkAt` tells the check of a stored entry, since a log may have been rolled back. */
+export function takes(
+  head: Head,
+  epoch: string,
+  snapshot: Snapshot,
+  checkAt: (offset: number) => number,
+): boolean {
+  const { offset, check } = snapshot;
+  if (epoch !== head.epoch || offset < head.oldest || offset > head.top) return false;
+  return (offset === head.top ? head.check : checkAt(offset)) === check;
+}
+
+/** Moves the head over a snapshot that it takes. `bytes` are those left; of the keys covered only those in `alive` stay. */
+export function compacted(
+  head: Head,
+  offset: number,
+  bytes: number,
+  alive: ReadonlySet<string> | null,
+): void {
+  head.snapshot = offset;
+  head.oldest = offset + 1;
+  head.bytes = bytes;
+  if (!alive) return;
+  for (const [key, keyAt] of head.keys) {
+    if (keyAt > offset) return;
+    if (alive.has(key)) continue;
+    head.keys.delete(key);
+    head.changes?.keys.add(key);
+  }
+}
+
+/** Bytes of a payload as it travels: UTF-8 for text. */
+export function dataBytes(data: Data): number {
+  return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
+}
+
+/** Data safe to hold on to: a view of a larger buffer, as sockets hand out, would keep all of it in memory. */
+export function owned(data: Data): Data {
+  return typeof data === 'string' || data.byteLength === data.buffer.byteLength
+    ? data
+    : Uint8Array.prototype.slice.call(data);
+}

@@ -1,0 +1,170 @@
+/**
+ * The broker that keeps logs in this process and survives nothing: for development, tests, and data that may be lost with
+ * its node. `createServer` is given one. It stores what head.ts admits; it never sees a kind.
+ */
+import { SyncError } from '@syncline/protocol';
+import { type Clock, type Entry, type Keep, newEpoch, systemClock } from '@syncline/protocol/wire';
+import type { Append, Appended, Broker, Range, Slice, Snapshot } from './broker.ts';
+import { admit, advance, compacted, dataBytes, type Head, newHead, owned, takes, trim } from './head.ts';
+import { type Listener, Listeners } from './listeners.ts';
+
+export interface MemoryOptions {
+  readonly clock?: Clock;
+  /** Logs held; beyond it the one used longest ago that nobody listens to is forgotten. Default 100,000. */
+  readonly logsMax?: number;
+}
+
+/** A broker in memory. */
+export function memory(options: MemoryOptions = {}): Broker {
+  return new MemoryBroker(options.clock ?? systemClock, options.logsMax ?? 100_000);
+}
+
+/** One log. `entries` may begin with some that are dropped already: they leave when they are half of it. */
+interface Log {
+  readonly head: Head;
+  entries: Entry[];
+  snapshot: Snapshot | null;
+}
+
+class MemoryBroker implements Broker {
+  readonly #clock: Clock;
+  readonly #logsMax: number;
+  readonly #logs = new Map<string, Log>();
+  /** The logs that may be forgotten, the one used longest ago first. */
+  readonly #idle = new Map<string, Log>();
+  readonly #listeners = new Listeners();
+  #closed = false;
+
+  constructor(clock: Clock, logsMax: number) {
+    this.#clock = clock;
+    this.#logsMax = logsMax;
+  }
+
+  async append(channel: string, append: Append): Promise<Appended> {
+    const log = this.#log(channel);
+    const { head } = log;
+    const now = this.#clock.now();
+    const { answer, entry } = admit(head, append, now);
+    if (!entry) return answer;
+    log.entries.push(entry);
+    advance(head, append, entry);
+    drop(log, append.keep, now);
+    this.#listeners.announce(channel, { epoch: head.epoch, entries: [entry] });
+    return answer;
+  }
+
+  async read(channel: string, range: Range): Promise<Slice> {
+    const log = this.#log(channel);
+    drop(log, range.keep, this.#clock.now());
+    const { epoch, top, check, oldest } = log.head;
+    const snapshot = range.direction === 'after' && range.offset < oldest - 1 ? log.snapshot : null;
+    return { epoch, top: { offset: top, check }, oldest, snapshot, entries: cut(log, range) };
+  }
+
+  async compact(
+    channel: string,
+    epoch: string,
+    snapshot: Snapshot,
+    keys?: Iterable<string>,
+  ): Promise<boolean> {
+    const log = this.#log(channel);
+    const { head } = log;
+    if (!takes(head, epoch, snapshot, (offset) => entryAt(log, offset).check)) return false;
+    const left = log.entries.slice(snapshot.offset + 1 - firstStored(log));
+    const bytes = left.reduce((sum, entry) => sum + dataBytes(entry.data), 0);
+    compacted(head, snapshot.offset, bytes, keys ? new Set(keys) : null);
+    log.entries = left;
+    log.snapshot = { ...snapshot, data: owned(snapshot.data) };
+    return true;
+  }
+
+  listen(channel: string, onNews: Listener): () => void {
+    if (this.#closed) throw closedError();
+    const stop = this.#listeners.add(channel, onNews);
+    this.#idle.delete(channel);
+    return () => {
+      stop();
+      const log = this.#logs.get(channel);
+      if (log && !this.#listeners.has(channel)) this.#idle.set(channel, log);
+      this.#forget();
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#listeners.clear();
+    this.#logs.clear();
+    this.#idle.clear();
+  }
+
+  /** The log of that name, its first epoch begun when there is none. */
+  #log(channel: string): Log {
+    if (this.#closed) throw closedError();
+    const known = this.#logs.get(channel);
+    const log = known ?? {
+      head: newHead(newEpoch(this.#clock.now(), this.#clock.randomBytes(16))),
+      entries: [],
+      snapshot: null,
+    };
+    if (!known) this.#logs.set(channel, log);
+    if (!this.#listeners.has(channel)) {
+      this.#idle.delete(channel);
+      this.#idle.set(channel, log);
+    }
+    if (!known) this.#forget();
+    return log;
+  }
+
+  /** Forgets logs beyond the bound, but never the one in use. */
+  #forget(): void {
+    for (const channel of this.#idle.keys()) {
+      if (this.#logs.size <= this.#logsMax || this.#idle.size === 1) return;
+      this.#idle.delete(channel);
+      this.#logs.delete(channel);
+    }
+  }
+}
+
+/** Trims a log, and lets go of what was dropped once that is half of what is held: each entry is moved once at most. */
+function drop(log: Log, keep: Keep | null, now: number): void {
+  if (!keep) return;
+  trim(log.head, keep, now, (offset) => {
+    const { at, data } = entryAt(log, offset);
+    return { at, bytes: dataBytes(data) };
+  });
+  if (log.head.snapshot === 0) log.snapshot = null;
+  const dropped = log.head.oldest - firstStored(log);
+  if (dropped * 2 > log.entries.length) log.entries = log.entries.slice(dropped);
+}
+
+/** Offset of the first entry in `log.entries`. */
+function firstStored(log: Log): number {
+  return log.head.top + 1 - log.entries.length;
+}
+
+function entryAt(log: Log, offset: number): Entry {
+  const entry = log.entries[offset - firstStored(log)];
+  if (!entry) throw new SyncError('internal', `Entry ${offset} is not held.`);
+  return entry;
+}
+
+/** The entries of a range, within its bounds. */
+function cut(log: Log, range: Range): readonly Entry[] {
+  const { oldest, top } = log.head;
+  const forwards = range.direction === 'after';
+  const step = forwards ? 1 : -1;
+  let next = forwards ? Math.max(range.offset + 1, oldest) : Math.min(range.offset - 1, top);
+  const first = next;
+  let bytes = 0;
+  while (next >= oldest && next <= top && Math.abs(next - first) < range.entriesMax) {
+    bytes += dataBytes(entryAt(log, next).data);
+    if (bytes > range.bytesMax && next !== first) break;
+    next += step;
+  }
+  const [from, until] = forwards ? [first, next] : [next + 1, first + 1];
+  return log.entries.slice(from - firstStored(log), Math.max(from, until) - firstStored(log));
+}
+
+function closedError(): SyncError {
+  return new SyncError('closed', 'The broker was closed; what comes after is not done.');
+}

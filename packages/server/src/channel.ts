@@ -1,0 +1,295 @@
+/**
+ * The heart: one open log as this node serves it. Cursors read from memory while they keep up and from pages of the log
+ * when they are behind; what the node knows of the log is the follower's matter. It never sees a session, a transport or
+ * a kind.
+ */
+import { type GapReason, limits, type Position, SyncError } from '@syncline/protocol';
+import type { Clock, Entry, Start } from '@syncline/protocol/wire';
+import type { Announcement, Append, Appended, Broker, Range, Slice } from './broker/broker.ts';
+import { Follower } from './channel/follower.ts';
+import { type Located, locate, placeBefore } from './channel/locate.ts';
+import { Pages } from './channel/pages.ts';
+import { Retry } from './channel/retry.ts';
+import { sizeOf, Tail } from './channel/tail.ts';
+import { Batch, Cursor, type Gap, type Source } from './cursor.ts';
+import { type Logger, type Metrics, reason } from './observe.ts';
+import type { Turn } from './turn.ts';
+
+/** What a channel is told about itself: who it is, what its log keeps, what it may hold in memory. */
+export interface ChannelSettings {
+  readonly id: number;
+  readonly name: string;
+  readonly stamped: boolean;
+  readonly keep: Range['keep'];
+  readonly tailEntriesMax: number;
+  readonly tailBytesMax: number;
+}
+
+/** What every channel of a node shares. */
+export interface ChannelTools {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly turn: Turn;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** Batches kept for cursors at the same place; a few places are enough, the rest is built again. */
+const batchesMax = 16;
+/** Entries read when a channel opens, so that clients who return after a moment are served from memory. */
+const openEntries = 128;
+/** Payload bytes of one page of history; what doesn't fit is on the next. */
+const historyBytesMax = 256 * 1024;
+
+export class Channel implements Source {
+  readonly settings: ChannelSettings;
+  readonly #tools: ChannelTools;
+  readonly #pages: Pages;
+  readonly #follower: Follower;
+  readonly #retry: Retry;
+  readonly #cursors = new Set<Cursor>();
+  readonly #waiting = new Set<Cursor>();
+  readonly #gaps = new Map<Cursor, Gap>();
+  readonly #batches = new Map<number, Batch>();
+  readonly #stopListening: () => void;
+  /** Calls under way: appends, pages of history, subscribers who look for their place. */
+  #calls = 0;
+  #reading = false;
+  #flushing = false;
+  #closed = false;
+
+  private constructor(
+    settings: ChannelSettings,
+    tools: ChannelTools,
+    pages: Pages,
+    slice: Slice,
+    stopListening: () => void,
+  ) {
+    const { clock, metrics, logger } = tools;
+    const tail = new Tail(settings.tailEntriesMax, settings.tailBytesMax);
+    this.settings = settings;
+    this.#tools = tools;
+    this.#pages = pages;
+    this.#retry = new Retry(clock);
+    this.#follower = new Follower(
+      slice,
+      { name: settings.name, pages, tail, retry: new Retry(clock), metrics, logger },
+      { onMore: () => this.#flushLater(), onBreak: (first, why) => this.#break(first, why) },
+    );
+    this.#stopListening = stopListening;
+  }
+
+  /** Opens a log: listens first, then reads, so that nothing falls between. */
+  static async open(settings: ChannelSettings, tools: ChannelTools): Promise<Channel> {
+    const early: Announcement[] = [];
+    let receive = (news: Announcement): void => void early.push(news);
+    const stop = tools.broker.listen(settings.name, (news) => receive(news));
+    try {
+      const pages = new Pages(tools.broker, settings.name, settings.keep);
+      const offset = Number.MAX_SAFE_INTEGER;
+      const newest = await pages.fresh({
+        direction: 'before',
+        offset,
+        entriesMax: openEntries,
+        bytesMax: settings.tailBytesMax,
+      });
+      const channel = new Channel(settings, tools, pages, newest, stop);
+      receive = (news) => channel.#follower.receive(news);
+      for (const news of early) receive(news);
+      return channel;
+    } catch (thrown) {
+      stop();
+      throw thrown;
+    }
+  }
+
+  /** The head of the log. */
+  get top(): Position {
+    return this.#follower.top;
+  }
+
+  /** Whether nobody reads, appends, or is about to. */
+  get idle(): boolean {
+    return this.#cursors.size === 0 && this.#calls === 0;
+  }
+
+  /** Appends through the broker; what was appended comes back by announcement, like everyone's. */
+  async append(append: Omit<Append, 'keep'>): Promise<Appended> {
+    this.#calls++;
+    try {
+      const appended = await this.#tools.broker.append(this.settings.name, {
+        ...append,
+        keep: this.settings.keep,
+      });
+      this.#tools.metrics.entriesAppended++;
+      this.#follower.acknowledged(appended);
+      return appended;
+    } finally {
+      this.#calls--;
+    }
+  }
+
+  /**
+   * Puts a cursor where a reader wants to start, or at the oldest place from which the log is complete (rules S3, S4).
+   * There may be something to take at once; `onWake` is called whenever there may be more.
+   */
+  join(start: Start, onWake: () => void): Promise<Located & { readonly cursor: Cursor }> {
+    return this.#call(async () => {
+      const located = await locate(start, this.#follower, this.#pages);
+      if (this.#closed) throw new SyncError('restart');
+      const cursor = new Cursor(this, located.position.offset, onWake);
+      this.#cursors.add(cursor);
+      this.#tools.metrics.cursorsOpen++;
+      return { ...located, cursor };
+    });
+  }
+
+  /** One page of the log, oldest first, and whether there is more in that direction (rule S7). */
+  history(
+    direction: Range['direction'],
+    offset: number,
+    limit: number,
+  ): Promise<{ epoch: string; entries: readonly Entry[]; more: boolean }> {
+    return this.#call(async () => {
+      const page = { direction, offset, entriesMax: limit, bytesMax: historyBytesMax };
+      const { epoch, entries, oldest, top } = await this.#pages.read(page);
+      const [first] = entries;
+      const last = entries.at(-1);
+      const more = direction === 'before' ? first && first.offset > oldest : last && last.offset < top.offset;
+      return { epoch, entries, more: more ?? false };
+    });
+  }
+
+  take(cursor: Cursor): Batch | Gap | undefined {
+    const gap = this.#gaps.get(cursor);
+    if (gap) {
+      this.#gaps.delete(cursor);
+      cursor.offset = gap.position.offset;
+      this.#tools.metrics.gapsTold++;
+      return gap;
+    }
+    if (cursor.offset >= this.top.offset || !this.#cursors.has(cursor)) return undefined;
+    const batch = this.#batchAfter(cursor.offset);
+    if (!batch) {
+      this.#waiting.add(cursor);
+      void this.#readOn();
+      return undefined;
+    }
+    cursor.offset += batch.entries.length;
+    this.#tools.metrics.entriesSent += batch.entries.length;
+    return batch;
+  }
+
+  release(cursor: Cursor): void {
+    if (!this.#cursors.delete(cursor)) return;
+    this.#waiting.delete(cursor);
+    this.#gaps.delete(cursor);
+    this.#tools.metrics.cursorsOpen--;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#stopListening();
+    this.#follower.close();
+    this.#retry.stop();
+    for (const cursor of this.#cursors) this.release(cursor);
+  }
+
+  /** Runs something that the channel must not be closed under. */
+  async #call<T>(run: () => Promise<T>): Promise<T> {
+    this.#calls++;
+    try {
+      return await run();
+    } finally {
+      this.#calls--;
+    }
+  }
+
+  #flushLater(): void {
+    this.#batches.clear();
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#tools.turn.beforeWrites(() => {
+      this.#flushing = false;
+      this.#follower.check();
+      for (const cursor of this.#cursors) cursor.wake();
+    });
+  }
+
+  /** The log is another one: everyone is told, and reads on from its oldest entry. */
+  #break(slice: Slice, why: GapReason): void {
+    this.#waiting.clear();
+    for (const cursor of this.#cursors) this.#gaps.set(cursor, this.#gap(slice, why));
+  }
+
+  /** The entries after a place, as far as they are in memory. */
+  #batchAfter(offset: number): Batch | undefined {
+    const known = this.#batches.get(offset);
+    if (known) return known;
+    const held = this.#follower.held(offset + 1);
+    if (held.length === 0) return undefined;
+    let bytes = 0;
+    let count = 0;
+    for (const entry of held) {
+      bytes += sizeOf(entry);
+      if (count > 0 && (bytes > limits.batchBytesMax.default || count >= limits.batchEntriesMax.default))
+        break;
+      count++;
+    }
+    const batch = new Batch(
+      this.settings.id,
+      this.settings.stamped,
+      count === held.length ? held : held.slice(0, count),
+    );
+    if (this.#batches.size >= batchesMax) this.#batches.clear();
+    this.#batches.set(offset, batch);
+    this.#tools.metrics.batchesBuilt++;
+    return batch;
+  }
+
+  /** Reads pages for the cursors that wait, until none does; a read that fails is tried again. */
+  async #readOn(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    for (let [first] = this.#waiting; first && !this.#closed; [first] = this.#waiting) {
+      try {
+        await this.#readFor(first);
+      } catch (thrown) {
+        this.#tools.logger.error(
+          { channel: this.settings.name, reason: reason(thrown) },
+          'A page of a log could not be read; it is tried again.',
+        );
+        await this.#retry.wait();
+      }
+    }
+    this.#reading = false;
+  }
+
+  /** Reads one page and wakes all who wait: whom it doesn't serve asks again. */
+  async #readFor({ offset }: Cursor): Promise<void> {
+    const { top } = this;
+    const { breaks } = this.#follower;
+    this.#tools.metrics.readsBehind++;
+    const slice = await this.#pages.after(offset);
+    if (slice.epoch !== top.epoch || slice.top.offset < top.offset) await this.#follower.repair();
+    const same = breaks === this.#follower.breaks;
+    const lastOffset = slice.entries.at(-1)?.offset ?? slice.oldest - 1;
+    if (same && lastOffset <= offset)
+      throw new SyncError(
+        'corrupt',
+        `The log ends at ${slice.top.offset}, but gave nothing after ${offset}.`,
+      );
+    const reachesBack = same && (slice.entries[0]?.offset ?? slice.oldest) === slice.oldest;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const cursor of waiting) {
+      if (reachesBack && cursor.offset + 1 < slice.oldest)
+        this.#gaps.set(cursor, this.#gap(slice, 'trimmed'));
+      cursor.wake();
+    }
+  }
+
+  #gap(slice: Slice, why: GapReason): Gap {
+    return { id: this.settings.id, position: placeBefore(slice), top: slice.top.offset, reason: why };
+  }
+}

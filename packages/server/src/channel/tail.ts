@@ -1,0 +1,54 @@
+/**
+ * The newest entries of a log, held in memory within a bound of entries and of bytes. A channel pushes what follows and
+ * serves cursors from it; it doesn't know where entries come from or who reads them.
+ */
+import type { Entry } from '@syncline/protocol/wire';
+
+/** An entry's payload in bytes; for text an upper estimate is not needed, its length is what memory holds. */
+export function sizeOf(entry: Entry): number {
+  return entry.data.length;
+}
+
+export class Tail {
+  readonly #entriesMax: number;
+  readonly #bytesMax: number;
+  #entries: Entry[] = [];
+  #start = 0;
+  #bytes = 0;
+
+  constructor(entriesMax: number, bytesMax: number) {
+    this.#entriesMax = entriesMax;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Adds the next entry; the oldest ones leave as bounds demand, the newest always stays. */
+  push(entry: Entry): void {
+    this.#entries.push(entry);
+    this.#bytes += sizeOf(entry);
+    while (
+      this.#entries.length - this.#start > 1 &&
+      (this.#entries.length - this.#start > this.#entriesMax || this.#bytes > this.#bytesMax)
+    ) {
+      const oldest = this.#entries[this.#start++];
+      if (oldest) this.#bytes -= sizeOf(oldest);
+    }
+    if (this.#start > 32 && this.#start * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#start);
+      this.#start = 0;
+    }
+  }
+
+  /** The entries from `offset` on; undefined when the tail doesn't reach back to it or hasn't got there. */
+  from(offset: number): readonly Entry[] | undefined {
+    const first = this.#entries[this.#start];
+    if (!first || offset < first.offset) return undefined;
+    const index = this.#start + offset - first.offset;
+    return index < this.#entries.length ? this.#entries.slice(index) : undefined;
+  }
+
+  clear(): void {
+    this.#entries = [];
+    this.#start = 0;
+    this.#bytes = 0;
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * A node's open channels: by name, opened on first use, closed when nobody has read or appended for a while. Sessions
+ * ask it for channels; it decides their numeric ids. It knows definitions of the contract, not who may use them.
+ */
+import { type Definition, SyncError } from '@syncline/protocol';
+import type { Cancel, Lookup } from '@syncline/protocol/wire';
+import { Channel, type ChannelTools } from './channel.ts';
+
+export interface HubSettings {
+  readonly channelIdleMs: number;
+  readonly channelsOpenMax: number;
+  readonly tailEntriesMax: number;
+  readonly tailBytesMax: number;
+}
+
+/** A channel that is open or opening, and whether anyone asked for it since the last sweep. */
+interface Slot {
+  readonly id: number;
+  readonly opening: Promise<Channel>;
+  channel: Channel | undefined;
+  used: boolean;
+}
+
+export class Hub {
+  readonly #settings: HubSettings;
+  readonly #tools: ChannelTools;
+  readonly #lookup: Lookup;
+  readonly #slots = new Map<string, Slot>();
+  readonly #freeIds: number[] = [];
+  #nextId = 1;
+  #cancelSweep: Cancel;
+  #closed = false;
+
+  constructor(settings: HubSettings, tools: ChannelTools, lookup: Lookup) {
+    this.#settings = settings;
+    this.#tools = tools;
+    this.#lookup = lookup;
+    this.#cancelSweep = this.#sweepLater();
+  }
+
+  /** What the contract says of a name. @throws SyncError `unknown_channel` */
+  definition(name: string): Definition {
+    return this.#lookup(name);
+  }
+
+  /** The channel, when it is open already: the way that hot paths take without a promise. */
+  opened(name: string): Channel | undefined {
+    const slot = this.#slots.get(name);
+    if (slot?.channel) slot.used = true;
+    return slot?.channel;
+  }
+
+  /** The channel of that name; everyone who asks while it opens gets the same one. @throws SyncError `too_many`, or the broker's. */
+  open(name: string): Promise<Channel> {
+    const slot = this.#slots.get(name) ?? this.#openSlot(name, this.#lookup(name));
+    slot.used = true;
+    return slot.opening;
+  }
+
+  /** Closes all channels. Appends under way are the broker's to finish. */
+  close(): void {
+    this.#closed = true;
+    this.#cancelSweep();
+    for (const [name, slot] of this.#slots) this.#closeSlot(name, slot);
+  }
+
+  #openSlot(name: string, definition: Definition): Slot {
+    if (this.#closed) throw new SyncError('restart');
+    const { channelsOpenMax, tailEntriesMax, tailBytesMax } = this.#settings;
+    if (this.#slots.size >= channelsOpenMax) {
+      throw new SyncError(
+        'too_many',
+        `This node holds ${channelsOpenMax} channels open, its most. Idle ones close by themselves; try again, or raise \`channelsOpenMax\`.`,
+      );
+    }
+    const id = this.#freeIds.pop() ?? this.#nextId++;
+    const keep = definition.kind === 'stream' ? definition.keep : null;
+    const opening = Channel.open(
+      { id, name, stamped: definition.stamped, keep, tailEntriesMax, tailBytesMax },
+      this.#tools,
+    );
+    const slot: Slot = { id, opening, channel: undefined, used: true };
+    this.#slots.set(name, slot);
+    this.#tools.metrics.channelsOpen++;
+    opening.then(
+      (channel) => {
+        if (this.#slots.get(name) === slot) slot.channel = channel;
+        else channel.close();
+      },
+      () => this.#closeSlot(name, slot),
+    );
+    return slot;
+  }
+
+  #closeSlot(name: string, slot: Slot): void {
+    if (this.#slots.get(name) !== slot) return;
+    this.#slots.delete(name);
+    slot.channel?.close();
+    this.#freeIds.push(slot.id);
+    this.#tools.metrics.channelsOpen--;
+  }
+
+  /** Once per idle time: a channel goes that is idle and was not asked for since the last sweep. */
+  #sweepLater(): Cancel {
+    return this.#tools.clock.timer(this.#settings.channelIdleMs, () => {
+      for (const [name, slot] of this.#slots) {
+        if (slot.channel?.idle && !slot.used) this.#closeSlot(name, slot);
+        slot.used = false;
+      }
+      this.#cancelSweep = this.#sweepLater();
+    });
+  }
+}

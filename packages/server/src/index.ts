@@ -1,0 +1,11 @@
+/**
+ * What people import to run a Syncline server. Every public name is listed here by hand; contracts come from
+ * `@syncline/protocol`, which clients import too.
+ */
+export type { Authenticate, Credentials, Identity } from './access.ts';
+export type { Announcement, Append, Appended, Broker, Range, Slice, Snapshot } from './broker/broker.ts';
+export { disk } from './broker/disk.ts';
+export { memory } from './broker/memory.ts';
+export type { Logger, Metrics } from './observe.ts';
+export type { Server, ServerOptions } from './server.ts';
+export { createServer } from './server.ts';

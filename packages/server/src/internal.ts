@@ -1,0 +1,15 @@
+/**
+ * The second door of this package, for Syncline's own simulator and tests: the rooms themselves, to be joined without
+ * sockets. Applications need index.ts only.
+ */
+export type { Broker } from './broker/broker.ts';
+export type { Executor, Operation, Outcome } from './broker/disk/operation.ts';
+export { Store } from './broker/disk/store.ts';
+export { diskOver } from './broker/disk.ts';
+export { Hub } from './hub.ts';
+export { newMetrics, silentLogger } from './observe.ts';
+export { resolveNumbers } from './options.ts';
+export { Pulse } from './pulse.ts';
+export { type Port, Session } from './session.ts';
+export { nativeBatch, nativeControls } from './transports/websocket.ts';
+export { Turn } from './turn.ts';

@@ -1,0 +1,75 @@
+/**
+ * What a node tells about itself: counters, as one table, and a logger that is silent unless given. Every room may count
+ * and log; nobody reads a counter to decide anything. Payloads, tokens and addresses don't go here.
+ */
+
+/** One row of the table. A `counter` only rises; a `gauge` goes both ways. */
+export interface MetricRow {
+  readonly type: 'counter' | 'gauge';
+  readonly unit: string;
+  readonly doc: string;
+}
+
+export const metricsTable = {
+  sessionsOpen: { type: 'gauge', unit: 'sessions', doc: 'connected clients' },
+  sessionsOpened: { type: 'counter', unit: 'sessions', doc: 'clients that connected' },
+  sessionsRefused: { type: 'counter', unit: 'handshakes', doc: 'handshakes answered with an error' },
+  sessionsSilent: {
+    type: 'counter',
+    unit: 'sessions',
+    doc: 'sessions ended because the client stayed silent',
+  },
+  channelsOpen: { type: 'gauge', unit: 'channels', doc: 'channels this node holds open' },
+  cursorsOpen: { type: 'gauge', unit: 'cursors', doc: 'subscriptions' },
+  entriesAppended: { type: 'counter', unit: 'entries', doc: 'publishes acknowledged, retries included' },
+  entriesReceived: {
+    type: 'counter',
+    unit: 'entries',
+    doc: 'entries that came from the broker by announcement',
+  },
+  entriesSent: {
+    type: 'counter',
+    unit: 'entries',
+    doc: 'entries handed to sockets, counted once per subscriber',
+  },
+  batchesBuilt: {
+    type: 'counter',
+    unit: 'batches',
+    doc: 'batches encoded; each is shared by all subscribers that need it',
+  },
+  bytesSent: { type: 'counter', unit: 'bytes', doc: 'bytes handed to sockets' },
+  framesReceived: { type: 'counter', unit: 'frames', doc: 'frames that clients sent' },
+  framesRefused: { type: 'counter', unit: 'frames', doc: 'frames answered with an error' },
+  gapsTold: { type: 'counter', unit: 'gaps', doc: 'subscriptions told that their place is gone' },
+  readsBehind: {
+    type: 'counter',
+    unit: 'reads',
+    doc: 'reads from the broker for cursors that were behind the tail',
+  },
+  repairs: {
+    type: 'counter',
+    unit: 'repairs',
+    doc: 'times an announcement did not follow, and the log was read',
+  },
+} as const satisfies Record<string, MetricRow>;
+
+export type Metrics = Record<keyof typeof metricsTable, number>;
+
+/** All metrics at zero. */
+export function newMetrics(): Metrics {
+  return Object.fromEntries(Object.keys(metricsTable).map((name) => [name, 0])) as Metrics;
+}
+
+/** Where a node writes what an operator should know. pino and console fit. */
+export interface Logger {
+  info(facts: Readonly<Record<string, unknown>>, message: string): void;
+  warn(facts: Readonly<Record<string, unknown>>, message: string): void;
+  error(facts: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** A thrown value as a log may show it. */
+export function reason(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

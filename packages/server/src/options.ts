@@ -1,0 +1,181 @@
+/**
+ * The options of a server as one table: default, bounds, environment, meaning. The type, the check and the reference page
+ * follow from it. `createServer` resolves them once; afterwards they are frozen.
+ */
+import { limits, SyncError } from '@syncline/protocol';
+import { type Clock, systemClock } from '@syncline/protocol/wire';
+
+/** One number in the table. */
+export interface OptionRow {
+  readonly type: 'number';
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly unit: string;
+  readonly doc: string;
+}
+
+function number(value: number, min: number, max: number, unit: string, doc: string): OptionRow {
+  return { type: 'number', default: value, min, max, unit, doc };
+}
+
+const mebibyte = 1024 * 1024;
+
+export const optionsTable = {
+  channelIdleMs: number(
+    60_000,
+    1000,
+    86_400_000,
+    'ms',
+    'time after which a channel that nobody reads or appends to is closed on this node; its log stays',
+  ),
+  channelsOpenMax: number(100_000, 1, 10_000_000, 'channels', 'channels this node holds open at once'),
+  channelsPerSessionMax: number(128, 1, 100_000, 'channels', 'subscriptions of one session'),
+  drainMs: number(
+    5000,
+    0,
+    3_600_000,
+    'ms',
+    'time that `close()` gives sessions to leave before it ends them',
+  ),
+  frameBytesMax: number(
+    limits.frameBytesMax.default,
+    1024,
+    16 * mebibyte,
+    'bytes',
+    'size of one frame a client may send',
+  ),
+  heartbeatMs: number(
+    25_000,
+    1000,
+    600_000,
+    'ms',
+    'time between heartbeats; a session that answers none for two of them is ended',
+  ),
+  payloadBytesMax: number(limits.payloadBytesMax.default, 1, 16 * mebibyte, 'bytes', 'size of one payload'),
+  requestsPerSessionMax: number(1024, 1, 100_000, 'requests', 'unanswered requests of one session'),
+  sessionsMax: number(100_000, 1, 10_000_000, 'sessions', 'sessions on this node'),
+  socketBytesMax: number(
+    131_072,
+    65_536,
+    1024 * mebibyte,
+    'bytes',
+    'bytes that wait in one socket before a session is no longer written to; what comes later is read from the log when there is room',
+  ),
+  tailBytesMax: number(
+    mebibyte,
+    1024,
+    1024 * mebibyte,
+    'bytes',
+    'payload bytes that a channel holds in memory for readers who are a little behind',
+  ),
+  tailEntriesMax: number(
+    1024,
+    1,
+    1_000_000,
+    'entries',
+    'entries that a channel holds in memory for readers who are a little behind',
+  ),
+} as const satisfies Record<string, OptionRow>;
+
+export type Numbers = { readonly [K in keyof typeof optionsTable]: number };
+
+/** The options that are no numbers: name, what is expected, and how that is seen. */
+const others = {
+  authenticate: { expected: 'a function', fits: (v: unknown) => typeof v === 'function' },
+  broker: {
+    expected: 'a broker, such as memory() or disk({ dir })',
+    fits: (v: unknown) => typeof v === 'object' && v !== null && 'append' in v,
+  },
+  channels: {
+    expected: 'a contract made by defineChannels()',
+    fits: (v: unknown) => typeof v === 'object' && v !== null && Object.keys(v).length > 0,
+  },
+  clock: { expected: 'a clock', fits: (v: unknown) => typeof v === 'object' && v !== null && 'timer' in v },
+  logger: {
+    expected: 'an object with info, warn and error, such as console or pino()',
+    fits: (v: unknown) => typeof v === 'object' && v !== null && 'warn' in v,
+  },
+  originsAllowed: { expected: 'a list of origins such as "https://app.example"', fits: isOrigins },
+  path: { expected: 'a path such as "/sync"', fits: isPath },
+  plain: {
+    expected: 'an object of paths and channel names, such as { "/chat": "chat/lobby" }',
+    fits: (v: unknown) =>
+      typeof v === 'object' &&
+      v !== null &&
+      Object.entries(v).every(([p, c]) => isPath(p) && typeof c === 'string'),
+  },
+} as const;
+
+/** Checks options against the table, fills in the numbers' defaults, and freezes the result. @throws SyncError `bad_option` */
+export function resolveNumbers(given: Readonly<Record<string, unknown>>): Numbers {
+  const resolved = Object.fromEntries(
+    Object.entries(optionsTable).map(([name, row]) => [name, resolveNumber(name, row, given[name])]),
+  ) as Numbers;
+  for (const [name, value] of Object.entries(given)) {
+    if (Object.hasOwn(optionsTable, name)) continue;
+    if (!isOther(name)) throw new SyncError('bad_option', `There is no option \`${name}\`${nearest(name)}`);
+    checkOption(name, value);
+  }
+  const { payloadBytesMax, frameBytesMax } = resolved;
+  if (payloadBytesMax <= frameBytesMax) return Object.freeze(resolved);
+  throw new SyncError(
+    'bad_option',
+    `Expected \`payloadBytesMax\` to be at most \`frameBytesMax\`, which is ${frameBytesMax}, got ${show(payloadBytesMax)}. A payload travels in a frame; leave some 1000 bytes for the rest of it.`,
+  );
+}
+
+/** Checks an option that is no number; what is left out is fine. @throws SyncError `bad_option` */
+export function checkOption(name: keyof typeof others, value: unknown): void {
+  const { expected, fits } = others[name];
+  if (value !== undefined && !fits(value)) throw misfit(name, expected, value);
+}
+
+function resolveNumber(name: string, row: OptionRow, value: unknown = row.default): number {
+  const { min, max } = row;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
+  const upTo = typeof value === 'number' && value > max ? ` to ${max}` : '';
+  throw misfit(name, `a number from ${min} up${upTo}`, value);
+}
+
+function misfit(name: string, expected: string, value: unknown): SyncError {
+  return new SyncError('bad_option', `Expected \`${name}\` to be ${expected}, got ${show(value)}.`);
+}
+
+function isOther(name: string): name is keyof typeof others {
+  return Object.hasOwn(others, name);
+}
+
+/** The clock given, or the machine's. */
+export function resolveClock(clock: Clock | undefined): Clock {
+  return clock ?? systemClock;
+}
+
+/** A value as a message shows it: `"5" (string)`. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return `${JSON.stringify(value.slice(0, 60))} (string)`;
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return `${String(value).slice(0, 60)} (${typeof value})`;
+  return Array.isArray(value) ? 'a list' : 'an object';
+}
+
+function nearest(name: string): string {
+  const near = [...Object.keys(optionsTable), ...Object.keys(others)].find((known) =>
+    known.toLowerCase().startsWith(name.slice(0, 4).toLowerCase()),
+  );
+  return near ? `; did you mean \`${near}\`?` : '. See the options in docs/reference/options.md.';
+}
+
+function isPath(value: unknown): boolean {
+  return typeof value === 'string' && /^\/[A-Za-z0-9_\-./]*$/.test(value);
+}
+
+function isOrigins(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (origin) => typeof origin === 'string' && URL.canParse(origin) && new URL(origin).origin === origin,
+    )
+  );
+}

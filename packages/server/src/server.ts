@@ -1,0 +1,346 @@
+/**
+ * The server's front: wires the rooms together, comes and goes. Whoever runs a node calls it. If it had an `if` about a
+ * message, that would be in the wrong file.
+ */
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  type Contract,
+  type Position,
+  type StateDefinition,
+  type StreamDefinition,
+  SyncError,
+} from '@syncline/protocol';
+import {
+  type CarriedBy,
+  type Clock,
+  type Lookup,
+  lookup,
+  type NameOf,
+  readPayload,
+  validate,
+} from '@syncline/protocol/wire';
+import type { Authenticate, Identity } from './access.ts';
+import type { Broker } from './broker/broker.ts';
+import { disk } from './broker/disk.ts';
+import { Hub } from './hub.ts';
+import { type Logger, type Metrics, newMetrics, reason, silentLogger } from './observe.ts';
+import { checkOption, type Numbers, resolveClock, resolveNumbers, show } from './options.ts';
+import { Pulse } from './pulse.ts';
+import { type Port, Session } from './session.ts';
+import { Doors, type Paths } from './transports/doors.ts';
+import { isLoopback } from './transports/handshake.ts';
+import { Turn } from './turn.ts';
+
+/** Options of `createServer`. The numbers, with defaults and bounds, are in docs/reference/options.md. */
+export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
+  /** Which channels there are and what they carry: made by `defineChannels`. */
+  readonly channels: C;
+  /** Who is asking; throws to refuse. Without it only connections from this machine are served. */
+  readonly authenticate?: Authenticate;
+  /** Where logs are stored. Default: on disk, in the folder `syncline-data`. */
+  readonly broker?: Broker;
+  /** Where the SDK connects. Default `/sync`. */
+  readonly path?: string;
+  /** Paths for WebSocket clients without the SDK, and the channel that each stands for. Default none. */
+  readonly plain?: Readonly<Record<string, string>>;
+  /** Origins, besides the server's own, whose pages may connect. Default none. */
+  readonly originsAllowed?: readonly string[];
+  /** Where the node writes what an operator should know; pino and console fit. Default: nowhere. */
+  readonly logger?: Logger;
+  /** Time and chance, for tests. */
+  readonly clock?: Clock;
+}
+
+/** How long sockets that are cut off may take to say that they are gone. */
+const cutMs = 1000;
+
+/** Where a server is found on an HTTP server; what is left out is as in the options. */
+interface At {
+  readonly path?: string;
+  readonly plain?: Readonly<Record<string, string>>;
+}
+
+export interface Server<C extends Contract> {
+  /** Serves WebSockets on your HTTP server, beside whatever else it does. `path` and `plain` override the options. */
+  attach(server: HttpServer, at?: At): void;
+  /**
+   * Listens by itself. Port 0 takes a free one; the host is this machine only unless you name another.
+   *
+   * @throws SyncError `bad_option` for a host that others can reach when there is no `authenticate`; `unavailable` when
+   * the port is taken; `storage` or `corrupt` when the broker can't start.
+   */
+  listen(port?: number, host?: string): Promise<AddressInfo>;
+  /**
+   * Appends to a channel; resolves with its position once it is stored.
+   *
+   * @throws SyncError `bad_payload`, `payload_too_large`, `unknown_channel`, `storage`, `unavailable`.
+   */
+  publish<const N extends string>(
+    channel: NameOf<C, N, StreamDefinition<unknown> | StateDefinition<unknown>>,
+    data: CarriedBy<C, N>,
+  ): Promise<Position>;
+  /** Resolves when the broker is ready; rejects with what keeps it from being. */
+  readonly ready: Promise<void>;
+  /** Counters, as in docs/reference/metrics.md. */
+  readonly metrics: Readonly<Metrics>;
+  /** Tells clients to come back, lets them leave for up to `drainMs`, and releases everything. */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+/**
+ * A Syncline server.
+ *
+ * @throws SyncError `bad_option`, which says what was expected and what was given.
+ * @example
+ * const server = createServer({ channels: defineChannels({ 'chat/:room': stream() }) })
+ * await server.listen(8080)
+ * await server.publish('chat/lobby', { text: 'hello' })
+ */
+export function createServer<const C extends Contract>(options: ServerOptions<C>): Server<C> {
+  return new Node(options);
+}
+
+class Node<C extends Contract> implements Server<C> {
+  readonly ready: Promise<void>;
+  readonly metrics: Metrics = newMetrics();
+  readonly #options: ServerOptions<C>;
+  readonly #numbers: Numbers;
+  readonly #find: Lookup;
+  readonly #clock: Clock;
+  readonly #broker: Broker;
+  readonly #turn: Turn;
+  readonly #hub: Hub;
+  readonly #pulse: Pulse;
+  readonly #doors: Doors;
+  readonly #sessions = new Set<Session>();
+  readonly #own = new Set<HttpServer>();
+  #onEmpty: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+  #admitted = 0;
+  #sessionIds = 0;
+
+  constructor(options: ServerOptions<C>) {
+    if (typeof options !== 'object' || options === null || options.channels === undefined) {
+      throw new SyncError(
+        'bad_option',
+        `Expected \`channels\` to be a contract made by defineChannels(), got ${show(options?.channels)}.`,
+      );
+    }
+    this.#options = Object.freeze({ ...options });
+    this.#numbers = resolveNumbers({ ...options });
+    refuseUnserved(options.channels);
+    this.#find = lookup(options.channels);
+    this.#paths({});
+    this.#clock = resolveClock(options.clock);
+    this.#broker = options.broker ?? disk({ dir: 'syncline-data' });
+    this.ready = this.#broker.ready ?? Promise.resolve();
+    this.ready.catch(() => {});
+    this.#turn = new Turn(this.#clock);
+    const logger = options.logger ?? silentLogger;
+    const tools = {
+      broker: this.#broker,
+      clock: this.#clock,
+      turn: this.#turn,
+      metrics: this.metrics,
+      logger,
+    };
+    this.#hub = new Hub(this.#numbers, tools, this.#find);
+    this.#pulse = new Pulse(this.#clock, this.#numbers.heartbeatMs);
+    this.#doors = new Doors({
+      anonymous: options.authenticate === undefined,
+      authenticate: options.authenticate ?? null,
+      originsAllowed: options.originsAllowed ?? [],
+      connection: { clock: this.#clock, metrics: this.metrics, ...this.#numbers },
+      admit: (identity) => this.#admit(identity),
+    });
+  }
+
+  attach(server: HttpServer, at: At = {}): void {
+    this.#refuseClosed();
+    this.#doors.attach(server, this.#paths(at));
+  }
+
+  async listen(port = 0, host = 'localhost'): Promise<AddressInfo> {
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+      throw new SyncError(
+        'bad_option',
+        `Expected the port to be a number from 0 to 65535, got ${show(port)}.`,
+      );
+    }
+    if (!this.#options.authenticate && host !== 'localhost' && !isLoopback(host)) {
+      throw new SyncError(
+        'bad_option',
+        `Others can reach ${host}, and this server knows no way to tell who they are. Give createServer() an \`authenticate\` function, or listen on localhost.`,
+      );
+    }
+    this.#refuseClosed();
+    await this.ready;
+    this.#refuseClosed();
+    const http = createHttpServer((_request, response) => {
+      response
+        .writeHead(426, { Upgrade: 'websocket', 'Content-Type': 'text/plain' })
+        .end('This is a WebSocket server.\n');
+    });
+    this.#own.add(http);
+    try {
+      const address = await listening(http, port, host);
+      this.attach(http);
+      return address;
+    } catch (thrown) {
+      this.#own.delete(http);
+      throw thrown;
+    }
+  }
+
+  async publish(channel: string, data: unknown): Promise<Position> {
+    const { payloadBytesMax } = this.#numbers;
+    const definition = this.#hub.definition(channel);
+    const text = toText(data);
+    const bytes = Buffer.byteLength(text);
+    if (bytes > payloadBytesMax)
+      throw new SyncError(
+        'payload_too_large',
+        `The payload has ${bytes} bytes; \`payloadBytesMax\` is ${payloadBytesMax}.`,
+      );
+    // What is validated is what travels: a Date, say, is a text by then.
+    if (definition.schema) await validate(definition.schema, JSON.parse(text));
+    const { epoch, offset, check } = await (await this.#hub.open(channel)).append({ data: text, from: null });
+    return { epoch, offset, check };
+  }
+
+  close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#leave(options.drainMs ?? this.#numbers.drainMs);
+    return this.#closing;
+  }
+
+  /** Which paths lead where. @throws SyncError `bad_option` */
+  #paths(at: At): Paths {
+    checkOption('path', at.path);
+    checkOption('plain', at.plain);
+    const native = at.path ?? this.#options.path ?? '/sync';
+    const plain = new Map(Object.entries(at.plain ?? this.#options.plain ?? {}));
+    for (const [path, channel] of plain) {
+      const expected = `Expected \`plain\` to give ${path} a channel of the contract, got ${show(channel)}`;
+      try {
+        this.#find(channel);
+      } catch (thrown) {
+        throw new SyncError('bad_option', `${expected}: ${reason(thrown)}`);
+      }
+    }
+    if (!plain.has(native)) return { native, plain };
+    throw new SyncError(
+      'bad_option',
+      `Expected \`plain\` to leave ${native} to the SDK. Give one of the two another path.`,
+    );
+  }
+
+  #refuseClosed(): void {
+    if (this.#closing)
+      throw new SyncError('closed', 'This server was closed. Make another one with createServer().');
+  }
+
+  /** Takes a place for a session; whoever got past the handshake opens it with its port. */
+  #admit(identity: Identity): { open: (port: Port) => Session; gone: () => void } {
+    if (this.#admitted >= this.#numbers.sessionsMax)
+      throw new SyncError('too_many', 'This node has as many sessions as it takes.');
+    this.#admitted++;
+    let session: Session | undefined;
+    let leavePulse: (() => void) | undefined;
+    const open = (port: Port): Session => {
+      const id = (++this.#sessionIds).toString(36);
+      session = new Session(id, identity, port, {
+        hub: this.#hub,
+        turn: this.#turn,
+        metrics: this.metrics,
+        logger: this.#options.logger ?? silentLogger,
+        ...this.#numbers,
+      });
+      this.#sessions.add(session);
+      leavePulse = this.#pulse.join(session);
+      this.metrics.sessionsOpened++;
+      this.metrics.sessionsOpen++;
+      return session;
+    };
+    const gone = (): void => {
+      this.#admitted--;
+      leavePulse?.();
+      if (!session) return;
+      this.#sessions.delete(session);
+      this.metrics.sessionsOpen--;
+      if (this.#sessions.size === 0) this.#onEmpty?.();
+    };
+    return { open, gone };
+  }
+
+  /** In order: nobody new, everyone told, everyone answered and gone, and only then the logs. */
+  async #leave(drainMs: number): Promise<void> {
+    this.#doors.close();
+    for (const http of this.#own) http.close();
+    for (const session of this.#sessions) session.leave('The server is restarting; come back.', 0);
+    await this.#emptied(drainMs);
+    this.#pulse.stop();
+    this.#doors.detach();
+    for (const http of this.#own) http.closeAllConnections();
+    await this.#emptied(cutMs);
+    this.#hub.close();
+    await this.#broker.close();
+  }
+
+  /** Resolves when no session is left, or the time is over. */
+  #emptied(withinMs: number): Promise<void> {
+    if (this.#sessions.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = this.#clock.timer(withinMs, resolve);
+      this.#onEmpty = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+}
+
+function listening(http: HttpServer, port: number, host: string): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    http.once('close', () =>
+      reject(new SyncError('closed', 'The server was closed before it could listen.')),
+    );
+    http.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = 'another program listens there. Stop it, or choose another port';
+      const why = error.code === 'EADDRINUSE' ? taken : error.message;
+      reject(new SyncError('unavailable', `The server can't listen on port ${port} of ${host}: ${why}.`));
+    });
+    http.listen(port, host, () => {
+      const address = http.address();
+      if (address === null || typeof address === 'string') reject(new SyncError('internal'));
+      else resolve(address);
+    });
+  });
+}
+
+/** The text of a payload given as a value. */
+function toText(data: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(data);
+  } catch (thrown) {
+    throw new SyncError(
+      'bad_payload',
+      `The payload can't be written as JSON: ${thrown instanceof Error ? thrown.message : 'it is not a JSON value'}.`,
+    );
+  }
+  if (text === undefined)
+    throw new SyncError('bad_payload', `Expected the payload to be a JSON value, got ${show(data)}.`);
+  return readPayload(text);
+}
+
+/** Kinds that fold need more of a node than this version has; better said at the start than found out in use. */
+function refuseUnserved(channels: Contract): void {
+  for (const [pattern, { kind }] of Object.entries(channels)) {
+    if (kind !== 'stream')
+      throw new SyncError(
+        'bad_option',
+        `The channel pattern "${pattern}" is of the kind "${kind}", which this version's server doesn't serve yet. It serves streams.`,
+      );
+  }
+}

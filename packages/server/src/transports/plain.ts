@@ -1,0 +1,109 @@
+/**
+ * The plain WebSocket transport: bare payloads on a path that stands for one channel, so that five lines of browser code
+ * without any SDK can chat (rules W1 to W3). It speaks to the session as a client would; it never sees a channel.
+ */
+import { type ErrorCode, errors, limits, type Position } from '@syncline/protocol';
+import { readPayload, toSyncError, wireText } from '@syncline/protocol/wire';
+import type { Batch } from '../cursor.ts';
+import type { Control, Port, Session } from '../session.ts';
+import { pingFrame, textFrames } from './framing.ts';
+import { type Connection, SocketWriter } from './socket.ts';
+
+/** Own offsets remembered until they come by in the log; more than a client can have under way. */
+const ownOffsetsMax = 4096;
+/** The request that subscribes the connection to its channel; those of the client's frames are above it. */
+const subscribeRef = 1;
+
+/** Joins a plain socket and a session that is subscribed to `channel` from now on. */
+export function servePlain(
+  connection: Connection,
+  channel: string,
+  open: (port: Port) => Session,
+  gone: () => void,
+): void {
+  const { ws, socket, metrics } = connection;
+  const writer = new SocketWriter(connection);
+  const words = new Words();
+  let ref = subscribeRef;
+  const port: Port = {
+    controls: (frames) => words.controls(frames),
+    batch: (batch) => words.batch(batch),
+    pump: () => {
+      writer.pump(session);
+      if (words.deaf) writer.end(errors[words.deaf].close, 'The channel could not be subscribed to.');
+    },
+    end: (code, reason) => {
+      writer.pump(session);
+      writer.end(code, reason);
+    },
+  };
+  const session = open(port);
+  session.receive({ type: 'subscribe', ref, channel, start: 0 });
+  ws.on('message', (data, isBinary) => {
+    if (isBinary) return port.end(errors.unsupported_data.close, 'A plain path takes text frames with JSON.');
+    ref = ref === limits.refMax.default ? subscribeRef + 1 : ref + 1;
+    try {
+      const payload = readPayload(String(data));
+      metrics.framesReceived++;
+      session.alive();
+      session.publish({ ref, channel, data: payload });
+    } catch (thrown) {
+      session.receive({ type: 'refused', ref, error: toSyncError(thrown) });
+    }
+  });
+  ws.on('pong', () => session.alive());
+  ws.on('close', () => {
+    session.release();
+    gone();
+  });
+  socket.on('drain', () => port.pump());
+}
+
+/** What is said to one plain client, and what isn't: answers that only the SDK understands, and its own payloads. */
+class Words {
+  /** Why the client can't be told what others append, if so. */
+  deaf: ErrorCode | undefined;
+  readonly #own = new Set<number>();
+  #epoch = '';
+
+  controls(frames: readonly Control[]): Uint8Array | undefined {
+    const texts: string[] = [];
+    let ping = false;
+    for (const frame of frames) {
+      if (frame.type === 'ack') this.#stored(frame.position);
+      if (frame.type === 'gap') this.#skip(frame.position, frame.reason === 'trimmed');
+      if (frame.type === 'error') {
+        texts.push(JSON.stringify({ error: { code: frame.code, message: frame.message } }));
+        if (frame.ref === subscribeRef) this.deaf = frame.code;
+      }
+      ping ||= frame.type === 'heartbeat';
+    }
+    if (texts.length === 0) return ping ? pingFrame : undefined;
+    return ping ? Buffer.concat([textFrames(texts), pingFrame]) : textFrames(texts);
+  }
+
+  /** The payloads of others; the bytes are shared with whoever has none of its own among them. */
+  batch(batch: Batch): Uint8Array | undefined {
+    const { entries } = batch;
+    if (!entries.some(({ offset }) => this.#own.has(offset))) return batch.encoded('plain', encodeBatch);
+    // `delete` tells whether it was there: each own offset comes by once.
+    const others = entries.filter(({ offset }) => !this.#own.delete(offset));
+    return others.length > 0 ? textFrames(others.map((entry) => wireText(entry, false))) : undefined;
+  }
+
+  #stored({ epoch, offset }: Position): void {
+    if (epoch !== this.#epoch) this.#own.clear();
+    this.#epoch = epoch;
+    if (this.#own.size < ownOffsetsMax) this.#own.add(offset);
+  }
+
+  /** The reader stands elsewhere now: what it passed over won't come by. */
+  #skip({ epoch, offset }: Position, ahead: boolean): void {
+    if (epoch !== this.#epoch) return;
+    for (const own of this.#own) if (!ahead || own <= offset) this.#own.delete(own);
+  }
+}
+
+function encodeBatch({ entries }: Batch): Uint8Array {
+  return textFrames(entries.map((entry) => wireText(entry, false)));
+}

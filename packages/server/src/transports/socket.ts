@@ -1,0 +1,89 @@
+/**
+ * What the native and the plain WebSocket transport share: a socket that is written to while it has room. A session that
+ * can't be written to falls behind in its channels, which costs a number; nothing queues here beyond `socketBytesMax`.
+ */
+import type { Duplex } from 'node:stream';
+import type { Cancel, Clock } from '@syncline/protocol/wire';
+import type { WebSocket } from 'ws';
+import type { Metrics } from '../observe.ts';
+
+/** What a connection is made of, once the handshake is done. */
+export interface Connection {
+  readonly ws: WebSocket;
+  readonly socket: Duplex;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly frameBytesMax: number;
+  readonly socketBytesMax: number;
+}
+
+/** How long a closing handshake may take before the socket is destroyed. */
+const closeMs = 2000;
+
+/** Where a writer gets its bytes: a session. */
+export interface Taker {
+  take(): Uint8Array | undefined;
+}
+
+export class SocketWriter {
+  readonly #ws: WebSocket;
+  readonly #socket: Duplex;
+  readonly #bytesMax: number;
+  readonly #metrics: Metrics;
+  readonly #clock: Clock;
+  #cancelCut: Cancel | undefined;
+
+  constructor({ ws, socket, socketBytesMax, metrics, clock }: Connection) {
+    this.#ws = ws;
+    this.#socket = socket;
+    // Below the stream's own mark a write that finds no room is not followed by 'drain', and nobody would write on.
+    this.#bytesMax = Math.max(socketBytesMax, socket.writableHighWaterMark);
+    this.#metrics = metrics;
+    this.#clock = clock;
+    // A frame that breaks RFC 6455: `ws` has sent the close code that says why, and it should arrive.
+    ws.on('error', () => this.#cutLater());
+    ws.once('close', () => this.#cancelCut?.());
+  }
+
+  /** Takes and writes while there is room. What is written in one go leaves in one system call. */
+  pump(from: Taker): void {
+    if (!this.#room() || this.#ws.readyState !== 1) return;
+    const first = from.take();
+    if (!first) return;
+    let next = this.#socket.writableLength + first.length < this.#bytesMax ? from.take() : undefined;
+    if (!next) return this.#write(first);
+    this.#socket.cork();
+    this.#write(first);
+    while (next) {
+      this.#write(next);
+      next = this.#room() ? from.take() : undefined;
+    }
+    this.#socket.uncork();
+  }
+
+  /** Closes politely, and for certain: a peer that reads nothing would otherwise keep the socket for long. */
+  end(code: number, reason: string): void {
+    this.#ws.close(code, cut(reason));
+    this.#cutLater();
+  }
+
+  #cutLater(): void {
+    this.#cancelCut ??= this.#clock.timer(closeMs, () => this.#ws.terminate());
+  }
+
+  #room(): boolean {
+    return this.#socket.writableLength < this.#bytesMax;
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#metrics.bytesSent += bytes.length;
+    this.#socket.write(bytes);
+  }
+}
+
+/** A close reason may have 123 bytes of UTF-8 (RFC 6455 section 5.5). */
+function cut(reason: string): string {
+  let text = reason.slice(0, 123);
+  while (Buffer.byteLength(text) > 123) text = text.slice(0, -1);
+  return text;
+}

@@ -1,0 +1,63 @@
+/**
+ * The native WebSocket transport: reads `syncline.v1` frames into a session and writes what it takes from it. It knows the
+ * codec and the socket; it never sees a channel.
+ */
+import { SyncError } from '@syncline/protocol';
+import { decodeClient, encodeEntries, encodeServer, type Refused, wireText } from '@syncline/protocol/wire';
+import type { Batch } from '../cursor.ts';
+import type { Control, Port, Session } from '../session.ts';
+import { pingFrame, textFrame, textFrames } from './framing.ts';
+import { type Connection, SocketWriter } from './socket.ts';
+
+const binaryRefused: Refused = {
+  type: 'refused',
+  ref: null,
+  error: new SyncError('unsupported_data', 'This server takes text frames.'),
+};
+
+/** Joins a socket and a session. `open` makes the session for the port; `gone` is called once when the connection is over. */
+export function serveNative(connection: Connection, open: (port: Port) => Session, gone: () => void): void {
+  const { ws, socket, frameBytesMax } = connection;
+  const writer = new SocketWriter(connection);
+  const port: Port = {
+    controls: nativeControls,
+    batch: nativeBatch,
+    pump: () => writer.pump(session),
+    end: (code, reason) => {
+      writer.pump(session);
+      writer.end(code, reason);
+    },
+  };
+  const session = open(port);
+  ws.on('message', (data, isBinary) => {
+    session.receive(isBinary ? binaryRefused : decodeClient(String(data), frameBytesMax));
+  });
+  ws.on('pong', () => session.alive());
+  ws.on('close', () => {
+    session.release();
+    gone();
+  });
+  socket.on('drain', () => writer.pump(session));
+}
+
+/** Control frames as bytes of the native transport. */
+export function nativeControls(frames: readonly Control[]): Uint8Array {
+  const bytes = textFrames(frames.map(encodeServer));
+  // Browsers don't show pings to the page, but answer them: that answer is the server's sign of life.
+  return frames.some((frame) => frame.type === 'heartbeat') ? Buffer.concat([bytes, pingFrame]) : bytes;
+}
+
+/** A batch as the bytes that all native subscribers share. */
+export function nativeBatch(batch: Batch): Uint8Array {
+  return batch.encoded('native', encodeBatch);
+}
+
+function encodeBatch({ id, stamped, entries }: Batch): Uint8Array {
+  return textFrame(
+    encodeEntries(
+      id,
+      entries[0]?.offset ?? 0,
+      entries.map((entry) => wireText(entry, stamped)),
+    ),
+  );
+}

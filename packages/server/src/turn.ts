@@ -1,0 +1,43 @@
+/**
+ * The end of an event-loop turn, where a node's fan-out happens. Channels that got entries and sessions that have
+ * something to send register here; once the turn's input is read, all channels wake their cursors, then all sessions
+ * write. So what arrives in one turn travels as one frame (rule D5), and an author's answer leaves with it.
+ */
+import type { Clock } from '@syncline/protocol/wire';
+
+export class Turn {
+  readonly #clock: Clock;
+  #wakes: (() => void)[] = [];
+  #writes: (() => void)[] = [];
+  #scheduled = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Runs `wake` at the end of this turn, before all writes. The caller sees to it that it registers once. */
+  beforeWrites(wake: () => void): void {
+    this.#wakes.push(wake);
+    this.#schedule();
+  }
+
+  /** Runs `write` at the end of this turn. The caller sees to it that it registers once. */
+  write(write: () => void): void {
+    this.#writes.push(write);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#clock.endOfTurn(() => {
+      this.#scheduled = false;
+      const wakes = this.#wakes;
+      this.#wakes = [];
+      for (const wake of wakes) wake();
+      const writes = this.#writes;
+      this.#writes = [];
+      for (const write of writes) write();
+    });
+  }
+}
