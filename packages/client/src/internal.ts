@@ -1,0 +1,10 @@
+/**
+ * The second door of this package, for the simulator and tests: a client whose clock, transport and browser hints are
+ * handed in. Applications need index.ts only.
+ */
+export type { Surroundings } from './client.ts';
+export { createClientWith } from './client.ts';
+export type { Hint, Lifecycle } from './lifecycle.ts';
+export { pageLifecycle } from './lifecycle.ts';
+export type { Link, LinkHandlers, Transport } from './transports/transport.ts';
+export { websocket } from './transports/websocket.ts';

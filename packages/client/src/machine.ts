@@ -1,0 +1,161 @@
+/**
+ * The connection as a pure function: what it is, what can happen to it, and what must be done then. connection.ts runs it
+ * with real sockets and timers; its test goes through every state and event. It knows neither frames nor channels.
+ */
+import { SyncError } from '@syncline/protocol';
+import { backoff } from './timing.ts';
+
+/** How long an attempt may take until the server's `welcome`, in ms. */
+export const connectMs = 10_000;
+/** How long a connection must hold before earlier failures are forgotten, in ms. */
+export const stableMs = 5_000;
+/** How soon after a failed attempt a hint of the browser may bring the next one forward, in ms. */
+export const hintMs = 1_000;
+/** Tokens that may be refused one after the other before the client gives up. */
+export const rejectionsMax = 3;
+
+/** Failed attempts since a connection last held, and refused tokens among them. */
+interface Tries {
+  readonly failures: number;
+  readonly rejections: number;
+}
+
+/**
+ * `link` numbers an attempt and the connection it becomes. `until` is when the next attempt begins, `earliest` how far a
+ * hint may bring it forward; `comeBack` is the time before which the server asked not to be called again.
+ */
+export type State =
+  | { readonly state: 'idle' }
+  | ({ readonly state: 'connecting'; readonly link: number } & Tries)
+  | ({ readonly state: 'open'; readonly link: number; readonly comeBack: number | null } & Tries)
+  | ({
+      readonly state: 'waiting';
+      readonly last: number;
+      readonly until: number;
+      readonly earliest: number;
+      readonly error: SyncError;
+    } & Tries)
+  | { readonly state: 'closed'; readonly error: SyncError };
+
+/** What can happen. Events of a link that isn't the present one change nothing. */
+export type Event =
+  /** Something needs a connection. */
+  | { readonly type: 'start' }
+  /** The application closes the client. */
+  | { readonly type: 'stop' }
+  /** The server said `welcome`. */
+  | { readonly type: 'opened'; readonly link: number }
+  /** The connection has held for a while. */
+  | { readonly type: 'stable'; readonly link: number }
+  /** The link is gone or given up; the error's `next` says how to go on. */
+  | { readonly type: 'lost'; readonly link: number; readonly error: SyncError }
+  /** The server is about to leave. */
+  | { readonly type: 'bye'; readonly link: number; readonly afterMs: number }
+  /** The wait before the next attempt is over. */
+  | { readonly type: 'due' }
+  /** A hint that the network may be back: online, page visible again, page restored. */
+  | { readonly type: 'wake' }
+  /** A hint that the network may be gone. */
+  | { readonly type: 'offline' };
+
+/** What is to be done. A state has one timer; a new one replaces it, and leaving the state ends it. */
+export type Effect =
+  | { readonly do: 'dial'; readonly link: number; readonly rejected: boolean }
+  | { readonly do: 'drop' }
+  | { readonly do: 'probe' }
+  | { readonly do: 'timer'; readonly ms: number; readonly event: Event };
+
+/** What the machine can't know by itself. `random` is from 0 up to 1; `canReauth` says whether there is a way to a new token. */
+export interface Facts {
+  readonly now: number;
+  readonly random: number;
+  readonly canReauth: boolean;
+}
+
+export interface Step {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+}
+
+type Of<A extends State['state']> = Extract<State, { state: A }>;
+
+/** The state after `event`, and what to do. The same state object comes back when nothing changed. */
+export function next(state: State, event: Event, facts: Facts): Step {
+  if (state.state === 'closed') return stay(state);
+  if (event.type === 'stop') return close(new SyncError('closed'));
+  switch (state.state) {
+    case 'idle':
+      return event.type === 'start' ? dial(1, { failures: 0, rejections: 0 }) : stay(state);
+    case 'waiting':
+      if (event.type === 'due') return dial(state.last + 1, state);
+      return event.type === 'wake' ? hasten(state, facts.now) : stay(state);
+    case 'connecting':
+      if (!('link' in event) || event.link !== state.link) return stay(state);
+      if (event.type === 'lost') return lose(state, event.error, facts);
+      return event.type === 'opened' ? open(state) : stay(state);
+    case 'open':
+      return whileOpen(state, event, facts);
+  }
+}
+
+function whileOpen(state: Of<'open'>, event: Event, facts: Facts): Step {
+  if (event.type === 'wake' || event.type === 'offline') return { state, effects: [{ do: 'probe' }] };
+  if (!('link' in event) || event.link !== state.link) return stay(state);
+  if (event.type === 'lost') return lose(state, event.error, facts);
+  if (event.type === 'stable') return { state: { ...state, failures: 0, rejections: 0 }, effects: [] };
+  if (event.type !== 'bye') return stay(state);
+  // The link stays until the server ends it, so that answers still under way arrive. The extra time spreads the clients.
+  const spreadMs = facts.random * (250 + event.afterMs / 2);
+  return { state: { ...state, comeBack: facts.now + event.afterMs + spreadMs }, effects: [] };
+}
+
+function stay(state: State): Step {
+  return { state, effects: [] };
+}
+
+function close(error: SyncError): Step {
+  return { state: { state: 'closed', error }, effects: [{ do: 'drop' }] };
+}
+
+function dial(link: number, { failures, rejections }: Tries): Step {
+  const late = new SyncError('unavailable', `The server gave no answer in ${connectMs / 1000} s.`);
+  return {
+    state: { state: 'connecting', link, failures, rejections },
+    effects: [
+      { do: 'timer', ms: connectMs, event: { type: 'lost', link, error: late } },
+      { do: 'dial', link, rejected: rejections > 0 },
+    ],
+  };
+}
+
+function open({ link, failures, rejections }: Of<'connecting'>): Step {
+  return {
+    state: { state: 'open', link, failures, rejections, comeBack: null },
+    effects: [{ do: 'timer', ms: stableMs, event: { type: 'stable', link } }],
+  };
+}
+
+function lose(state: Of<'connecting' | 'open'>, error: SyncError, { now, random, canReauth }: Facts): Step {
+  const rejected = error.next === 'reauth';
+  const rejections = state.rejections + (rejected ? 1 : 0);
+  if (error.next === 'stop' || (rejected && (!canReauth || rejections >= rejectionsMax))) return close(error);
+  const { link, failures } = state;
+  const comeBack = state.state === 'open' && state.comeBack !== null ? state.comeBack : 0;
+  const until = Math.max(comeBack, now + backoff(failures, random));
+  // After a connection that held, the first hint is followed at once; a storm of hints then gets one attempt a second.
+  const earliest = Math.max(comeBack, now + (failures > 0 ? hintMs : 0));
+  return {
+    state: { state: 'waiting', last: link, failures: failures + 1, rejections, until, earliest, error },
+    effects: [{ do: 'drop' }, { do: 'timer', ms: until - now, event: { type: 'due' } }],
+  };
+}
+
+function hasten(state: Of<'waiting'>, now: number): Step {
+  const until = Math.max(now, state.earliest);
+  if (until >= state.until) return stay(state);
+  if (until === now) return dial(state.last + 1, state);
+  return {
+    state: { ...state, until },
+    effects: [{ do: 'timer', ms: until - now, event: { type: 'due' } }],
+  };
+}

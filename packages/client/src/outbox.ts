@@ -1,0 +1,233 @@
+/**
+ * What one channel publishes, in order, each message stored once: kept until answered, repeated under the same number when
+ * the outcome is unknown. A channel of any kind holds one. It must not know what a message means, nor that anyone subscribes.
+ */
+import { type Position, SyncError } from '@syncline/protocol';
+import { type Cancel, type Clock, unackedMax } from '@syncline/protocol/wire';
+import type { Core } from './core.ts';
+import type { Answer } from './requests.ts';
+import { backoff, retryMsOf } from './timing.ts';
+
+/** Bytes in the socket's buffer beyond which nothing more is written until an answer comes. */
+const bufferedBytesMax = 65_536;
+
+/** Where the message was stored, or why it wasn't. */
+export type Outcome = Position | SyncError;
+
+interface Item {
+  readonly text: string;
+  readonly bytes: number;
+  readonly settle: (outcome: Outcome) => void;
+  /** Ends the watch over its age. */
+  forget: Cancel;
+  /** Its number under the present producer; 0 before it was sent under it. */
+  sequence: number;
+  /** Sent on the present link, and not answered yet. */
+  flying: boolean;
+  /** Sent before, and nobody knows whether it was stored. */
+  doubt: boolean;
+  /** Has waited too long. */
+  old: boolean;
+  /** Resolves with the next answer to an item in doubt. */
+  answer?: Promise<void>;
+  answered?: () => void;
+}
+
+export class Outbox {
+  readonly #core: Core;
+  readonly #channel: string;
+  #items: Item[] = [];
+  #producer: string;
+  /** The last number given out under this producer. */
+  #sequence = 0;
+  #flying = 0;
+  /** Set by a refusal: nothing more is sent until all that is under way has been answered. */
+  #stalled = false;
+  /** The number that the log expects, as far as it said so since it stalled. */
+  #expected: number | undefined;
+  /** How long the refusals since it stalled ask to wait; undefined when they don't. */
+  #patienceMs: number | undefined;
+  /** Whether the log expected another number than ours when everything had been answered the last time. */
+  #misfit = false;
+  /** Set when this producer's numbers can't go on, because one of them was given up. */
+  #broken = false;
+  #failures = 0;
+  #pause: Cancel | undefined;
+
+  constructor(core: Core, channel: string) {
+    this.#core = core;
+    this.#channel = channel;
+    this.#producer = producerId(core.clock);
+  }
+
+  /** Queues a message; `settle` is called exactly once, at once when there is no room for it. */
+  add(text: string, settle: (outcome: Outcome) => void): void {
+    const { connection, clock, limits, unsent, unsentBytes } = this.#core;
+    const bytes = new TextEncoder().encode(text).length;
+    const full = unsent.get() >= limits.entriesMax || unsentBytes + bytes > limits.bytesMax;
+    const refusal = connection.closedBy ?? this.#tooLarge(bytes) ?? (full && new SyncError('offline'));
+    if (refusal) return settle(refusal);
+    const forget = clock.timer(limits.ageMs, () => {
+      item.old = true;
+      this.#expire(item);
+    });
+    const state = { sequence: 0, flying: false, doubt: false, old: false };
+    const item: Item = { text, bytes, settle, forget, ...state };
+    this.#items.push(item);
+    this.#count(1, bytes);
+    connection.start();
+    this.#flush();
+  }
+
+  /** Resolves with the next answer to a repeated message of this very text; undefined when none is under way. */
+  repeating(text: unknown): Promise<void> | undefined {
+    return this.#items.find((item) => item.flying && item.doubt && item.text === text)?.answer;
+  }
+
+  /** There is a new link: everything unanswered is sent again, in order. */
+  opened(): void {
+    this.#pause?.();
+    this.#resume();
+  }
+
+  closed(error: SyncError): void {
+    this.#pause?.();
+    for (const item of this.#items) this.#remove(item, item.doubt ? uncertain(error) : error);
+  }
+
+  #flush(): void {
+    const { connection } = this.#core;
+    while (connection.open && !this.#stalled && this.#flying < unackedMax) {
+      // What is under way comes first in the queue, so the next one to send is right behind it.
+      const item = this.#items[this.#flying];
+      if (!item || (this.#flying > 0 && connection.bufferedBytes > bufferedBytesMax)) return;
+      const tooLarge = !item.sequence && this.#tooLarge(item.bytes);
+      if (tooLarge) this.#remove(item, tooLarge);
+      else this.#send(item);
+    }
+  }
+
+  #send(item: Item): void {
+    item.sequence ||= ++this.#sequence;
+    item.flying = true;
+    this.#flying++;
+    if (item.doubt) {
+      item.answer = new Promise((resolve) => {
+        item.answered = resolve;
+      });
+    }
+    const { sequence, text: data } = item;
+    this.#core.connection.request(
+      { type: 'publish', channel: this.#channel, producer: this.#producer, sequence, data },
+      (answer) => this.#answered(item, answer),
+    );
+  }
+
+  #answered(item: Item, answer: Answer<'publish'>): void {
+    item.flying = false;
+    this.#flying--;
+    if (!answer) item.doubt = true;
+    else if (answer instanceof SyncError) this.#refused(item, answer);
+    else {
+      this.#failures = 0;
+      this.#misfit = false;
+      this.#remove(item, answer.position);
+    }
+    item.answered?.();
+    this.#expire(item);
+    if (!this.#stalled) this.#flush();
+    else if (answer && this.#flying === 0) this.#settled();
+  }
+
+  /** What follows a refused message can't be stored under its number either, so all answers are waited for (rule A3). */
+  #refused(item: Item, error: SyncError): void {
+    const { code, next, detail } = error;
+    this.#stalled = true;
+    if (code === 'sequence') {
+      this.#expected = Number(detail?.['expected']);
+      item.doubt = false;
+      // The log holds this number but has forgotten where, so the message must not be sent again.
+      if (this.#expected > item.sequence) this.#remove(item, uncertain(error));
+    } else if (next === 'retry') {
+      // Of these two the table says that the outcome is unknown; after any other refusal the log doesn't hold it (rule A3).
+      item.doubt ||= code === 'unavailable' || code === 'internal';
+      this.#patienceMs = Math.max(this.#patienceMs ?? 0, retryMsOf(error));
+    } else {
+      this.#broken = true;
+      this.#failures = 0;
+      this.#remove(item, error);
+    }
+  }
+
+  /** Everything that was under way has its answer: go on, at once when that helps, else after a while. */
+  #settled(): void {
+    const { clock } = this.#core;
+    // Numbers that were given out stand at the front of the queue; the log must expect the first of them.
+    const ours = this.#items[0]?.sequence || this.#sequence + 1;
+    // Said once it may be old news: an answer that overtook others. Under the same number asking again is harmless.
+    const misfit = this.#expected !== undefined && this.#expected !== ours;
+    this.#broken ||= misfit && this.#misfit;
+    this.#misfit = misfit;
+    const failures = this.#failures++;
+    if (this.#patienceMs === undefined && failures === 0) return this.#resume();
+    const ms = Math.max(this.#patienceMs ?? 0, backoff(failures, clock.random()));
+    this.#pause = clock.timer(ms, () => this.#resume());
+  }
+
+  #resume(): void {
+    this.#stalled = false;
+    this.#expected = undefined;
+    this.#patienceMs = undefined;
+    // While an outcome is unknown only the old number can tell it; the rest waits behind that.
+    if (this.#broken && !this.#items.some((item) => item.doubt)) {
+      this.#broken = false;
+      this.#misfit = false;
+      this.#producer = producerId(this.#core.clock);
+      this.#sequence = 0;
+      for (const item of this.#items) item.sequence = 0;
+    }
+    this.#flush();
+  }
+
+  /** Fails an item that has waited too long, but not while its answer may still come. */
+  #expire(item: Item): void {
+    if (!item.old || item.flying || !this.#items.includes(item)) return;
+    const error = new SyncError('offline');
+    this.#remove(item, item.doubt ? uncertain(error) : error);
+  }
+
+  #remove(item: Item, outcome: Outcome): void {
+    this.#items = this.#items.filter((one) => one !== item);
+    item.forget();
+    this.#count(-1, -item.bytes);
+    item.settle(outcome);
+  }
+
+  #count(entries: number, bytes: number): void {
+    const core = this.#core;
+    core.unsentBytes += bytes;
+    core.unsent.set(core.unsent.get() + entries);
+  }
+
+  #tooLarge(bytes: number): SyncError | undefined {
+    const { payloadBytesMax } = this.#core.connection;
+    if (bytes <= payloadBytesMax) return undefined;
+    return new SyncError(
+      'payload_too_large',
+      `The payload has ${bytes} bytes, the server takes ${payloadBytesMax}.`,
+    );
+  }
+}
+
+/** What is told of a message that was sent and is given up without an answer. */
+function uncertain({ code, message }: SyncError): SyncError {
+  return new SyncError(
+    code === 'closed' ? code : 'unavailable',
+    `${message} The message may have been stored.`,
+  );
+}
+
+/** 27 letters of 32, so 135 random bits: no two producers meet. */
+function producerId(clock: Clock): string {
+  return Array.from(clock.randomBytes(27), (byte) => (byte % 32).toString(36)).join('');
+}

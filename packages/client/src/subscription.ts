@@ -1,0 +1,266 @@
+/**
+ * One channel's place in its log: subscribes, checks that what arrives follows, and reads anew from its position when it
+ * doesn't. A channel holds one, whatever its kind, and is handed what is new. It must not know what entries mean.
+ */
+import type { GapReason, Position } from '@syncline/protocol';
+import { SyncError } from '@syncline/protocol';
+import {
+  type Cancel,
+  type Data,
+  type FrameOf,
+  type Head,
+  nextCheck,
+  readWire,
+  type ServerFrame,
+} from '@syncline/protocol/wire';
+import type { Core, Delivery } from './core.ts';
+import { Value } from './store.ts';
+import { backoff, retryMsOf } from './timing.ts';
+
+/**
+ * How far a channel can be trusted to be up to date.
+ *
+ * - `live`: everything the server told of is here.
+ * - `catching-up`: `left` entries are known to be missing and on their way.
+ * - `stale`: nothing has been heard `since` (ms since 1970).
+ * - `gap`: entries are lost for good, or the log is another one; until the first entry or heartbeat after that.
+ * - `refused`: the server doesn't let this channel be read; it is asked again on the next connection.
+ */
+export type Freshness =
+  | { readonly state: 'live' }
+  | { readonly state: 'catching-up'; readonly left: number }
+  | { readonly state: 'stale'; readonly since: number }
+  | { readonly state: 'gap'; readonly reason: GapReason }
+  | { readonly state: 'refused'; readonly error: SyncError };
+
+/** How a subscription began, or began again: from nothing, from its position without loss, or past a gap. */
+export type Recovery =
+  | { readonly via: 'start' }
+  | { readonly via: 'recovered' }
+  | { readonly via: 'gap'; readonly reason: GapReason };
+
+/** A place in the log with what lies ahead of it. */
+export interface Place {
+  readonly position: Position;
+  /** Offset of the log's head, as far as known. */
+  readonly top: number;
+}
+
+/** An entry as it arrived. */
+export interface Received {
+  readonly offset: number;
+  readonly data: Data;
+  readonly at: number | null;
+  readonly from: string | null;
+}
+
+/** What a subscription hands on, in the order of the log. */
+export interface Reader {
+  recovered(recovery: Recovery, place: Place): void;
+  entries(entries: readonly Received[], epoch: string): void;
+  /** Nobody holds the subscription any more; the next one begins anew. */
+  ended(): void;
+}
+
+/** How long entries that a heartbeat told of may still be under way (rule H2), in ms. */
+const graceMs = 1_000;
+
+const live: Freshness = { state: 'live' };
+
+export class Subscription implements Delivery {
+  readonly freshness: Value<Freshness>;
+  readonly #core: Core;
+  readonly #channel: string;
+  readonly #reader: Reader;
+  #holds = 0;
+  #start = 0;
+  #position: Position | undefined;
+  #top = 0;
+  /** The node's number for the channel, while entries under it are ours to take. */
+  #id: number | undefined;
+  #stamped = false;
+  /** The request that is under way; only the newest one's answer counts. */
+  asked: object | undefined;
+  /** Whether a subscription on the present link was confirmed once. */
+  #linked = false;
+  #gap: GapReason | undefined;
+  #refused: SyncError | undefined;
+  /** Subscriptions made in a row without anything new coming of it. */
+  #failures = 0;
+  #again: Cancel | undefined;
+  #grace: Cancel | undefined;
+
+  constructor(core: Core, channel: string, reader: Reader) {
+    this.#core = core;
+    this.#channel = channel;
+    this.#reader = reader;
+    this.freshness = new Value<Freshness>({ state: 'stale', since: core.clock.now() }, core.report);
+  }
+
+  /** Where the subscription stands; undefined before its first answer. */
+  get place(): Place | undefined {
+    return this.#position && { position: this.#position, top: this.#top };
+  }
+
+  /**
+   * Keeps the subscription up until what is returned is called. It begins with the last `start` entries; who comes when
+   * it has begun joins it where it stands.
+   */
+  hold(start: number): () => void {
+    const { connection, clock } = this.#core;
+    if (!this.#position && !this.asked) this.#start = this.#holds > 0 ? Math.max(this.#start, start) : start;
+    this.#holds++;
+    connection.start();
+    this.ask();
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      // At the end of the turn, so that who lets go and holds again in one turn loses nothing.
+      if (--this.#holds === 0) clock.endOfTurn(() => this.#holds === 0 && this.#end());
+    };
+  }
+
+  lost(): void {
+    this.#leave();
+    this.asked = undefined;
+    this.#again?.();
+    this.#again = undefined;
+    this.#linked = false;
+    this.#failures = 0;
+    this.#refused = undefined;
+    this.#show();
+  }
+
+  entries({ first, entries }: FrameOf<ServerFrame, 'entries'>): void {
+    const before = this.#position;
+    const last = first + entries.length - 1;
+    if (!before || last <= before.offset) return;
+    this.#top = Math.max(this.#top, last);
+    if (first > before.offset + 1) return this.#repair();
+    let { offset, check } = before;
+    const received = entries.slice(offset + 1 - first).map((data): Received => {
+      const entry = readWire(data, this.#stamped);
+      check = nextCheck(check, entry.data);
+      return { offset: ++offset, ...entry };
+    });
+    this.#position = { epoch: before.epoch, offset, check };
+    this.#failures = 0;
+    this.#gap = undefined;
+    this.#reader.entries(received, before.epoch);
+    this.#show();
+  }
+
+  gap({ position, top, reason }: FrameOf<ServerFrame, 'gap'>): void {
+    this.#stand(position, top, reason);
+    this.#reader.recovered({ via: 'gap', reason }, { position, top });
+    this.#show();
+  }
+
+  head({ offset, check }: Head): void {
+    const place = this.#position;
+    if (!place) return;
+    this.#gap = undefined;
+    if (offset > place.offset) {
+      this.#top = Math.max(this.#top, offset);
+      this.#grace ??= this.#core.clock.timer(graceMs, () => {
+        this.#grace = undefined;
+        if (this.#position?.offset === place.offset) this.#repair();
+      });
+    } else if (offset < place.offset || check !== place.check) {
+      return this.#repair();
+    } else this.#failures = 0;
+    this.#show();
+  }
+
+  /** What was pushed doesn't follow, so it is read from the position (rules D3, H2). At once, then at growing intervals. */
+  #repair(): void {
+    this.#leave();
+    this.#show();
+    if (this.#failures++ === 0) this.ask();
+    else this.askLater(0);
+  }
+
+  askLater(leastMs: number): void {
+    const { clock } = this.#core;
+    this.#again ??= clock.timer(Math.max(leastMs, backoff(this.#failures, clock.random())), () => {
+      this.#again = undefined;
+      this.ask();
+    });
+  }
+
+  /** Subscribes, unless that is done, under way, not wanted or not possible now. */
+  ask(): void {
+    const { connection, deliveries } = this.#core;
+    if (!connection.open || this.#holds === 0) return;
+    if (this.asked || this.#again || this.#id !== undefined || this.#refused) return;
+    const asked = {};
+    this.asked = asked;
+    const start = this.#position ?? this.#start;
+    connection.request({ type: 'subscribe', channel: this.#channel, start }, (answer) => {
+      if (this.asked !== asked) return;
+      this.asked = undefined;
+      if (answer === null) return;
+      if (answer instanceof SyncError) return this.#refuse(answer);
+      const { position, top, gap } = answer;
+      const first = !this.#position;
+      this.#id = answer.id;
+      this.#stamped = answer.stamped;
+      this.#linked = true;
+      deliveries.set(answer.id, this);
+      this.#stand(position, top, gap);
+      const recovery: Recovery = gap ? { via: 'gap', reason: gap } : { via: first ? 'start' : 'recovered' };
+      this.#reader.recovered(recovery, { position, top });
+      this.#show();
+    });
+  }
+
+  #refuse(error: SyncError): void {
+    if (this.#failures++ === 0 || error.next === 'stop') this.#core.report(error);
+    if (error.next === 'stop') this.#refused = error;
+    else this.askLater(retryMsOf(error));
+    this.#show();
+  }
+
+  #stand(position: Position, top: number, gap: GapReason | null): void {
+    this.#position = position;
+    this.#top = top;
+    if (gap) this.#gap = gap;
+  }
+
+  /** From now on nothing under the old number is taken. */
+  #leave(): void {
+    if (this.#id !== undefined) this.#core.deliveries.delete(this.#id);
+    this.#id = undefined;
+    this.#grace?.();
+    this.#grace = undefined;
+  }
+
+  #end(): void {
+    const { connection } = this.#core;
+    if (connection.open && (this.asked || this.#id !== undefined)) {
+      connection.request({ type: 'unsubscribe', channel: this.#channel }, () => {});
+    }
+    this.#position = undefined;
+    this.#gap = undefined;
+    this.lost();
+    this.#reader.ended();
+  }
+
+  #show(): void {
+    const before = this.freshness.get();
+    const now = this.#judge();
+    if (now.state === 'stale' && before.state === 'stale') return;
+    if (JSON.stringify(now) !== JSON.stringify(before)) this.freshness.set(now);
+  }
+
+  #judge(): Freshness {
+    if (this.#refused) return { state: 'refused', error: this.#refused };
+    if (!this.#linked || !this.#position) return { state: 'stale', since: this.#core.connection.heardAt };
+    if (this.#gap) return { state: 'gap', reason: this.#gap };
+    const known = this.#top - this.#position.offset;
+    // While it is read anew, at least something is missing, even if nobody can say what.
+    const left = this.#id === undefined ? Math.max(1, known) : known;
+    return left > 0 ? { state: 'catching-up', left } : live;
+  }
+}

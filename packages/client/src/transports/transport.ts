@@ -1,0 +1,31 @@
+/**
+ * The seam between a connection and whatever carries its frames: frames in, frames out, and nothing else. The connection
+ * opens links through it; WebSocket is the first implementation, tests have their own. It must not know what frames say.
+ */
+
+/** What a link tells its owner, never before `open` has returned. After `close` comes nothing. */
+export interface LinkHandlers {
+  readonly message: (data: string | Uint8Array) => void;
+  /** The link has ended, or could not be made. `code` is a WebSocket close code; 1006 when there was none. */
+  readonly close: (code: number, reason: string) => void;
+}
+
+/** One connection, or an attempt at one. */
+export interface Link {
+  /** Sends a frame. Only called once the other side has sent something. */
+  send(data: string | Uint8Array): void;
+  /** Ends the link; harmless when it has ended already. */
+  close(code?: number, reason?: string): void;
+  /** Bytes given to `send` that have not left yet. */
+  readonly bufferedBytes: number;
+}
+
+export interface Transport {
+  /**
+   * Begins a link to `url`.
+   *
+   * @param token what the server is to know the user by; undefined without `getToken`
+   * @throws SyncError `bad_option` for what can't ever work here; the client then gives up
+   */
+  open(url: string, token: string | undefined, handlers: LinkHandlers): Link;
+}
