@@ -56,7 +56,7 @@ const PAGES: Page[] = [
     file: 'frames.md',
     title: 'Frames',
     about: 'Every frame on the wire, by direction.',
-    module: 'packages/protocol/src/frame.ts',
+    module: 'packages/protocol/src/reference.ts',
     table: 'frames',
     columns: [field('direction'), code('name'), code('shape'), field('doc', 'meaning')],
   },

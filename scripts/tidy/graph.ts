@@ -14,7 +14,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** Inside the server a file imports only names to the right of its own, plus the common ones. */
 const LINE = ['server', 'transports', 'session', 'access', 'hub', 'channel', 'cursor', 'broker'];
-const COMMON = ['options', 'observe', 'clock'];
+const COMMON = ['options', 'observe', 'clock', 'turn', 'pulse'];
 const SERVER = 'packages/server/src/';
 /** In these rooms siblings stay apart: they share only the files listed, and only `gather` may import them all. */
 const APART: Readonly<Record<string, { shared: readonly string[]; gather: readonly string[] }>> = {

@@ -127,7 +127,7 @@ export function encodeServer(frame: Control): string {
   return write(serverFrames, frame);
 }
 
-/** The text of a frame of entries (rule D1); `entries` are texts as `wireText` gives them. */
+/** The text of a frame of entries (rule D1); `entries`, at least one, are texts as `wireText` gives them. */
 export function encodeEntries(id: number, first: number, entries: readonly string[]): string {
   return `[${id},${first},${entries.join(',')}]`;
 }
@@ -158,7 +158,8 @@ export function readPayload(text: string): string {
     JSON.parse(text);
     if (only !== undefined && more.length === 0) return only;
   } catch (thrown) {
-    if (thrown instanceof SyncError) throw new SyncError('bad_payload', thrown.message);
+    if (thrown instanceof SyncError && thrown.detail)
+      throw new SyncError('bad_payload', thrown.message, thrown.detail);
   }
   throw new SyncError('bad_payload', 'The payload is not JSON.');
 }

@@ -4,45 +4,69 @@
  */
 import type { Contract, Definition, DocDefinition, StateDefinition, StreamDefinition } from './contract.ts';
 
-/** The names that a pattern matches, as a template: `chat/:room` gives `chat/${string}`. */
-type Template<P extends string> = P extends `${infer Head}/${infer Tail}`
-  ? `${Segment<Head>}/${Template<Tail>}`
-  : Segment<P>;
-type Segment<S extends string> = S extends `:${string}` ? string : S;
-
-/** Whether a literal name has as many segments as the pattern; a name known only as `string` parts can't be counted. */
-type SameLength<N extends string, P extends string> = N extends `${string}/${infer NTail}`
-  ? P extends `${string}/${infer PTail}`
-    ? SameLength<NTail, PTail>
+/** Whether the name `N` is an instance of the pattern `P` (rule C2). Parts known only as `string` may be any one segment. */
+type Fits<N extends string, P extends string> = N extends `${infer NHead}/${infer NTail}`
+  ? P extends `${infer PHead}/${infer PTail}`
+    ? FitsSegment<NHead, PHead> extends true
+      ? Fits<NTail, PTail>
+      : false
     : false
   : P extends `${string}/${string}`
     ? false
-    : true;
+    : FitsSegment<N, P>;
+type FitsSegment<N extends string, P extends string> = N extends ''
+  ? false
+  : P extends `:${string}`
+    ? true
+    : N extends P
+      ? true
+      : false;
 
-/** The pattern of contract `C`, among those of a kind, that the name `N` is an instance of; never when there is none. */
-export type PatternOf<C extends Contract, N extends string, D extends Definition = Definition> = {
-  [P in keyof C & string]: C[P] extends D
-    ? N extends Template<P>
-      ? SameLength<N, P> extends true
-        ? P
-        : never
-      : never
-    : never;
+/** Whether pattern `P` goes before `Q`, of as many segments: it has the earlier literal segment (rule C2). */
+type Precedes<P extends string, Q extends string> = P extends `${infer PHead}/${infer PTail}`
+  ? Q extends `${infer QHead}/${infer QTail}`
+    ? IsParameter<PHead> extends IsParameter<QHead>
+      ? Precedes<PTail, QTail>
+      : IsParameter<QHead>
+    : false
+  : IsParameter<P> extends IsParameter<Q>
+    ? false
+    : IsParameter<Q>;
+type IsParameter<S extends string> = S extends `:${string}` ? true : false;
+
+/** The patterns that `N` is an instance of, whichever wins. */
+type Fitting<C extends Contract, N extends string> = {
+  [P in keyof C & string]: Fits<N, P> extends true ? P : never;
 }[keyof C & string];
 
-/** `N` itself when it names a channel of that kind; otherwise a sentence, which no name is assignable to. */
-export type NameOf<C extends Contract, N extends string, D extends Definition> = [
-  PatternOf<C, N, D>,
-] extends [never]
-  ? 'The contract has no channel of this kind with this name'
-  : N;
+/** The one of `All` that no other goes before. */
+type First<All extends string> = {
+  [P in All]: true extends { [Q in All]: Precedes<Q, P> }[All] ? never : P;
+}[All];
 
-/** What a message of the stream, or a value of the state channel, called `N` is. */
-export type CarriedBy<C extends Contract, N extends string> =
-  C[PatternOf<C, N>] extends StreamDefinition<infer M>
+/** The pattern of contract `C` that stands for the name `N`, if it is of the kind `D`; never when there is none. */
+export type PatternOf<C extends Contract, N extends string, D extends Definition = Definition> =
+  First<Fitting<C, N>> extends infer P extends keyof C & string ? (C[P] extends D ? P : never) : never;
+
+/**
+ * `N` itself when it names a channel of that kind, or when there is no contract to tell; otherwise a sentence, which no
+ * name is assignable to.
+ */
+export type NameOf<C extends Contract, N extends string, D extends Definition> = string extends keyof C
+  ? N
+  : [PatternOf<C, N, D>] extends [never]
+    ? 'The contract has no channel of this kind with this name'
+    : N;
+
+/** What a message of the stream, or a value of the state channel, called `N` is; unknown without a contract. */
+export type CarriedBy<C extends Contract, N extends string> = string extends keyof C
+  ? unknown
+  : Carried<C[PatternOf<C, N>]>;
+type Carried<D> =
+  D extends StreamDefinition<infer M>
     ? M
-    : C[PatternOf<C, N>] extends StateDefinition<infer V>
+    : D extends StateDefinition<infer V>
       ? V
-      : C[PatternOf<C, N>] extends DocDefinition
+      : D extends DocDefinition
         ? Uint8Array
         : never;

@@ -20,7 +20,11 @@ export interface Kind<View extends { readonly offset: number }> {
   readonly apply: (view: View, entries: readonly Entry[]) => View;
   /** What a late reader needs instead of the entries up to `view.offset`. */
   readonly snapshot: (view: View) => Data;
-  /** The view that a snapshot stands for. @throws SyncError `corrupt` for what no `snapshot` returned. */
+  /**
+   * The view that a snapshot stands for.
+   *
+   * @throws SyncError `corrupt` for what no `snapshot` returned; of bytes it may be told only by the next `apply`.
+   */
   readonly restore: (snapshot: Data, offset: number) => View;
   /** Fewer entries with the same effect on a reader that is behind; the last one keeps its place. */
   readonly conflate: (entries: readonly Entry[]) => readonly Entry[];

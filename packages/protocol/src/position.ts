@@ -52,7 +52,7 @@ export function samePlace(a: Position, b: Position): boolean {
  * @param random at least 16 random bytes
  */
 export function newEpoch(now: number, random: Uint8Array): string {
-  let text = now.toString(36).padStart(9, '0');
+  let text = Math.floor(now).toString(36).padStart(9, '0');
   for (const byte of random) text += byte.toString(16).padStart(2, '0');
   return text;
 }

@@ -75,8 +75,9 @@ describe('elements', () => {
   test('[F9] each piece of an array is the text of its element', () => {
     fc.assert(
       fc.property(list, indent, (items, space) => {
-        const pieces = elements(JSON.stringify(items, null, space), unbounded);
-        expect(pieces.map((piece) => JSON.parse(piece) as unknown)).toEqual(items);
+        const text = JSON.stringify(items, null, space);
+        const pieces = elements(text, unbounded).map((piece) => JSON.parse(piece) as unknown);
+        expect(pieces).toEqual(JSON.parse(text));
       }),
       { numRuns: 500 },
     );
@@ -194,14 +195,14 @@ describe('bounds', () => {
 
   test('[F3] what is too deep or too much is refused where it becomes so, without reading on', () => {
     const reads = vi.spyOn(String.prototype, 'charCodeAt');
-    const bounds = { depthMax: 32, membersMax: 10 };
+    const bounds = { depthMax: 32, membersMax: 40 };
     expect(fault(() => elements('['.repeat(100_000), bounds))).toBe('The frame nests deeper than 32 levels.');
     expect(reads.mock.calls.length).toBe(33);
     reads.mockClear();
     expect(fault(() => elements(`[${'1,'.repeat(100_000)}1]`, bounds))).toBe(
-      'The frame holds more than 10 members.',
+      'The frame holds more than 40 members.',
     );
-    expect(reads.mock.calls.length).toBeLessThan(25);
+    expect(reads.mock.calls.length).toBeLessThan(85);
   });
 
   test.each([

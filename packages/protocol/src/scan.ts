@@ -43,8 +43,7 @@ export function elements(text: string, bounds: ScanLimits): string[] {
     const closes = c === closeBracket || c === closeBrace;
     // A container's first member shows by something standing in it, each further one by its comma.
     if (c === comma || (opened && !closes)) {
-      if (++members > bounds.membersMax)
-        throw new SyncError('bad_frame', `The frame holds more than ${bounds.membersMax} members.`);
+      if (++members > bounds.membersMax) throw beyond('holds more than', bounds.membersMax, 'members');
     }
     opened = false;
     if (c === quote) {
@@ -52,8 +51,7 @@ export function elements(text: string, bounds: ScanLimits): string[] {
     } else if (c === comma) {
       if (depth === 1) start = take(found, text, start, i);
     } else if (c === openBracket || c === openBrace) {
-      if (++depth > bounds.depthMax)
-        throw new SyncError('bad_frame', `The frame nests deeper than ${bounds.depthMax} levels.`);
+      if (++depth > bounds.depthMax) throw beyond('nests deeper than', bounds.depthMax, 'levels');
       opened = true;
       if (depth === 1) {
         if (c !== openBracket || text.slice(0, i).trim() !== '') throw notAnArray();
@@ -87,4 +85,9 @@ function endOfString(text: string, open: number): number {
 
 function notAnArray(): SyncError {
   return new SyncError('bad_frame', 'A text frame must be one JSON array.');
+}
+
+/** The error for a bound that isn't kept. It alone has a detail: what else a scan refuses is no JSON. */
+function beyond(what: string, max: number, unit: string): SyncError {
+  return new SyncError('bad_frame', `The frame ${what} ${max} ${unit}.`, { max });
 }

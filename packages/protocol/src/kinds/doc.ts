@@ -50,7 +50,8 @@ export function load(update: Uint8Array): Y.Doc {
 function guarded<T>(run: () => T): T {
   try {
     return run();
-  } catch {
+  } catch (thrown) {
+    if (thrown instanceof SyncError) throw thrown;
     throw new SyncError('corrupt', 'A doc channel holds bytes that are no Yjs update.');
   }
 }

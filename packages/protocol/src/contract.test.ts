@@ -1,0 +1,151 @@
+/**
+ * The contract: what its functions make of their options, what they refuse and in which words, and how a name finds
+ * its definition. Precedence among patterns is in name.test.ts, what the compiler says in contract.types.test.ts.
+ */
+import { describe, expect, test } from 'vitest';
+import { type Contract, defineChannels, doc, lookup, state, stream } from './contract.ts';
+import { SyncError } from './errors.ts';
+import type { Schema } from './schema.ts';
+
+const schema: Schema<string> = {
+  '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: String(value) }) },
+};
+
+describe('definitions', () => {
+  test('a stream keeps 1,000 entries and 16 MiB without end, unstamped, any payload', () => {
+    expect(stream()).toEqual({
+      kind: 'stream',
+      schema: undefined,
+      keep: { entriesMax: 1000, bytesMax: 16_777_216, ageMs: Number.POSITIVE_INFINITY },
+      stamped: false,
+    });
+  });
+
+  test('a stream takes its options', () => {
+    expect(stream({ message: schema, keep: { entries: 1, bytes: 2, age: '7d' }, stamp: true })).toEqual({
+      kind: 'stream',
+      schema,
+      keep: { entriesMax: 1, bytesMax: 2, ageMs: 604_800_000 },
+      stamped: true,
+    });
+    expect(stream({ keep: { age: '1s' } }).keep).toMatchObject({ entriesMax: 1000, ageMs: 1000 });
+  });
+
+  test('a state channel is stamped, keeps values without end, and takes its options', () => {
+    const endless = { kind: 'state', schema: undefined, ttlMs: Number.POSITIVE_INFINITY, stamped: true };
+    expect(state()).toEqual(endless);
+    expect(state({ value: schema, ttl: '60s' })).toEqual({ ...endless, schema, ttlMs: 60_000 });
+  });
+
+  test('a doc has no schema and no stamps', () => {
+    expect(doc()).toEqual({ kind: 'doc', schema: undefined, stamped: false });
+  });
+
+  test.each([
+    [{ entries: 0 }, 'Expected `keep.entries` to be an integer from 1 up, got 0.'],
+    [{ entries: -1 }, 'Expected `keep.entries` to be an integer from 1 up, got -1.'],
+    [{ entries: 1.5 }, 'Expected `keep.entries` to be an integer from 1 up, got 1.5.'],
+    [{ entries: Number.NaN }, 'Expected `keep.entries` to be an integer from 1 up, got NaN.'],
+    [
+      { entries: Number.POSITIVE_INFINITY },
+      'Expected `keep.entries` to be an integer from 1 up, got Infinity.',
+    ],
+    [{ bytes: 0 }, 'Expected `keep.bytes` to be an integer from 1 up, got 0.'],
+    [{ bytes: 2 ** 53 }, 'Expected `keep.bytes` to be an integer from 1 up, got 9007199254740992.'],
+    [{ age: 0 }, 'Expected `keep.age` to be a time such as "60s" or "7d", got 0 (number).'],
+    [{ age: '0d' as const }, 'Expected `keep.age` to be a time such as "60s" or "7d", got "0d" (string).'],
+  ])('a stream with keep %o is refused', (keep, message) => {
+    expect(() => stream({ keep })).toThrow(new SyncError('bad_option', message));
+  });
+
+  test('a state channel with a time to live that is none is refused', () => {
+    const message = 'Expected `ttl` to be a time such as "60s" or "7d", got -5 (number).';
+    expect(() => state({ ttl: -5 })).toThrow(new SyncError('bad_option', message));
+  });
+});
+
+describe('defineChannels', () => {
+  test('gives the definitions back under their patterns, frozen, as a copy', () => {
+    const given = { 'chat/:room': stream(), 'board/:id': doc() };
+    const channels = defineChannels(given);
+    expect(channels).toEqual(given);
+    expect(channels['chat/:room']).toBe(given['chat/:room']);
+    expect(channels).not.toBe(given);
+    expect(Object.isFrozen(channels)).toBe(true);
+    expect(Object.isFrozen(given)).toBe(false);
+  });
+
+  test.each([
+    ['a//b', 'a segment is empty, "." or ".."'],
+    ['chat/*', 'it may hold only A–Z a–z 0–9 _ - = @ , . : ; and / between segments'],
+    ['', 'it is empty'],
+  ])('[C2] the pattern "%s" is refused', (pattern, fault) => {
+    const message = `The channel pattern "${pattern}" can't be used: ${fault}.`;
+    expect(() => defineChannels({ [pattern]: stream() })).toThrow(new SyncError('bad_option', message));
+  });
+
+  test.each([
+    ['chat/:room', 'chat/:id'],
+    ['a/:x/c/:y', 'a/:y/c/:x'],
+    [':a', ':b'],
+  ])('[C2] %s and %s match the same names, so one must go', (one, two) => {
+    const message = `The channel patterns "${one}" and "${two}" match the same names. Keep one of them.`;
+    const define = () => defineChannels({ [one]: stream(), [two]: state() });
+    expect(define).toThrow(new SyncError('bad_option', message));
+  });
+
+  test('[C2] patterns that share some names but not all stand side by side', () => {
+    const patterns = ['a/:x', 'a/b', ':x/b', ':x/:y', ':x', 'a/:x/c'];
+    const channels = defineChannels(Object.fromEntries(patterns.map((text) => [text, stream()])));
+    expect(Object.keys(channels)).toEqual(patterns);
+  });
+
+  test('[C3] a pattern called __proto__ is a pattern, and changes no prototype', () => {
+    const hidden = stream();
+    const channels = defineChannels({ ['__proto__']: hidden });
+    expect(Object.keys(channels)).toEqual(['__proto__']);
+    expect(Object.getPrototypeOf(channels)).toBe(Object.prototype);
+    expect(lookup(channels)('__proto__')).toBe(hidden);
+  });
+});
+
+describe('lookup', () => {
+  const channels: Contract = defineChannels({
+    'chat/:room': stream(),
+    'chat/:room/log': stream({ stamp: true }),
+    'fleet/:city': state(),
+    global: stream(),
+  });
+  const find = lookup(channels);
+
+  test.each([
+    ['chat/lobby', 'chat/:room'],
+    ['chat/lobby/log', 'chat/:room/log'],
+    ['fleet/berlin', 'fleet/:city'],
+    ['global', 'global'],
+    ['chat/:room', 'chat/:room'],
+  ])('%s is %s', (name, pattern) => {
+    expect(find(name)).toBe(channels[pattern]);
+  });
+
+  test.each(['chat', 'chat/lobby/x', 'chat/lobby/log/x', 'Chat/lobby', 'globals', 'x/y'])(
+    '%s is unknown',
+    (name) => {
+      const message = `No pattern of the contract matches "${name}". It has: chat/:room, chat/:room/log, fleet/:city, global.`;
+      expect(() => find(name)).toThrow(new SyncError('unknown_channel', message));
+    },
+  );
+
+  test.each([
+    ['', '"" is no channel name: it is empty.'],
+    ['chat/', '"chat/" is no channel name: a segment is empty, "." or "..".'],
+    ['chat/..', '"chat/.." is no channel name: a segment is empty, "." or "..".'],
+    ['x'.repeat(100_000), `"${'x'.repeat(255)}" is no channel name: it is longer than 255 characters.`],
+  ])('[C1] what is no name is unknown: %.20s', (name, message) => {
+    expect(() => find(name)).toThrow(new SyncError('unknown_channel', message));
+  });
+
+  test('an empty contract knows no channel', () => {
+    expect(() => lookup(defineChannels({}))('a')).toThrow(SyncError);
+  });
+});

@@ -1,0 +1,57 @@
+/**
+ * The frames as rows for the reference page: their shape follows from the codec's tables, and the compiler asks for a
+ * sentence about each. Only the script that writes the pages reads it; it must stay out of what ships to browsers.
+ */
+import { clientFrames, serverFrames } from './codec.ts';
+import type { Field } from './field.ts';
+import type { ClientFrame, ServerFrame } from './frame.ts';
+
+const fromClient: Record<ClientFrame['type'], string> = {
+  subscribe: 'begin or move a subscription (S1, S5)',
+  unsubscribe: 'end a subscription (S6)',
+  publish: 'append an entry; repeating it is harmless (A1, A2)',
+  history: 'ask for a page of entries before or after an offset (S7)',
+  heartbeat: 'ask for a sign of life (H3)',
+};
+
+const fromServer: Record<ServerFrame['type'], string> = {
+  welcome: 'the first frame on a connection (F7)',
+  subscribed:
+    'answers `subscribe`: the numeric id, where delivery starts, and why not where asked (S2 to S4)',
+  unsubscribed: 'answers `unsubscribe`',
+  ack: 'answers `publish`: the entry is stored at this position (A1)',
+  history: 'answers `history`',
+  gap: 'the subscription stands elsewhere now; entries in between are gone (S8)',
+  snapshot: 'the fold of all entries up to an offset',
+  heartbeat: 'the heads of all subscribed channels (H1)',
+  error: 'answers a request that failed, or says why the connection ends (F5, L2)',
+  bye: 'the server is leaving; come back after this long (L1)',
+  entries: 'consecutive entries of a channel (D1)',
+};
+
+/** One row: who sends it, its name, what stands on the wire, what it is for. */
+export interface FrameRow {
+  readonly direction: string;
+  readonly name: string;
+  readonly shape: string;
+  readonly doc: string;
+}
+
+export const frames: readonly FrameRow[] = [
+  ...rows('client → server', clientFrames, fromClient),
+  ...rows('server → client', serverFrames, fromServer),
+  { direction: 'server → client', name: 'entries', shape: '[id, first, entry, …]', doc: fromServer.entries },
+];
+
+function rows(
+  direction: string,
+  table: Readonly<Record<string, object>>,
+  docs: Readonly<Record<string, string>>,
+): FrameRow[] {
+  return Object.entries(table).map(([name, fields]) => {
+    const parts = Object.entries(fields as Record<string, Field<unknown>>).map(
+      ([field, { shape }]) => `${field}: ${shape}`,
+    );
+    return { direction, name, shape: `[${[`"${name}"`, ...parts].join(', ')}]`, doc: docs[name] ?? '' };
+  });
+}
