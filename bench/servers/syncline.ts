@@ -1,0 +1,11 @@
+/**
+ * Syncline as an application would start it: one stream pattern in the contract, the memory broker, default options.
+ * Each entry is stored, numbered and acknowledged before it is delivered, which the peers beside it don't do.
+ */
+import { defineChannels, stream } from '@syncline/protocol';
+import { createServer, memory } from '@syncline/server';
+import { report } from './control.ts';
+
+const server = createServer({ channels: defineChannels({ 'bench/:name': stream() }), broker: memory() });
+const { port } = await server.listen(0, '127.0.0.1');
+report(port);

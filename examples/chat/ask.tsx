@@ -1,0 +1,48 @@
+/**
+ * A form with one field: the message, a name, a room. Enter sends it; what was typed and not sent is kept while the page
+ * lives. It must not know what becomes of an answer.
+ */
+import { useEffect, useRef, useState } from 'preact/hooks';
+
+const drafts = new Map<string, string>();
+
+interface AskProps {
+  readonly label: string;
+  readonly button: string;
+  readonly charsMax: number;
+  /** What stands in the field at first; a field that says takes the focus. */
+  readonly first?: string;
+  /** Shift and Enter begin a new line. */
+  readonly lines?: boolean;
+  readonly onAnswer: (text: string) => void;
+}
+
+export function Ask({ label, button, charsMax, first, lines = false, onAnswer }: AskProps) {
+  const [text, setText] = useState(drafts.get(label) || first || '');
+  const field = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    if (first !== undefined) field.current?.focus();
+  }, []);
+  const write = (next: string): void => {
+    drafts.set(label, next);
+    setText(next);
+  };
+  const send = (event: Event): void => {
+    event.preventDefault();
+    if (text.trim()) onAnswer(text.trim());
+    write('');
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event);
+  };
+  const onInput = (event: { currentTarget: HTMLTextAreaElement }): void => write(event.currentTarget.value);
+  const attributes = { ref: field, placeholder: label, maxLength: charsMax, value: text, onInput, onKeyDown };
+  const Field = (lines ? 'textarea' : 'input') as 'textarea';
+  return (
+    <form onSubmit={send}>
+      <Field aria-label={label} {...attributes} />
+      {text.length > charsMax * 0.9 && <output>{charsMax - text.length}</output>}
+      <button type="submit">{button}</button>
+    </form>
+  );
+}

@@ -1,0 +1,120 @@
+/**
+ * The messages of a room: grouped, with days, marks and times. At the bottom it follows; elsewhere what is on the screen
+ * stays where it is, and history loads upward. It must not know how messages travel.
+ */
+import type { TimelineItem } from '@syncline/client';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { Message } from './channels.ts';
+import { by, client, dayOf, timelineOf, timeOf, useStore } from './client.ts';
+
+type Item = TimelineItem<Message>;
+const groupMs = 5 * 60_000;
+const isOwn = (item: Item): boolean => item.own || item.data.by === by;
+const writer = ({ data }: Item): string => data.by ?? data.name;
+/** What isn't stored yet has no time yet. */
+const timed = ({ at }: Item): number => at ?? Date.now();
+/** A hue that stays with a name. */
+const hueOf = (name: string) => [...name].reduce((hue, c) => (hue * 37 + c.charCodeAt(0) * 47) % 360, 0);
+
+export function Log({ room }: { room: string }) {
+  const timeline = timelineOf(room);
+  const { items, hasOlder, loading } = useStore(timeline);
+  const box = useRef<HTMLDivElement>(null);
+  const height = useRef(0);
+  const [atBottom, setAtBottom] = useState(true);
+  const { unread, newest } = useUnread(room, atBottom);
+  const last = items.at(-1);
+  const toBottom = (): unknown => box.current?.scrollTo({ top: 0 });
+
+  // The list stands on its lower edge, so what is added above moves nothing; what is added below is made up for here.
+  useLayoutEffect(() => {
+    if (box.current && !atBottom) box.current.scrollTop -= box.current.scrollHeight - height.current;
+    if (last?.status === 'pending') toBottom();
+  }, [last?.key]);
+  useLayoutEffect(() => {
+    height.current = box.current?.scrollHeight ?? 0;
+  });
+  const onScroll = (): void => {
+    const { scrollTop = 0, scrollHeight = 0, clientHeight = 0 } = box.current ?? {};
+    setAtBottom(scrollTop > -48);
+    if (scrollHeight - clientHeight + scrollTop < 400) timeline.loadOlder().catch(() => {});
+  };
+  const beginning = last
+    ? 'This is as far back as the room is kept.'
+    : 'Nothing here yet. Say the first word!';
+  return (
+    <section aria-label={`Messages in ${room}`}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable without a mouse. */}
+      <div ref={box} tabIndex={0} onScroll={onScroll}>
+        <ol>
+          <li class="edge">{loading ? 'Loading earlier messages …' : !hasOlder && beginning}</li>
+          {items.map((item, i) => (
+            <Row key={item.key} item={item} before={items[i - 1]} unread={item.offset === unread[0]} />
+          ))}
+        </ol>
+      </div>
+      <button type="button" hidden={atBottom} onClick={toBottom}>
+        {unread.length > 0 ? `${unread.length} new ↓` : 'Latest ↓'}
+      </button>
+      <p class="hidden" aria-live="polite">
+        {newest}
+      </p>
+    </section>
+  );
+}
+
+/** Offsets of what the others wrote while nobody looked, and the newest of their messages, to be read out. */
+function useUnread(room: string, atBottom: boolean) {
+  const [unread, setUnread] = useState<readonly number[]>([]);
+  const [newest, setNewest] = useState('');
+  const bottom = useRef(atBottom);
+  bottom.current = atBottom;
+  useEffect(() => {
+    // Whoever looked until now has read all there is.
+    document.onvisibilitychange = () => setUnread((is) => (document.hidden && bottom.current ? [] : [...is]));
+    return client.stream(`chat/${room}`).onMessage(({ offset, own, data }) => {
+      if (own) return;
+      setNewest(`${data.name}: ${data.text}`);
+      setUnread((is) => (bottom.current && !document.hidden ? [] : [...is, offset]));
+    });
+  }, [room]);
+  useEffect(() => setUnread((is) => (atBottom ? is : [])), [atBottom]);
+  useEffect(() => {
+    document.title = `${document.hidden && unread.length > 0 ? `(${unread.length}) ` : ''}${room} · Syncline chat`;
+  });
+  return { unread, newest };
+}
+
+function Row({ item, before, unread }: { item: Item; before: Item | undefined; unread: boolean }) {
+  const { data, status, error, retry, discard } = item;
+  const at = timed(item);
+  const newDay = !before || dayOf(timed(before)) !== dayOf(at);
+  const joins = !newDay && !unread && writer(before) === writer(item) && at - timed(before) < groupMs;
+  return (
+    <li class={`message ${isOwn(item) ? 'own' : ''} ${status}`}>
+      {newDay && <p class="day">{dayOf(at)}</p>}
+      {unread && <p class="day unread">New</p>}
+      {!joins && (
+        <p class="head">
+          <b style={{ '--hue': hueOf(data.name) }}>{isOwn(item) ? 'You' : data.name}</b>
+          <time dateTime={new Date(at).toISOString()}>{timeOf(at)}</time>
+        </p>
+      )}
+      <p class="text" dir="auto">
+        {data.text}
+      </p>
+      {status === 'pending' && <span class="hidden">waiting to be sent</span>}
+      {error && (
+        <p class="fault">
+          Not sent. {error.message}
+          <button type="button" onClick={retry}>
+            Retry
+          </button>
+          <button type="button" onClick={discard}>
+            Discard
+          </button>
+        </p>
+      )}
+    </li>
+  );
+}

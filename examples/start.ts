@@ -1,0 +1,90 @@
+/**
+ * `npm start`: the examples on one HTTP server, with Syncline attached and its logs on disk. PORT, HOST and DATA_DIR
+ * change where. Whatever keeps it from starting is told in one line; it must not know how a page looks.
+ */
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { isIP } from 'node:net';
+import { createServer, disk, type Server } from '@syncline/server';
+import { channels } from './chat/channels.ts';
+import { answer, buildSite } from './site.ts';
+
+async function start(): Promise<void> {
+  const { PORT = '8080', HOST = 'localhost', DATA_DIR = 'data' } = process.env;
+  const port = Number(PORT);
+  if (!/^\d+$/.test(PORT) || port > 65535) {
+    throw new Error(`Expected PORT to be a number from 0 to 65535, got ${JSON.stringify(PORT)}.`);
+  }
+  const building = buildSite();
+  building.catch(() => {});
+  const http = createHttpServer((request, response) => {
+    building.then((site) => answer(site, request, response)).catch(() => response.destroy());
+  });
+  const bound = await listen(http, port, HOST);
+  const local = HOST === 'localhost' || HOST === '::1' || HOST.startsWith('127.');
+  const server = createServer({
+    channels,
+    broker: disk({ dir: DATA_DIR }),
+    plain: { '/chat': 'chat/lobby' },
+    // Without this only this machine is served. Whoever names another HOST opens the demo to all who can reach it.
+    ...(!local && { authenticate: () => ({ user: null }) }),
+  });
+  server.attach(http);
+  await Promise.all([server.ready, building]);
+  stopOnSignal(http, server);
+  const warning = local ? '' : ' Anyone who can reach it may read and write.';
+  console.log(
+    `Syncline chat: ${address(HOST, bound)} (open it in two windows; Ctrl+C stops it; messages stay in ${DATA_DIR}).${warning}`,
+  );
+}
+
+/** Resolves with the port, which is another than asked for when that was 0. */
+function listen(http: HttpServer, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    http.once('error', (error: NodeJS.ErrnoException) => reject(new Error(whyNot(error, port, host))));
+    http.listen(port, host, () => {
+      const bound = http.address();
+      resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
+    });
+  });
+}
+
+function whyNot({ code, message }: NodeJS.ErrnoException, port: number, host: string): string {
+  if (code === 'EADDRINUSE')
+    return `Port ${port} is taken. Stop the program that listens there, or choose another: PORT=${port === 65535 ? 8080 : port + 1} npm start.`;
+  if (code === 'EACCES')
+    return `Port ${port} needs more rights than this user has. Choose one from 1024 up: PORT=8080 npm start.`;
+  if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL')
+    return `HOST is ${JSON.stringify(host)}, which is no address of this machine.`;
+  return `The server can't listen on port ${port} of ${host}: ${message}.`;
+}
+
+function address(host: string, port: number): string {
+  if (/^(0\.0\.0\.0|::)$/.test(host)) return address('localhost', port);
+  return `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+}
+
+/** The first signal lets everyone leave; a second one doesn't wait for that. */
+function stopOnSignal(http: HttpServer, server: Server<typeof channels>): void {
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    http.close();
+    server
+      .close()
+      .then(() => {
+        http.closeAllConnections();
+        process.exit(0);
+      })
+      .catch(fail);
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+}
+
+function fail(thrown: unknown): never {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  console.error(`syncline: ${message.replaceAll(/\s*\n\s*/g, ' ')}`);
+  process.exit(1);
+}
+
+await start().catch(fail);

@@ -1,0 +1,237 @@
+/**
+ * Links between simulated clients and the node: bytes with delay, drops, duplicates, reordering, stalls, and cuts at any
+ * byte. On the client's side it is a Transport like the WebSocket one; on the node's side a Port of a session.
+ */
+import type { Link, LinkHandlers, Transport } from '@syncline/client/internal';
+import { decodeClient } from '@syncline/protocol/wire';
+import { nativeBatch, nativeControls, type Port, type Session } from '@syncline/server/internal';
+import type { World } from './world.ts';
+
+/** How bad the network is; each number is a probability per message, connection or second. */
+export interface Faults {
+  readonly drop: number;
+  readonly duplicate: number;
+  readonly reorder: number;
+  /** Per connection: it is cut after some number of bytes. */
+  readonly cut: number;
+  /** Per connection: one direction holds everything back for some seconds, or for ever. */
+  readonly stall: number;
+  readonly latencyMsMax: number;
+}
+
+export const noFaults: Faults = { drop: 0, duplicate: 0, reorder: 0, cut: 0, stall: 0, latencyMsMax: 5 };
+
+/** What was done to the messages, so that a run can show that it tested something. */
+export interface Injected {
+  dropped: number;
+  duplicated: number;
+  reordered: number;
+  cut: number;
+  stalled: number;
+  connections: number;
+}
+
+/** What a node offers to a link: a session for a port, or nothing while the node is down. */
+export type Door = (port: Port) => Session | undefined;
+
+/** A cut falls within this many bytes of a connection's life. */
+const cutBytesMax = 6_000;
+/** Bytes under way to a client beyond which its port has no room. */
+const roomBytes = 16_384;
+
+export class Network {
+  readonly injected: Injected = { dropped: 0, duplicated: 0, reordered: 0, cut: 0, stalled: 0, connections: 0 };
+  faults: Faults = noFaults;
+  door: Door = () => undefined;
+  readonly #world: World;
+  readonly #wires = new Set<Wire>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** A client's way to the node. */
+  transport(): Transport {
+    return {
+      open: (_url, _token, handlers) => {
+        const wire = new Wire(this.#world, this, handlers);
+        this.#wires.add(wire);
+        this.injected.connections++;
+        return wire.client;
+      },
+    };
+  }
+
+  /** All connections break now, as when the node's machine goes. */
+  breakAll(): void {
+    for (const wire of this.#wires) wire.break();
+    this.#wires.clear();
+  }
+}
+
+/** One direction of a connection: messages in order, unless a fault says otherwise. */
+class Way {
+  readonly #world: World;
+  readonly #network: Network;
+  #last = 0;
+  #stalledUntil = 0;
+  #cutAfter: number;
+  #underWay = 0;
+
+  constructor(world: World, network: Network) {
+    this.#world = world;
+    this.#network = network;
+    const { cut, stall } = network.faults;
+    this.#cutAfter = world.chance(cut) ? world.whole(1, cutBytesMax) : Number.POSITIVE_INFINITY;
+    if (world.chance(stall)) {
+      network.injected.stalled++;
+      this.#stalledUntil = world.now + (world.chance(0.3) ? 3_600_000 : world.between(500, 40_000));
+    }
+  }
+
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** Carries a message of so many bytes; false when the connection is cut within it. */
+  carry(bytes: number, arrive: () => void): boolean {
+    this.#cutAfter -= bytes;
+    if (this.#cutAfter < 0) {
+      this.#network.injected.cut++;
+      return false;
+    }
+    const { drop, duplicate, reorder } = this.#network.faults;
+    if (this.#world.chance(drop)) this.#network.injected.dropped++;
+    else this.#plan(bytes, arrive, this.#world.chance(reorder));
+    if (this.#world.chance(duplicate)) {
+      this.#network.injected.duplicated++;
+      this.#plan(bytes, arrive, false);
+    }
+    return true;
+  }
+
+  #plan(bytes: number, arrive: () => void, early: boolean): void {
+    const { now } = this.#world;
+    let at = Math.max(now + this.#world.between(0.1, this.#network.faults.latencyMsMax), this.#stalledUntil);
+    if (early) this.#network.injected.reordered++;
+    else at = Math.max(at, this.#last);
+    this.#last = Math.max(at, this.#last);
+    this.#underWay += bytes;
+    this.#world.after(at - now, () => {
+      this.#underWay -= bytes;
+      arrive();
+    });
+  }
+}
+
+/** One connection. Its two ends learn of its end each in its own time, or, when it is half open, never. */
+class Wire {
+  readonly client: Link;
+  readonly #world: World;
+  readonly #network: Network;
+  readonly #handlers: LinkHandlers;
+  readonly #up: Way;
+  readonly #down: Way;
+  #session: Session | undefined;
+  #clientOpen = true;
+  #carrying = true;
+
+  constructor(world: World, network: Network, handlers: LinkHandlers) {
+    this.#world = world;
+    this.#network = network;
+    this.#handlers = handlers;
+    this.#up = new Way(world, network);
+    this.#down = new Way(world, network);
+    this.client = {
+      send: (data) => this.#send(String(data)),
+      close: () => this.#clientLeaves(),
+      bufferedBytes: 0,
+    };
+    world.after(world.between(0.2, 2 * network.faults.latencyMsMax), () => this.#arriveAtDoor());
+  }
+
+  /** Both ends are told, soon. */
+  break(): void {
+    this.#carrying = false;
+    this.#endSession();
+    this.#world.after(this.#world.between(1, 500), () => this.#tellClient(1006));
+  }
+
+  #arriveAtDoor(): void {
+    if (!this.#clientOpen || !this.#carrying) return;
+    const port: Port = {
+      controls: nativeControls,
+      batch: nativeBatch,
+      pump: () => this.#pump(),
+      end: (code) => {
+        this.#pump();
+        this.#down.carry(4, () => this.#tellClient(code));
+        this.#endSession();
+      },
+    };
+    this.#session = this.#network.door(port);
+    if (!this.#session) this.#world.after(this.#world.between(1, 50), () => this.#tellClient(1006));
+  }
+
+  #send(text: string): void {
+    if (!this.#clientOpen || !this.#carrying) return;
+    const whole = this.#up.carry(Buffer.byteLength(text) + 8, () => this.#session?.receive(decodeClient(text)));
+    if (!whole) this.#cut();
+  }
+
+  #pump(): void {
+    while (this.#session && this.#carrying && this.#down.underWay < roomBytes) {
+      const bytes = this.#session.take();
+      if (!bytes) return;
+      for (const frame of framesOf(bytes)) {
+        if (this.#carrying && !this.#down.carry(frame.bytes, () => this.#deliver(frame.text))) this.#cut();
+      }
+    }
+  }
+
+  #deliver(text: string | undefined): void {
+    // A ping is answered by the client's platform, which here is the link itself.
+    if (text === undefined) this.#up.carry(6, () => this.#session?.alive());
+    else if (this.#clientOpen) this.#handlers.message(text);
+    this.#pump();
+  }
+
+  /** The connection breaks in mid-message. Each end notices soon, late, or not at all. */
+  #cut(): void {
+    this.#carrying = false;
+    if (this.#world.chance(0.8)) this.#world.after(this.#world.between(1, 2_000), () => this.#tellClient(1006));
+    const serverNotices = this.#world.chance(0.8) ? this.#world.between(1, 2_000) : 120_000;
+    this.#world.after(serverNotices, () => this.#endSession());
+  }
+
+  #clientLeaves(): void {
+    this.#clientOpen = false;
+    this.#world.after(this.#world.between(0.1, 50), () => this.#endSession());
+  }
+
+  #tellClient(code: number): void {
+    if (!this.#clientOpen) return;
+    this.#clientOpen = false;
+    this.#handlers.close(code, '');
+  }
+
+  #endSession(): void {
+    this.#session?.release();
+    this.#session = undefined;
+  }
+}
+
+/** The frames in a chunk that a session gave (RFC 6455 section 5.2, unmasked); a ping has no text. */
+function* framesOf(chunk: Uint8Array): Generator<{ readonly text: string | undefined; readonly bytes: number }> {
+  const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  let at = 0;
+  while (at < buffer.length) {
+    const short = buffer.readUInt8(at + 1);
+    const header = short < 126 ? 2 : short === 126 ? 4 : 10;
+    const length = short < 126 ? short : short === 126 ? buffer.readUInt16BE(at + 2) : Number(buffer.readBigUInt64BE(at + 2));
+    const end = at + header + length;
+    const isPing = buffer.readUInt8(at) === 0x89;
+    yield { text: isPing ? undefined : buffer.toString('utf8', at + header, end), bytes: end - at };
+    at = end;
+  }
+}

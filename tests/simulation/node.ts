@@ -1,0 +1,130 @@
+/**
+ * A server node in the simulated world: the real hub, channels, sessions and disk broker over a real SQLite file, without
+ * sockets or threads. It can crash at any moment, which loses everything that wasn't committed, and start again.
+ */
+import { type Contract, SyncError } from '@syncline/protocol';
+import { lookup } from '@syncline/protocol/wire';
+import {
+  type Broker,
+  diskOver,
+  type Executor,
+  Hub,
+  newMetrics,
+  type Port,
+  Pulse,
+  resolveNumbers,
+  Session,
+  silentLogger,
+  Store,
+  Turn,
+} from '@syncline/server/internal';
+import type { Life, World } from './world.ts';
+
+/** A fault planted on purpose, to see that the checker finds it. */
+export type Tamper = (broker: Broker) => Broker;
+
+export interface NodeSettings {
+  readonly dir: string;
+  readonly channels: Contract;
+  readonly heartbeatMs: number;
+  readonly tailEntriesMax: number;
+  readonly tamper: Tamper;
+}
+
+/** One life of the node, from a start to a crash. */
+interface Running {
+  readonly life: Life;
+  readonly store: Store;
+  readonly hub: Hub;
+  readonly pulse: Pulse;
+  readonly open: (port: Port) => Session;
+}
+
+export class SimNode {
+  crashes = 0;
+  readonly #world: World;
+  readonly #settings: NodeSettings;
+  #running: Running | undefined;
+  #sessions = 0;
+
+  constructor(world: World, settings: NodeSettings) {
+    this.#world = world;
+    this.#settings = settings;
+  }
+
+  get up(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** A session for a connection that arrives; undefined while the node is down. */
+  readonly door = (port: Port): Session | undefined => this.#running?.open(port);
+
+  start(): void {
+    const { dir, channels, heartbeatMs, tailEntriesMax, tamper } = this.#settings;
+    const life = this.#world.life();
+    const { clock } = life;
+    const store = new Store({ dir, clock });
+    const broker = tamper(diskOver(this.#executor(store, life), { clock }));
+    const turn = new Turn(clock);
+    const tools = { broker, clock, turn, metrics: newMetrics(), logger: silentLogger };
+    const numbers = resolveNumbers({ heartbeatMs, tailEntriesMax, channelIdleMs: 5000 });
+    const hub = new Hub(numbers, tools, lookup(channels));
+    const pulse = new Pulse(clock, heartbeatMs);
+    const open = (port: Port): Session => {
+      const session = new Session(String(++this.#sessions), { user: null }, port, { ...tools, hub, ...numbers });
+      pulse.join(session);
+      return session;
+    };
+    this.#running = { life, store, hub, pulse, open };
+  }
+
+  /** `kill -9`: what is committed stays, everything else is gone, and nobody is told. */
+  crash(): void {
+    const running = this.#running;
+    if (!running) return;
+    this.crashes++;
+    this.#running = undefined;
+    running.life.kill();
+    running.store.close();
+  }
+
+  /** Commits a group after the time a disk takes, and answers a little later; a crash may fall before, between and after. */
+  #executor(store: Store, life: Life): Executor {
+    let before: Promise<void> = Promise.resolve();
+    const wait = (ms: number) => new Promise<void>((resolve) => void life.clock.timer(ms, resolve));
+    return {
+      ready: Promise.resolve(),
+      close: async () => {},
+      run: (operations) => {
+        const outcomes = before.then(async () => {
+          await wait(this.#world.between(0.2, 8));
+          const committed = store.commit(operations);
+          await wait(this.#world.between(0.1, 4));
+          return committed;
+        });
+        before = outcomes.then(
+          () => {},
+          () => {},
+        );
+        return outcomes;
+      },
+    };
+  }
+}
+
+/** Everything the file holds of a channel, read as the node would after a start. */
+export function readLog(dir: string, channel: string, now: number): { offset: number; data: string }[] {
+  const store = new Store({ dir });
+  try {
+    const entries: { offset: number; data: string }[] = [];
+    for (;;) {
+      const range = { direction: 'after', offset: entries.at(-1)?.offset ?? 0, entriesMax: 500, bytesMax: 1e6, keep: null } as const;
+      const [outcome] = store.commit([{ type: 'read', channel, now, range }]);
+      if (outcome?.type !== 'slice') throw new SyncError('corrupt', `The log of ${channel} could not be read: ${JSON.stringify(outcome)}`);
+      entries.push(...outcome.value.entries.map(({ offset, data }) => ({ offset, data: String(data) })));
+      if (outcome.value.entries.length === 0 || (entries.at(-1)?.offset ?? 0) >= outcome.value.top.offset) return entries;
+    }
+  } finally {
+    store.close();
+  }
+}
