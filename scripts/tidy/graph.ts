@@ -15,6 +15,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 /** Inside the server a file imports only names to the right of its own, plus the common ones. */
 const LINE = ['server', 'transports', 'session', 'access', 'hub', 'channel', 'cursor', 'broker'];
 const COMMON = ['options', 'observe', 'clock', 'turn', 'pulse'];
+/** What a package shows: they gather names and belong to no room. */
+const DOORS = ['index', 'internal'];
 const SERVER = 'packages/server/src/';
 /** In these rooms siblings stay apart: they share only the files listed, and only `gather` may import them all. */
 const APART: Readonly<Record<string, { shared: readonly string[]; gather: readonly string[] }>> = {
@@ -87,7 +89,7 @@ export const serverLine: Rule = function* (project) {
   for (const source of project.sources) {
     if (!source.path.startsWith(SERVER) || source.test || /testing/.test(source.path)) continue;
     const own = room(source.path);
-    if (own === 'index') continue;
+    if (DOORS.includes(own)) continue;
     if (!LINE.includes(own) && !COMMON.includes(own)) {
       const message = `'${own}' is no room of the server: put it under one of ${[...LINE, ...COMMON].join(', ')}`;
       yield { file: source.path, line: 1, rule: 'server-line', message };
@@ -116,7 +118,7 @@ function* roomImport(source: Source, own: string, item: Import, target: string):
     }
     return;
   }
-  const homeless = other !== 'index' && !LINE.includes(other) && !COMMON.includes(other);
+  const homeless = !DOORS.includes(other) && !LINE.includes(other) && !COMMON.includes(other);
   if (COMMON.includes(other) || homeless) return;
   if (COMMON.includes(own)) {
     if (item.typeOnly) return;

@@ -37,6 +37,11 @@ const channels = defineChannels({
   'brief/:room': stream<{ id: string }>({ keep: { entries: 12 }, stamp: true }),
 });
 const rooms = ['chat/a', 'brief/b'] as const;
+type Room = (typeof rooms)[number];
+
+function streamOf(client: Client<typeof channels>, room: Room) {
+  return room === 'chat/a' ? client.stream(room) : client.stream(room);
+}
 /** Time in which the faults happen, and time in which all must have come right: longest wait, request and heartbeat. */
 const troubleMs = 60_000;
 const healMs = 60_000;
@@ -117,7 +122,7 @@ class Run {
     );
     this.#clients.push(client);
     for (const room of rooms) {
-      const channel = client.stream(room);
+      const channel = streamOf(client, room);
       channel.onRecover((event) => {
         if (event.via === 'gap') this.#history.push({ type: 'gap', client: name, channel: room, reason: String(event.reason) });
       });
@@ -140,12 +145,11 @@ class Run {
     this.#world.after(this.#world.between(0, 500), publish);
   }
 
-  #publish(name: string, client: Client<typeof channels>, channel: (typeof rooms)[number]): void {
+  #publish(name: string, client: Client<typeof channels>, channel: Room): void {
     const event = { client: name, channel, id: `m${++this.#published}` };
     this.#history.push({ type: 'invoke', ...event });
     this.#pending++;
-    client
-      .stream(channel)
+    streamOf(client, channel)
       .publish({ id: event.id })
       .then(
         ({ offset }) => this.#history.push({ type: 'ok', ...event, offset }),

@@ -3,10 +3,11 @@
  * it does is done by the rooms behind it; machine and time come in through `createClientWith`.
  */
 import { type Contract, type StreamDefinition, SyncError } from '@syncline/protocol';
-import { type CarriedBy, type Clock, lookup, type NameOf, nameFault } from '@syncline/protocol/wire';
+import type { CarriedBy, Clock, NameOf } from '@syncline/protocol/wire';
 import type { GetToken, Status } from './connection.ts';
 import { Core } from './core.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { definitionOf } from './names.ts';
 import { type Report, reporter, type Store } from './store.ts';
 import { Stream, type StreamChannel } from './stream.ts';
 import type { Transport } from './transports/transport.ts';
@@ -60,6 +61,13 @@ export interface Client<C extends Contract = Contract> {
   close(): void;
 }
 
+const defaults = {
+  requestTimeoutMs: 10_000,
+  outboxEntriesMax: 1000,
+  outboxBytesMax: 1_048_576,
+  outboxAgeMs: 300_000,
+} as const;
+
 /** The world outside, as parameters. */
 export interface Surroundings {
   readonly clock: Clock;
@@ -72,22 +80,22 @@ export function createClientWith<const C extends Contract = Contract>(
   surroundings: Surroundings,
   options: ClientOptions<C> = {},
 ): Client<C> {
-  const { channels, getToken, requestTimeoutMs = 10_000, onError } = options;
-  const { outboxEntriesMax = 1000, outboxBytesMax = 1_048_576, outboxAgeMs = 300_000 } = options;
-  const numbers = { requestTimeoutMs, outboxEntriesMax, outboxBytesMax, outboxAgeMs };
-  for (const [name, value] of Object.entries(numbers)) {
-    if (!(value > 0)) throw new SyncError('bad_option', `Expected \`${name}\` to be above 0, got ${value}.`);
+  const { channels, url, getToken, onError } = options;
+  const limits: Record<keyof typeof defaults, number> = { ...defaults };
+  for (const name of Object.keys(defaults) as (keyof typeof defaults)[]) {
+    limits[name] = options[name] ?? defaults[name];
+    if (limits[name] > 0) continue;
+    throw new SyncError('bad_option', `Expected \`${name}\` to be above 0, got ${limits[name]}.`);
   }
-  const core = new Core(
-    { ...surroundings, url: resolveUrl(options.url), getToken, requestTimeoutMs, report: reporter(onError) },
-    { entriesMax: outboxEntriesMax, bytesMax: outboxBytesMax, ageMs: outboxAgeMs },
-  );
-  const find = channels ? lookup(channels) : anyName;
+  const core = new Core({
+    ...{ ...surroundings, ...limits, url: resolveUrl(url), getToken },
+    report: reporter(onError),
+  });
   const streams = new Map<string, Stream<unknown>>();
   const stream = (name: string): Stream<unknown> => {
     const known = streams.get(name);
     if (known) return known;
-    const definition = find(name);
+    const definition = definitionOf(name, channels);
     if (definition && definition.kind !== 'stream') {
       throw new SyncError('unknown_channel', `"${name}" is a ${definition.kind} channel, not a stream.`);
     }
@@ -102,9 +110,4 @@ export function createClientWith<const C extends Contract = Contract>(
     stream: stream as unknown as Client<C>['stream'],
     close: () => core.connection.stop(),
   };
-}
-
-function anyName(name: string): undefined {
-  const fault = nameFault(name);
-  if (fault) throw new SyncError('unknown_channel', `"${name}" is no channel name: ${fault}.`);
 }

@@ -3,14 +3,8 @@
  * into frames and answers. The core holds one per client. It must not know what a channel is.
  */
 import { type ErrorCode, errors, SyncError } from '@syncline/protocol';
-import {
-  type Cancel,
-  type ClientFrame,
-  type Clock,
-  decodeServer,
-  encodeClient,
-  type ServerFrame,
-} from '@syncline/protocol/wire';
+import type { Cancel, ClientFrame, Clock, ServerFrame } from '@syncline/protocol/wire';
+import { readFrame, writeFrame } from './frames.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { type Effect, type Event, next, type State } from './machine.ts';
 import { type Answer, type AnswerFrame, answers, type Request, type RequestType } from './requests.ts';
@@ -59,6 +53,8 @@ const quietBeats = 1.5;
 const quietMsMin = 100;
 /** How long a probe waits for any byte, in ms. */
 const probeMs = 2_000;
+/** Tokens that may be refused one after the other before the client gives up. */
+const rejectionsMax = 3;
 const refMax = 2 ** 31 - 1;
 
 export class Connection {
@@ -135,7 +131,7 @@ export class Connection {
   #step(event: Event): void {
     const { clock, getToken, lifecycle } = this.#parts;
     const before = this.#state;
-    const facts = { now: clock.now(), random: clock.random(), canReauth: !!getToken };
+    const facts = { now: clock.now(), random: clock.random(), rejectionsMax: getToken ? rejectionsMax : 1 };
     const { state, effects } = next(before, event, facts);
     this.#state = state;
     const from = before.state;
@@ -205,12 +201,12 @@ export class Connection {
     this.#hear();
     try {
       // Binary frames belong to channels whose data are bytes; no channel of this client asks for them yet.
-      const frame = typeof data === 'string' && decodeServer(data);
+      const frame = typeof data === 'string' && readFrame(data);
       if (frame) this.#take(link, frame);
     } catch (thrown) {
       // What can't be understood can't be followed either: a new link starts from the positions.
       this.#parts.report(thrown);
-      this.#lose(unavailable('The server sent what could not be read.'));
+      this.#lose(unavailable(`The server sent: ${thrown}`));
     }
   }
 
@@ -264,7 +260,7 @@ export class Connection {
 
   #send(frame: ClientFrame): void {
     try {
-      this.#link?.send(encodeClient(frame));
+      this.#link?.send(writeFrame(frame));
     } catch (thrown) {
       this.#lose(unavailable(thrown));
     }
@@ -279,5 +275,5 @@ function unavailable(thrown: unknown): SyncError {
 function errorOfClose(close: number, reason: string): SyncError {
   const codes = Object.keys(errors) as ErrorCode[];
   const code = codes.find((one) => errors[one].close === close && errors[one].code < 4600);
-  return new SyncError(code ?? 'unavailable', reason || (code ? undefined : `Connection lost (${close}).`));
+  return new SyncError(code ?? 'unavailable', reason || `The connection ended with code ${close}.`);
 }

@@ -2,10 +2,11 @@
  * What the channels of one client share: the connection, the numbers by which its node calls channels, and the bound on
  * what waits to be sent. client.ts makes one; channels join it. It must not know kinds, messages or schemas.
  */
-import { SyncError } from '@syncline/protocol';
+import type { SyncError } from '@syncline/protocol';
 import type { Clock, FrameOf, Head, ServerFrame } from '@syncline/protocol/wire';
 import { Connection, type ConnectionParts } from './connection.ts';
 import type { Request } from './requests.ts';
+import { promised } from './settle.ts';
 import { type Report, Value } from './store.ts';
 
 /** What the core tells a channel about the connection. */
@@ -22,18 +23,18 @@ export interface Delivery {
   head(head: Head): void;
 }
 
-/** Bounds on what waits to be sent, over all channels together. */
-export interface OutboxLimits {
-  readonly entriesMax: number;
-  readonly bytesMax: number;
-  readonly ageMs: number;
+/** What a client is made of: its surroundings, and the bounds on what waits to be sent, over all channels together. */
+export interface CoreParts extends ConnectionParts {
+  readonly outboxEntriesMax: number;
+  readonly outboxBytesMax: number;
+  readonly outboxAgeMs: number;
 }
 
 export class Core {
   readonly connection: Connection;
   readonly clock: Clock;
   readonly report: Report;
-  readonly limits: OutboxLimits;
+  readonly parts: CoreParts;
   /** By the number that the present link's node gave. */
   readonly deliveries = new Map<number, Delivery>();
   /** Messages that were published and not yet answered. */
@@ -42,10 +43,10 @@ export class Core {
   unsentBytes = 0;
   readonly #members = new Set<Member>();
 
-  constructor(parts: ConnectionParts, limits: OutboxLimits) {
+  constructor(parts: CoreParts) {
     this.clock = parts.clock;
     this.report = parts.report;
-    this.limits = limits;
+    this.parts = parts;
     this.unsent = new Value(0, parts.report);
     const { deliveries } = this;
     this.connection = new Connection(parts, {
@@ -76,18 +77,17 @@ export class Core {
   /** Asks for a page of history, as soon as there is a connection and again on the next one if need be. */
   history(frame: Request<'history'>): Promise<FrameOf<ServerFrame, 'history'>> {
     const { connection } = this;
-    return new Promise((resolve, reject) => {
+    return promised((settle) => {
       const asking: Member = {
         opened: () =>
           connection.request(frame, (answer) => {
             if (!answer) return;
             this.#members.delete(asking);
-            if (answer instanceof SyncError) reject(answer);
-            else resolve(answer);
+            settle(answer);
           }),
-        closed: reject,
+        closed: settle,
       };
-      if (connection.closedBy) return reject(connection.closedBy);
+      if (connection.closedBy) return settle(connection.closedBy);
       this.join(asking);
       connection.start();
       if (connection.open) asking.opened();

@@ -26,6 +26,5 @@ export const pageLifecycle: Lifecycle = (onHint) => {
   on(document, 'visibilitychange', () => {
     if (document.visibilityState === 'visible') wake();
   });
-  on(document, 'resume', wake);
   return () => ended.abort();
 };

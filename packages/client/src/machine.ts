@@ -11,8 +11,6 @@ export const connectMs = 10_000;
 export const stableMs = 5_000;
 /** How soon after a failed attempt a hint of the browser may bring the next one forward, in ms. */
 export const hintMs = 1_000;
-/** Tokens that may be refused one after the other before the client gives up. */
-export const rejectionsMax = 3;
 
 /** Failed attempts since a connection last held, and refused tokens among them. */
 interface Tries {
@@ -22,19 +20,20 @@ interface Tries {
 
 /**
  * `link` numbers an attempt and the connection it becomes. `until` is when the next attempt begins, `earliest` how far a
- * hint may bring it forward; `comeBack` is the time before which the server asked not to be called again.
+ * hint may bring it forward; `comeBack` is the time before which the server asked not to be called again, or 0.
  */
 export type State =
   | { readonly state: 'idle' }
-  | ({ readonly state: 'connecting'; readonly link: number } & Tries)
-  | ({ readonly state: 'open'; readonly link: number; readonly comeBack: number | null } & Tries)
-  | ({
+  | { readonly state: 'connecting'; readonly link: number; readonly tries: Tries }
+  | { readonly state: 'open'; readonly link: number; readonly tries: Tries; readonly comeBack: number }
+  | {
       readonly state: 'waiting';
       readonly last: number;
+      readonly tries: Tries;
       readonly until: number;
       readonly earliest: number;
       readonly error: SyncError;
-    } & Tries)
+    }
   | { readonly state: 'closed'; readonly error: SyncError };
 
 /** What can happen. Events of a link that isn't the present one change nothing. */
@@ -65,17 +64,20 @@ export type Effect =
   | { readonly do: 'probe' }
   | { readonly do: 'timer'; readonly ms: number; readonly event: Event };
 
-/** What the machine can't know by itself. `random` is from 0 up to 1; `canReauth` says whether there is a way to a new token. */
+/** What the machine can't know by itself. `random` is from 0 up to 1. */
 export interface Facts {
   readonly now: number;
   readonly random: number;
-  readonly canReauth: boolean;
+  /** Tokens refused one after the other with which the client gives up; 1 where there is no way to another token. */
+  readonly rejectionsMax: number;
 }
 
 export interface Step {
   readonly state: State;
   readonly effects: readonly Effect[];
 }
+
+const fresh: Tries = { failures: 0, rejections: 0 };
 
 type Of<A extends State['state']> = Extract<State, { state: A }>;
 
@@ -85,9 +87,9 @@ export function next(state: State, event: Event, facts: Facts): Step {
   if (event.type === 'stop') return close(new SyncError('closed'));
   switch (state.state) {
     case 'idle':
-      return event.type === 'start' ? dial(1, { failures: 0, rejections: 0 }) : stay(state);
+      return event.type === 'start' ? dial(1, fresh) : stay(state);
     case 'waiting':
-      if (event.type === 'due') return dial(state.last + 1, state);
+      if (event.type === 'due') return dial(state.last + 1, state.tries);
       return event.type === 'wake' ? hasten(state, facts.now) : stay(state);
     case 'connecting':
       if (!('link' in event) || event.link !== state.link) return stay(state);
@@ -102,11 +104,11 @@ function whileOpen(state: Of<'open'>, event: Event, facts: Facts): Step {
   if (event.type === 'wake' || event.type === 'offline') return { state, effects: [{ do: 'probe' }] };
   if (!('link' in event) || event.link !== state.link) return stay(state);
   if (event.type === 'lost') return lose(state, event.error, facts);
-  if (event.type === 'stable') return { state: { ...state, failures: 0, rejections: 0 }, effects: [] };
+  if (event.type === 'stable') return stay({ ...state, tries: fresh });
   if (event.type !== 'bye') return stay(state);
   // The link stays until the server ends it, so that answers still under way arrive. The extra time spreads the clients.
   const spreadMs = facts.random * (250 + event.afterMs / 2);
-  return { state: { ...state, comeBack: facts.now + event.afterMs + spreadMs }, effects: [] };
+  return stay({ ...state, comeBack: facts.now + event.afterMs + spreadMs });
 }
 
 function stay(state: State): Step {
@@ -117,45 +119,42 @@ function close(error: SyncError): Step {
   return { state: { state: 'closed', error }, effects: [{ do: 'drop' }] };
 }
 
-function dial(link: number, { failures, rejections }: Tries): Step {
-  const late = new SyncError('unavailable', `The server gave no answer in ${connectMs / 1000} s.`);
+function dial(link: number, tries: Tries): Step {
+  const late = new SyncError('slow_start');
   return {
-    state: { state: 'connecting', link, failures, rejections },
+    state: { state: 'connecting', link, tries },
     effects: [
       { do: 'timer', ms: connectMs, event: { type: 'lost', link, error: late } },
-      { do: 'dial', link, rejected: rejections > 0 },
+      { do: 'dial', link, rejected: tries.rejections > 0 },
     ],
   };
 }
 
-function open({ link, failures, rejections }: Of<'connecting'>): Step {
+function open({ link, tries }: Of<'connecting'>): Step {
   return {
-    state: { state: 'open', link, failures, rejections, comeBack: null },
+    state: { state: 'open', link, tries, comeBack: 0 },
     effects: [{ do: 'timer', ms: stableMs, event: { type: 'stable', link } }],
   };
 }
 
-function lose(state: Of<'connecting' | 'open'>, error: SyncError, { now, random, canReauth }: Facts): Step {
-  const rejected = error.next === 'reauth';
-  const rejections = state.rejections + (rejected ? 1 : 0);
-  if (error.next === 'stop' || (rejected && (!canReauth || rejections >= rejectionsMax))) return close(error);
-  const { link, failures } = state;
-  const comeBack = state.state === 'open' && state.comeBack !== null ? state.comeBack : 0;
+function lose(state: Of<'connecting' | 'open'>, error: SyncError, facts: Facts): Step {
+  const { now, random, rejectionsMax } = facts;
+  const { failures } = state.tries;
+  const rejections = state.tries.rejections + Number(error.next === 'reauth');
+  if (error.next === 'stop' || (error.next === 'reauth' && rejections >= rejectionsMax)) return close(error);
+  const comeBack = 'comeBack' in state ? state.comeBack : 0;
   const until = Math.max(comeBack, now + backoff(failures, random));
   // After a connection that held, the first hint is followed at once; a storm of hints then gets one attempt a second.
-  const earliest = Math.max(comeBack, now + (failures > 0 ? hintMs : 0));
-  return {
-    state: { state: 'waiting', last: link, failures: failures + 1, rejections, until, earliest, error },
-    effects: [{ do: 'drop' }, { do: 'timer', ms: until - now, event: { type: 'due' } }],
-  };
+  const earliest = Math.max(comeBack, failures > 0 ? now + hintMs : now);
+  const tries = { failures: failures + 1, rejections };
+  return wait({ state: 'waiting', last: state.link, tries, until, earliest, error }, now, [{ do: 'drop' }]);
 }
 
 function hasten(state: Of<'waiting'>, now: number): Step {
   const until = Math.max(now, state.earliest);
-  if (until >= state.until) return stay(state);
-  if (until === now) return dial(state.last + 1, state);
-  return {
-    state: { ...state, until },
-    effects: [{ do: 'timer', ms: until - now, event: { type: 'due' } }],
-  };
+  return until < state.until ? wait({ ...state, until }, now, []) : stay(state);
+}
+
+function wait(state: Of<'waiting'>, now: number, first: readonly Effect[]): Step {
+  return { state, effects: [...first, { do: 'timer', ms: state.until - now, event: { type: 'due' } }] };
 }

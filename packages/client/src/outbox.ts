@@ -6,18 +6,16 @@ import { type Position, SyncError } from '@syncline/protocol';
 import { type Cancel, type Clock, unackedMax } from '@syncline/protocol/wire';
 import type { Core } from './core.ts';
 import type { Answer } from './requests.ts';
+import type { Settle } from './settle.ts';
 import { backoff, retryMsOf } from './timing.ts';
 
 /** Bytes in the socket's buffer beyond which nothing more is written until an answer comes. */
 const bufferedBytesMax = 65_536;
 
-/** Where the message was stored, or why it wasn't. */
-export type Outcome = Position | SyncError;
-
 interface Item {
   readonly text: string;
   readonly bytes: number;
-  readonly settle: (outcome: Outcome) => void;
+  readonly settle: Settle<Position>;
   /** Ends the watch over its age. */
   forget: Cancel;
   /** Its number under the present producer; 0 before it was sent under it. */
@@ -61,13 +59,14 @@ export class Outbox {
   }
 
   /** Queues a message; `settle` is called exactly once, at once when there is no room for it. */
-  add(text: string, settle: (outcome: Outcome) => void): void {
-    const { connection, clock, limits, unsent, unsentBytes } = this.#core;
+  add(text: string, settle: Settle<Position>): void {
+    const { connection, clock, parts, unsent, unsentBytes } = this.#core;
+    const { outboxEntriesMax, outboxBytesMax, outboxAgeMs } = parts;
     const bytes = new TextEncoder().encode(text).length;
-    const full = unsent.get() >= limits.entriesMax || unsentBytes + bytes > limits.bytesMax;
+    const full = unsent.get() >= outboxEntriesMax || unsentBytes + bytes > outboxBytesMax;
     const refusal = connection.closedBy ?? this.#tooLarge(bytes) ?? (full && new SyncError('offline'));
     if (refusal) return settle(refusal);
-    const forget = clock.timer(limits.ageMs, () => {
+    const forget = clock.timer(outboxAgeMs, () => {
       item.old = true;
       this.#expire(item);
     });
@@ -196,7 +195,7 @@ export class Outbox {
     this.#remove(item, item.doubt ? uncertain(error) : error);
   }
 
-  #remove(item: Item, outcome: Outcome): void {
+  #remove(item: Item, outcome: Position | SyncError): void {
     this.#items = this.#items.filter((one) => one !== item);
     item.forget();
     this.#count(-1, -item.bytes);

@@ -19,10 +19,8 @@ export function reporter(hook: Report | undefined): Report {
   return (error) =>
     queueMicrotask(() => {
       try {
-        if (hook) hook(error);
-        else if (typeof reportError === 'function') reportError(error);
         // biome-ignore lint/suspicious/noConsole: Node has no reportError, and an error must not vanish.
-        else console.error(error);
+        (hook ?? globalThis.reportError ?? console.error)(error);
       } catch {
         // A hook that throws has nowhere left to report to.
       }

@@ -3,10 +3,12 @@
  * one per name. It must not know frames, nor how a connection is kept.
  */
 import { type Position, type Schema, SyncError } from '@syncline/protocol';
-import { type Direction, readWire, validate } from '@syncline/protocol/wire';
+import { type Direction, validate } from '@syncline/protocol/wire';
 import type { Core } from './core.ts';
-import { Outbox, type Outcome } from './outbox.ts';
+import { readEntry } from './frames.ts';
+import { Outbox } from './outbox.ts';
 import { Sequence } from './sequence.ts';
+import { promised, type Settle } from './settle.ts';
 import { Emitter, type Store } from './store.ts';
 import { type Freshness, type Place, type Received, type Recovery, Subscription } from './subscription.ts';
 import {
@@ -72,7 +74,7 @@ export interface StreamChannel<M> {
 
 type Draft<M> = Omit<Message<M>, 'own'>;
 
-/** Own offsets remembered, to mark messages that come (again) from history. */
+/** Own places remembered, to mark messages that come (again) from history. */
 const ownMax = 5_000;
 const pageMax = 500;
 
@@ -91,8 +93,7 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
   readonly #messages: Emitter<Message<M>>;
   readonly #recoveries: Emitter<Recovery>;
   readonly #feed: Emitter<Placed | Batch<M>>;
-  #own = new Set<number>();
-  #ownEpoch = '';
+  readonly #own = new Set<string>();
   /** Messages up to here were there before anyone listened: timelines show them, listeners to new ones don't get them. */
   #begunAt = 0;
 
@@ -141,9 +142,7 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
   }
 
   publish(data: M): Promise<Position> {
-    return new Promise((resolve, reject) => {
-      this.send(data, (outcome) => (outcome instanceof SyncError ? reject(outcome) : resolve(outcome)));
-    });
+    return promised((settle) => this.send(data, settle));
   }
 
   async history(options: HistoryOptions = {}): Promise<HistoryPage<M>> {
@@ -165,7 +164,7 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
     return unfollow;
   }
 
-  send(data: M, settle: (outcome: Outcome) => void): void {
+  send(data: M, settle: Settle<Position>): void {
     this.#outgoing.run(this.#encode(data), (text) => {
       if (text instanceof SyncError) return settle(text);
       this.#outbox.add(text, (outcome) => {
@@ -196,7 +195,7 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
     }
     const request = { type: 'history', channel: this.name, direction, offset, limit } as const;
     const { entries, first, epoch, more, stamped } = await this.#core.history(request);
-    const drafts = entries.map((data, i) => this.#decode({ offset: first + i, ...readWire(data, stamped) }));
+    const drafts = entries.map((data, i) => this.#decode({ offset: first + i, ...readEntry(data, stamped) }));
     return { ...this.#batch(await Promise.all(drafts), epoch), first, count: entries.length, more };
   }
 
@@ -213,10 +212,10 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
     const drafts = entries.map((entry) => this.#decode(entry));
     // An entry that may be our own, sent on an earlier link, waits for the answer that tells whether it is.
     const answers = entries.flatMap(({ data }) => this.#outbox.repeating(data) ?? []);
-    const now = drafts.filter((draft) => !(draft instanceof Promise));
+    const now = drafts.filter((draft): draft is Draft<M> | undefined => !(draft instanceof Promise));
     const wait = answers.length > 0 || now.length < drafts.length;
     const all = wait ? Promise.all(answers).then(() => Promise.all(drafts)) : now;
-    this.#incoming.run<readonly (Draft<M> | undefined)[]>(all, (ready) => {
+    this.#incoming.run(all, (ready: readonly (Draft<M> | undefined)[]) => {
       const batch = this.#batch(ready, epoch);
       this.#feed.emit(batch);
       for (const message of batch.messages) {
@@ -226,7 +225,7 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
   }
 
   #batch(drafts: readonly (Draft<M> | undefined)[], epoch: string): Batch<M> {
-    const isOwn = (offset: number) => epoch === this.#ownEpoch && this.#own.has(offset);
+    const isOwn = (offset: number) => this.#own.has(`${epoch}.${offset}`);
     const messages = drafts.flatMap((draft) => (draft ? { ...draft, own: isOwn(draft.offset) } : []));
     return { messages, epoch };
   }
@@ -261,9 +260,8 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
   }
 
   #markOwn({ epoch, offset }: Position): void {
-    if (epoch !== this.#ownEpoch || this.#own.size >= ownMax) this.#own.clear();
-    this.#ownEpoch = epoch;
-    this.#own.add(offset);
+    if (this.#own.size >= ownMax) this.#own.clear();
+    this.#own.add(`${epoch}.${offset}`);
   }
 }
 

@@ -10,10 +10,10 @@ import {
   type FrameOf,
   type Head,
   nextCheck,
-  readWire,
   type ServerFrame,
 } from '@syncline/protocol/wire';
 import type { Core, Delivery } from './core.ts';
+import { readEntry } from './frames.ts';
 import { Value } from './store.ts';
 import { backoff, retryMsOf } from './timing.ts';
 
@@ -80,7 +80,7 @@ export class Subscription implements Delivery {
   #id: number | undefined;
   #stamped = false;
   /** The request that is under way; only the newest one's answer counts. */
-  asked: object | undefined;
+  #asked: object | undefined;
   /** Whether a subscription on the present link was confirmed once. */
   #linked = false;
   #gap: GapReason | undefined;
@@ -108,7 +108,7 @@ export class Subscription implements Delivery {
    */
   hold(start: number): () => void {
     const { connection, clock } = this.#core;
-    if (!this.#position && !this.asked) this.#start = this.#holds > 0 ? Math.max(this.#start, start) : start;
+    if (!this.#position && !this.#asked) this.#start = this.#holds > 0 ? Math.max(this.#start, start) : start;
     this.#holds++;
     connection.start();
     this.ask();
@@ -123,7 +123,7 @@ export class Subscription implements Delivery {
 
   lost(): void {
     this.#leave();
-    this.asked = undefined;
+    this.#asked = undefined;
     this.#again?.();
     this.#again = undefined;
     this.#linked = false;
@@ -140,7 +140,7 @@ export class Subscription implements Delivery {
     if (first > before.offset + 1) return this.#repair();
     let { offset, check } = before;
     const received = entries.slice(offset + 1 - first).map((data): Received => {
-      const entry = readWire(data, this.#stamped);
+      const entry = readEntry(data, this.#stamped);
       check = nextCheck(check, entry.data);
       return { offset: ++offset, ...entry };
     });
@@ -152,9 +152,7 @@ export class Subscription implements Delivery {
   }
 
   gap({ position, top, reason }: FrameOf<ServerFrame, 'gap'>): void {
-    this.#stand(position, top, reason);
-    this.#reader.recovered({ via: 'gap', reason }, { position, top });
-    this.#show();
+    this.#stand({ via: 'gap', reason }, position, top);
   }
 
   head({ offset, check }: Head): void {
@@ -178,10 +176,10 @@ export class Subscription implements Delivery {
     this.#leave();
     this.#show();
     if (this.#failures++ === 0) this.ask();
-    else this.askLater(0);
+    else this.#askLater(0);
   }
 
-  askLater(leastMs: number): void {
+  #askLater(leastMs: number): void {
     const { clock } = this.#core;
     this.#again ??= clock.timer(Math.max(leastMs, backoff(this.#failures, clock.random())), () => {
       this.#again = undefined;
@@ -193,39 +191,38 @@ export class Subscription implements Delivery {
   ask(): void {
     const { connection, deliveries } = this.#core;
     if (!connection.open || this.#holds === 0) return;
-    if (this.asked || this.#again || this.#id !== undefined || this.#refused) return;
+    if (this.#asked || this.#again || this.#id !== undefined || this.#refused) return;
     const asked = {};
-    this.asked = asked;
+    this.#asked = asked;
     const start = this.#position ?? this.#start;
     connection.request({ type: 'subscribe', channel: this.#channel, start }, (answer) => {
-      if (this.asked !== asked) return;
-      this.asked = undefined;
+      if (this.#asked !== asked) return;
+      this.#asked = undefined;
       if (answer === null) return;
       if (answer instanceof SyncError) return this.#refuse(answer);
-      const { position, top, gap } = answer;
-      const first = !this.#position;
-      this.#id = answer.id;
-      this.#stamped = answer.stamped;
+      const { id, stamped, position, top, gap } = answer;
+      const via = this.#position ? 'recovered' : 'start';
+      this.#id = id;
+      this.#stamped = stamped;
       this.#linked = true;
-      deliveries.set(answer.id, this);
-      this.#stand(position, top, gap);
-      const recovery: Recovery = gap ? { via: 'gap', reason: gap } : { via: first ? 'start' : 'recovered' };
-      this.#reader.recovered(recovery, { position, top });
-      this.#show();
+      deliveries.set(id, this);
+      this.#stand(gap ? { via: 'gap', reason: gap } : { via }, position, top);
     });
   }
 
   #refuse(error: SyncError): void {
     if (this.#failures++ === 0 || error.next === 'stop') this.#core.report(error);
     if (error.next === 'stop') this.#refused = error;
-    else this.askLater(retryMsOf(error));
+    else this.#askLater(retryMsOf(error));
     this.#show();
   }
 
-  #stand(position: Position, top: number, gap: GapReason | null): void {
+  #stand(recovery: Recovery, position: Position, top: number): void {
     this.#position = position;
     this.#top = top;
-    if (gap) this.#gap = gap;
+    if (recovery.via === 'gap') this.#gap = recovery.reason;
+    this.#reader.recovered(recovery, { position, top });
+    this.#show();
   }
 
   /** From now on nothing under the old number is taken. */
@@ -238,7 +235,7 @@ export class Subscription implements Delivery {
 
   #end(): void {
     const { connection } = this.#core;
-    if (connection.open && (this.asked || this.#id !== undefined)) {
+    if (connection.open && (this.#asked || this.#id !== undefined)) {
       connection.request({ type: 'unsubscribe', channel: this.#channel }, () => {});
     }
     this.#position = undefined;

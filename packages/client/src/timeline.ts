@@ -4,6 +4,7 @@
  */
 import { type GapReason, type Position, SyncError } from '@syncline/protocol';
 import type { Clock } from '@syncline/protocol/wire';
+import { promised, type Settle } from './settle.ts';
 import { type Report, type Store, Value } from './store.ts';
 
 /** One message of a stream. */
@@ -82,7 +83,7 @@ export interface Feed<M> {
   readonly report: Report;
   /** Listens, and keeps the stream subscribed from its last `start` messages; tells where it stands if it does already. */
   follow(start: number, onEvent: (event: Placed | Batch<M>) => void): () => void;
-  send(data: M, settle: (outcome: Position | SyncError) => void): void;
+  send(data: M, settle: Settle<Position>): void;
   pageBefore(offset: number, limit: number): Promise<Page<M>>;
 }
 
@@ -141,12 +142,7 @@ export class FeedTimeline<M> implements Timeline<M> {
   };
 
   publish(data: M): Promise<Position> {
-    const stored = new Promise<Position>((resolve, reject) => {
-      this.#send(`own.${++this.#keys}`, data, (outcome) => {
-        if (outcome instanceof SyncError) reject(outcome);
-        else resolve(outcome);
-      });
-    });
+    const stored = promised<Position>((settle) => this.#send(`own.${++this.#keys}`, data, settle));
     // A failure is shown in the list, so nobody need listen for it here.
     stored.catch(() => {});
     return stored;
@@ -237,7 +233,7 @@ export class FeedTimeline<M> implements Timeline<M> {
     rows[i - 1] = { ...row, item: { ...stored, key: acked.key, own: acked.own || stored.own } };
   }
 
-  #send(key: string, data: M, settle: (outcome: Position | SyncError) => void): void {
+  #send(key: string, data: M, settle: Settle<Position>): void {
     const item = {
       ...still,
       key,

@@ -31,7 +31,7 @@ export const systemClock: Clock = {
   },
   endOfTurn: (run) => {
     if (typeof setImmediate === 'function') setImmediate(run);
-    else queueMicrotask(run);
+    else setTimeout(run, 0);
   },
   random: () => Math.random(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),

@@ -3,7 +3,7 @@
  * or of the wrong type, the bounds of a frame, and whatever fast-check thinks of. Nothing throws, nothing is polluted.
  */
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   clientFrames,
   decodeClient,
@@ -463,6 +463,15 @@ describe('bounds', () => {
       expect(refusal(text)).toEqual(tooLarge);
     }
     expect(refusal(`{${'"k":0,'.repeat(100_000)}}`)).toEqual(tooLarge);
+  });
+
+  test('[F3] a text that must be too large, or can not be, is not even encoded to be measured', () => {
+    const encoded = vi.spyOn(TextEncoder.prototype, 'encode');
+    expect(refusal('x'.repeat(5_000_000))).toEqual(tooLarge);
+    decodeClient('["heartbeat"]');
+    decodeClient('x'.repeat(66_560 / 3));
+    expect(encoded).not.toHaveBeenCalled();
+    encoded.mockRestore();
   });
 
   test('[F3] a server may take larger frames, or only smaller ones', () => {

@@ -304,9 +304,14 @@ describe('shapes', () => {
 
   test('bytes in a text frame are refused where they are written, not sent as null', () => {
     const publish = { type: 'publish', ref: 1, channel: 'c', producer: 'p', sequence: 1 } as const;
-    expect(() => encodeClient({ ...publish, data: Uint8Array.of(1) })).toThrow(
-      new SyncError('unsupported_data', "A text frame can't carry bytes; they travel in binary frames."),
+    const data = Uint8Array.of(1);
+    const error = new SyncError(
+      'unsupported_data',
+      "A text frame can't carry bytes; they travel in binary frames.",
     );
+    expect(() => encodeClient({ ...publish, data })).toThrow(error);
+    expect(() => encodeServer({ type: 'snapshot', id: 1, offset: 1, check: 1, data })).toThrow(error);
+    expect(() => wireText({ offset: 1, check: 1, at: 1, from: null, data }, false)).toThrow(error);
   });
 });
 

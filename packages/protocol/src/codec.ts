@@ -154,9 +154,9 @@ export function readWire(
 /** A bare payload's text, proven to be one JSON value within the bounds of a frame. @throws SyncError `bad_payload` */
 export function readPayload(text: string): string {
   try {
-    const [only, ...more] = elements(`[${text}]`, { depthMax, membersMax });
+    const [only] = elements(`[${text}]`, { depthMax, membersMax });
     JSON.parse(text);
-    if (only !== undefined && more.length === 0) return only;
+    if (only !== undefined) return only;
   } catch (thrown) {
     if (thrown instanceof SyncError && thrown.detail)
       throw new SyncError('bad_payload', thrown.message, thrown.detail);
@@ -201,8 +201,15 @@ function write<U extends { type: string }>(table: Table<U>, frame: U): string {
   return `${text}]`;
 }
 
-function fieldsOf(table: object, type: string): [string, f.Field<unknown>][] {
-  return Object.entries((table as Record<string, Record<string, f.Field<unknown>>>)[type] ?? {});
+type FieldList = readonly (readonly [string, f.Field<unknown>])[];
+/** Each frame's fields as a list, made once: frames are read and written too often to make it each time. */
+const lists = new WeakMap<object, FieldList>();
+
+function fieldsOf(table: object, type: string): FieldList {
+  const fields = (table as Record<string, Record<string, f.Field<unknown>>>)[type] ?? {};
+  const list = lists.get(fields) ?? Object.entries(fields);
+  lists.set(fields, list);
+  return list;
 }
 
 function parse(text: string): unknown {

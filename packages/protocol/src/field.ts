@@ -108,7 +108,7 @@ export const channel: Field<string> = {
   write: JSON.stringify,
 };
 
-export function oneOf<T extends string>(...choices: readonly T[]): Field<T> {
+function oneOf<T extends string>(...choices: readonly T[]): Field<T> {
   return field(choices.map((c) => `"${c}"`).join(' or '), (value) => choices.find((c) => c === value));
 }
 

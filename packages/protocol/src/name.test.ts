@@ -46,7 +46,7 @@ describe('names', () => {
       fc.property(fc.oneof(name, almost, fc.string({ unit: 'binary' })), (text) => {
         expect(nameFault(text) === undefined).toBe(isName(text));
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 

@@ -13,7 +13,7 @@ export interface LinkHandlers {
 /** One connection, or an attempt at one. */
 export interface Link {
   /** Sends a frame. Only called once the other side has sent something. */
-  send(data: string | Uint8Array): void;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
   /** Ends the link; harmless when it has ended already. */
   close(code?: number, reason?: string): void;
   /** Bytes given to `send` that have not left yet. */

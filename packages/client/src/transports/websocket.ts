@@ -21,15 +21,12 @@ export const websocket: Transport = {
   },
 };
 
-/** A socket; what the platform refuses at once, it would refuse for ever. */
+/** A socket. What the platform refuses at once, a token with other characters say, it would refuse for ever. */
 function make(url: string, protocols: string[]): WebSocket {
   try {
     return new WebSocket(url, protocols);
   } catch (thrown) {
-    throw new SyncError(
-      'bad_option',
-      `No WebSocket (Node 22 has it), or a token that isn't base64url: ${thrown}`,
-    );
+    throw new SyncError('bad_option', `No WebSocket can be made: ${thrown}`);
   }
 }
 

@@ -65,12 +65,13 @@ export function kindSuite<View extends { readonly offset: number }>(given: KindC
 
     test('applying what a view holds changes nothing, alone or before what it does not hold', () => {
       fc.assert(
-        fc.property(log, place, place, (entries, at, back) => {
+        fc.property(log, place, place, place, (entries, at, back, length) => {
           const cut = at % (entries.length + 1);
+          const from = back % (cut + 1);
           const view = fold(entries.slice(0, cut));
           const before = content(view);
-          same(fold(entries.slice(back % (cut + 1), cut), view), view);
-          same(fold(entries.slice(back % (cut + 1)), view), fold(entries));
+          same(fold(entries.slice(from, from + (length % (cut - from + 1))), view), view);
+          same(fold(entries.slice(from), view), fold(entries));
           expect(content(view)).toEqual(before);
         }),
         runs,

@@ -15,9 +15,9 @@ export interface Append {
   readonly producer?: { readonly id: string; readonly sequence: number } | undefined;
   /** A name for what the entry is about; the log remembers the newest offset of each key. */
   readonly key?: string | undefined;
-  /** Append only if the newest entry with `key` is at this offset (0: there is none). */
+  /** Append only if the newest entry with `key` is at this offset (0: there is none). A retry is answered without asking. */
   readonly ifKeyAt?: number | undefined;
-  /** What this log keeps; null where only `compact` may drop entries. */
+  /** What this log keeps; null where only `compact` may drop entries. Bytes alone never drop the newest entry. */
   readonly keep: Keep | null;
 }
 
@@ -73,17 +73,28 @@ export interface Broker {
    * not before the last one's; stores; announces. Resolves when the log holds the entry as durably as this broker promises.
    * Calls on one channel take effect in the order they are made, reads included.
    *
-   * @throws SyncError `sequence` (detail `expected`), `precondition` (detail `offset`), `storage`, `unavailable`, `closed`.
+   * @throws SyncError `sequence` (detail `expected`), `precondition` (detail `offset`), `storage`, `corrupt`, `unavailable`, `closed`.
    */
   append(channel: string, append: Append): Promise<Appended>;
-  /** Reads a part of the log. A channel that was never used begins its first epoch here. @throws SyncError `storage`, `corrupt`, `closed`. */
+  /**
+   * Reads a part of the log. A channel that was never used begins its first epoch here; until something is stored in it, an
+   * epoch may be forgotten and begun anew.
+   *
+   * @throws SyncError `storage`, `corrupt`, `unavailable`, `closed`.
+   */
   read(channel: string, range: Range): Promise<Slice>;
   /**
    * Stores a snapshot and drops the entries it covers. False, and nothing changes, unless it is of this epoch, newer than
-   * the stored one and not beyond the top. `keys` are those still alive in it; the log forgets other keys it covers.
+   * the stored one, not beyond the top, and has the check of the entry at its offset. `keys` are those still alive in it; the
+   * log forgets other keys it covers, or none when `keys` is left out.
+   *
+   * @throws SyncError `storage`, `corrupt`, `unavailable`, `closed`.
    */
   compact(channel: string, epoch: string, snapshot: Snapshot, keys?: Iterable<string>): Promise<boolean>;
-  /** Calls `onNews` for what is appended to `channel` from now on, by any node. Returns a function that ends it. */
+  /**
+   * Calls `onNews` for what is appended to `channel` from now on, by any node. Returns a function that ends it. What a
+   * listener throws is warned of, and harms neither the append nor other listeners.
+   */
   listen(channel: string, onNews: (news: Announcement) => void): () => void;
   /** Finishes what was begun, releases everything. What is called later is refused with `closed`. */
   close(): Promise<void>;

@@ -224,7 +224,7 @@ describe('disk, its bounds', () => {
       await Promise.all(Array.from({ length: 100 }, () => broker.append('c', appendOf('1', { keep }))));
     await broker.close();
     const db = new DatabaseSync(join(dir, fileName));
-    expect(db.prepare('SELECT count(*) AS n FROM entries').get()?.['n']).toBeLessThan(300);
+    expect(db.prepare('SELECT count(*) AS n FROM entries').get()?.['n']).toBeLessThan(25);
     db.close();
   });
 });

@@ -9,7 +9,7 @@ import type { Append, Appended, Broker, Range, Slice, Snapshot } from './broker.
 import { type Executor, errorOf, type Operation, type Outcome } from './disk/operation.ts';
 import { Thread } from './disk/thread.ts';
 import { dataBytes, owned } from './head.ts';
-import { type Listener, Listeners } from './listeners.ts';
+import { closedError, type Listener, Listeners } from './listeners.ts';
 
 export interface QueueOptions {
   readonly clock?: Clock;
@@ -196,8 +196,4 @@ class Disk implements DiskBroker {
     this.#opsQueued--;
     this.#bytesQueued -= call.bytes;
   }
-}
-
-function closedError(): SyncError {
-  return new SyncError('closed', 'The broker was closed; what comes after is not done.');
 }

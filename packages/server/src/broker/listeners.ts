@@ -2,6 +2,7 @@
  * Who listens to which log in this process, and the telling. Brokers announce through it: in order for each listener,
  * even when one appends while it is told, and whatever a listener throws stays out of the append. Knows nothing of storage.
  */
+import { SyncError } from '@syncline/protocol';
 import type { Announcement } from './broker.ts';
 
 export type Listener = (news: Announcement) => void;
@@ -55,4 +56,9 @@ export class Listeners {
       }
     }
   }
+}
+
+/** What every call is refused with once a broker is closed. */
+export function closedError(): SyncError {
+  return new SyncError('closed', 'The broker was closed; what comes after is not done.');
 }

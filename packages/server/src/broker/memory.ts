@@ -6,7 +6,7 @@ import { SyncError } from '@syncline/protocol';
 import { type Clock, type Entry, type Keep, newEpoch, systemClock } from '@syncline/protocol/wire';
 import type { Append, Appended, Broker, Range, Slice, Snapshot } from './broker.ts';
 import { admit, advance, compacted, dataBytes, type Head, newHead, owned, takes, trim } from './head.ts';
-import { type Listener, Listeners } from './listeners.ts';
+import { closedError, type Listener, Listeners } from './listeners.ts';
 
 export interface MemoryOptions {
   readonly clock?: Clock;
@@ -163,8 +163,4 @@ function cut(log: Log, range: Range): readonly Entry[] {
   }
   const [from, until] = forwards ? [first, next] : [next + 1, first + 1];
   return log.entries.slice(from - firstStored(log), Math.max(from, until) - firstStored(log));
-}
-
-function closedError(): SyncError {
-  return new SyncError('closed', 'The broker was closed; what comes after is not done.');
 }

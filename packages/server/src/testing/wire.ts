@@ -5,15 +5,27 @@
 import { once } from 'node:events';
 import {
   type ClientFrame,
+  type Data,
   decodeServer,
   encodeClient,
   type FrameOf,
   type ServerFrame,
 } from '@syncline/protocol/wire';
+import { onTestFinished } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 
 /** How long a test waits for something that should come at once. */
 const patienceMs = 10_000;
+
+/** What a promise resolves with, unless it takes too long. */
+export function within<T>(promise: Promise<T>, what: string): Promise<T> {
+  const signal = AbortSignal.timeout(patienceMs);
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(new Error(`Waited ${patienceMs} ms for ${what}.`));
+    signal.addEventListener('abort', giveUp, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
+}
 
 /** Messages of a socket as a queue: `next` resolves with the next one, or rejects when none comes. */
 export class Inbox {
@@ -37,18 +49,14 @@ export class Inbox {
 
   /** The next text message. */
   async next(): Promise<string> {
-    const signal = AbortSignal.timeout(patienceMs);
     for (;;) {
       const message = this.#messages.shift();
       if (message !== undefined) return message;
-      if (this.socket.readyState === WebSocket.CLOSED)
-        throw new Error('The connection closed while a message was waited for.');
-      await new Promise<void>((resolve, reject) => {
+      if (this.#code !== undefined) throw new Error('The connection closed while a message was waited for.');
+      const arrived = new Promise<void>((resolve) => {
         this.#arrived = resolve;
-        signal.addEventListener('abort', () => reject(new Error(`No message came in ${patienceMs} ms.`)), {
-          once: true,
-        });
       });
+      await within(arrived, 'a message');
     }
   }
 
@@ -59,9 +67,8 @@ export class Inbox {
 
   /** The close code, once the connection is closed. */
   async closed(): Promise<number> {
-    if (this.socket.readyState === WebSocket.CLOSED) return this.#code ?? 0;
-    const [code] = (await once(this.socket, 'close')) as [number];
-    return code;
+    if (this.#code === undefined) await within(once(this.socket, 'close'), 'the connection to close');
+    return this.#code ?? 0;
   }
 }
 
@@ -72,10 +79,14 @@ export async function dial(
   options: ClientOptions = {},
 ): Promise<Inbox> {
   const socket = new WebSocket(url, protocols, options);
+  onTestFinished(() => socket.terminate());
   const inbox = new Inbox(socket);
-  await once(socket, 'open');
+  await within(once(socket, 'open'), 'the connection to open');
   return inbox;
 }
+
+type Subscribed = FrameOf<ServerFrame, 'subscribed'>;
+type History = FrameOf<ServerFrame, 'history'>;
 
 /** A client that speaks `syncline.v1`. */
 export class WireClient {
@@ -86,8 +97,14 @@ export class WireClient {
     this.inbox = inbox;
   }
 
-  static async connect(port: number, options: ClientOptions = {}): Promise<WireClient> {
-    const client = new WireClient(await dial(`ws://localhost:${port}/sync`, ['syncline.v1'], options));
+  /** Connects without waiting for a frame. */
+  static async dial(port: number, path = '/sync', options: ClientOptions = {}): Promise<WireClient> {
+    return new WireClient(await dial(`ws://localhost:${port}${path}`, ['syncline.v1'], options));
+  }
+
+  /** Connects and reads the welcome. */
+  static async connect(port: number, path?: string): Promise<WireClient> {
+    const client = await WireClient.dial(port, path);
     await client.expect('welcome');
     return client;
   }
@@ -121,9 +138,24 @@ export class WireClient {
   async subscribe(
     channel: string,
     start: FrameOf<ClientFrame, 'subscribe'>['start'] = 0,
-  ): Promise<FrameOf<ServerFrame, 'subscribed'>> {
+  ): Promise<Subscribed> {
     this.send({ type: 'subscribe', ref: this.nextRef(), channel, start });
     return this.expect('subscribed');
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    this.send({ type: 'unsubscribe', ref: this.nextRef(), channel });
+    await this.expect('unsubscribed');
+  }
+
+  async history(
+    channel: string,
+    direction: 'before' | 'after',
+    offset: number,
+    limit: number,
+  ): Promise<History> {
+    this.send({ type: 'history', ref: this.nextRef(), channel, direction, offset, limit });
+    return this.expect('history');
   }
 
   /** Sends a publish and doesn't wait. */
@@ -133,7 +165,20 @@ export class WireClient {
     return ref;
   }
 
-  /** A round trip: everything the server had for this client before it has arrived. Frames that came by are returned. */
+  /** The entries after offset `after` up to `to`, which must come next, each once and in order. */
+  async entries(after: number, to: number): Promise<Data[]> {
+    const all: Data[] = [];
+    while (after + all.length < to) {
+      const { first, entries } = await this.expect('entries');
+      if (first !== after + all.length + 1)
+        throw new Error(`Expected offset ${after + all.length + 1}, got ${first}.`);
+      all.push(...entries);
+    }
+    if (after + all.length > to) throw new Error(`Expected entries up to ${to}, got ${after + all.length}.`);
+    return all;
+  }
+
+  /** A round trip: what the server had for this client before it has arrived. Frames that came by are returned. */
   async flush(): Promise<ServerFrame[]> {
     this.send({ type: 'heartbeat' });
     const frames: ServerFrame[] = [];

@@ -77,7 +77,7 @@ export function credentials(request: IncomingMessage): Credentials {
     headers: request.headers,
     url: request.url ?? '',
     remoteAddress: request.socket.remoteAddress ?? '',
-    token: bearer ?? offered?.slice(bearerPrefix.length) ?? null,
+    token: bearer ?? (offered?.slice(bearerPrefix.length) || null),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * A thread in place of the disk broker's own that opens and then fails at the first thing it is asked, for the test of what
- * a failure leaves behind.
+ * A thread in place of the disk broker's own, for the test of what a failure leaves behind. It says that it is open, and
+ * fails at the first thing it is asked.
  */
 import { parentPort } from 'node:worker_threads';
 

@@ -117,7 +117,7 @@ function pragma(db: DatabaseSync, name: string): number {
   return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
 }
 
-export function damaged(path: string, why: string): SyncError {
+function damaged(path: string, why: string): SyncError {
   return new SyncError(
     'corrupt',
     `${path} is damaged: ${why}. Restore a backup, or move it and its -wal file away to begin anew.`,

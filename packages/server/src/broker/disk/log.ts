@@ -6,11 +6,11 @@ import { SyncError } from '@syncline/protocol';
 import { type Entry, type Keep, nextCheck } from '@syncline/protocol/wire';
 import type { Append, Appended, Range, Slice, Snapshot } from '../broker.ts';
 import { admit, advance, compacted, type Head, newHead, type Size, takes, trim } from '../head.ts';
-import type { Tables } from './tables.ts';
+import type { SizeAt, Tables } from './tables.ts';
 
 /** Entries read ahead when trimming asks for sizes, so that it costs a fraction of a query per entry. */
 const sizesAhead = 256;
-/** Dropped entries stay in the file until they are so many, and leave it at most so many per transaction. */
+/** Dropped entries stay in the file until they outnumber the kept or are so many; then as many leave per transaction. */
 const sweepMin = 256;
 const sweepMax = 8192;
 /** The newest entries are checked when a log is opened: up to so many, and so many bytes. */
@@ -26,7 +26,7 @@ export class StoredLog {
   /** Offset below which the file holds no entry. */
   #swept: number;
   #bytes = 0;
-  #sizes: { readonly from: number; readonly list: readonly Size[] } = { from: 0, list: [] };
+  #sizes: { readonly from: number; readonly list: readonly SizeAt[] } = { from: 0, list: [] };
 
   private constructor(name: string, tables: Tables, id: number | undefined, head: Head) {
     this.name = name;
@@ -104,7 +104,8 @@ export class StoredLog {
     for (const key of head.changes?.keys ?? []) this.#tables.putKey(id, key, head.keys.get(key));
     head.changes?.producers.clear();
     head.changes?.keys.clear();
-    if (head.oldest - this.#swept < sweepMin) return;
+    const kept = head.top - head.oldest + 1;
+    if (head.oldest - this.#swept < Math.min(sweepMin, kept + 1)) return;
     this.#swept = Math.min(head.oldest, this.#swept + sweepMax);
     this.#tables.dropEntries(id, this.#swept);
   }
@@ -119,12 +120,12 @@ export class StoredLog {
   }
 
   #sizeAt(offset: number): Size {
-    const ahead = this.#sizes.list[offset - this.#sizes.from];
-    if (ahead) return ahead;
+    const known = this.#sizes.list[offset - this.#sizes.from];
+    if (known) return known;
     this.#sizes = { from: offset, list: this.#tables.sizes(this.#stored(), offset, sizesAhead) };
     const [size] = this.#sizes.list;
-    if (!size) throw this.#damaged(`entry ${offset} is missing`);
-    return size;
+    if (size && this.#sizes.list.every((ahead, i) => ahead.offset === offset + i)) return size;
+    throw this.#damaged(`entries near ${offset} are missing`);
   }
 
   #entryAt(id: number, offset: number): Entry {

@@ -201,6 +201,24 @@ describe('damage in one log', () => {
     }
   });
 
+  it('[A3] damage met while trimming undoes the append, and that of no other log', () => {
+    const dir = written();
+    const db = new DatabaseSync(join(dir, fileName));
+    db.exec("DELETE FROM entries WHERE offset = 20 AND log = (SELECT id FROM logs WHERE name = 'b')");
+    db.close();
+    const store = opened(dir);
+    const keep = { entriesMax: 50, bytesMax: 1_000_000, ageMs: Number.POSITIVE_INFINITY };
+    const trimming: Operation = { type: 'append', channel: 'b', now: 1, append: appendOf('1', { keep }) };
+    const outcomes = store.commit([append('a', '1'), trimming, append('c', '1')]);
+    const told = outcomes.map((outcome) => (outcome.type === 'fault' ? outcome.fault.code : outcome.type));
+    expect(told).toEqual(['appended', 'corrupt', 'appended']);
+    store.close();
+    expect(opened(dir).commit([append('a', '2'), append('b', '2')])).toMatchObject([
+      { value: { offset: 102 } },
+      { value: { offset: 101 } },
+    ]);
+  });
+
   it('a snapshot that is gone is told, and entries are not given as if they were all', () => {
     const dir = written();
     const before = opened(dir);

@@ -30,6 +30,7 @@ export class Store {
   readonly #headsBytesMax: number;
   /** Open logs, the one used longest ago first. */
   readonly #logs = new Map<string, StoredLog>();
+  /** Logs found damaged while something was written to them: refused until the next start. */
   readonly #damaged = new Map<string, SyncError>();
   #headsBytes = 0;
   /** The channel that is being worked on, so that damage is laid at its door. */
@@ -89,6 +90,8 @@ export class Store {
 
   /** One operation. Refusals become its outcome; what SQLite throws ends the transaction. */
   #carryOut(operation: Operation, changed: Set<StoredLog>): Outcome {
+    const damage = this.#damaged.get(operation.channel);
+    if (damage) return fault(damage);
     this.#current = operation.channel;
     try {
       const log = this.#log(operation.channel, operation.now);
@@ -103,8 +106,10 @@ export class Store {
       if (value) changed.add(log);
       return { type: 'compacted', value };
     } catch (thrown) {
-      if (thrown instanceof SyncError) return fault(thrown);
-      throw thrown;
+      // Damage may show only after the first write of an append, so then the whole transaction is undone.
+      if (!(thrown instanceof SyncError) || (thrown.code === 'corrupt' && operation.type !== 'read'))
+        throw thrown;
+      return fault(thrown);
     }
   }
 
@@ -119,8 +124,6 @@ export class Store {
   }
 
   #log(name: string, now: number): StoredLog {
-    const damage = this.#damaged.get(name);
-    if (damage) throw damage;
     const known = this.#logs.get(name);
     const log = known ?? StoredLog.open(name, this.#tables, () => newEpoch(now, this.#clock.randomBytes(16)));
     if (known) this.#logs.delete(name);

@@ -28,7 +28,7 @@ const statements = {
     'INSERT INTO entries (log, offset, chk, at, bytes, author, form, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   after: `SELECT ${columns}, bytes FROM entries WHERE log = ? AND offset >= ? ORDER BY offset LIMIT ?`,
   before: `SELECT ${columns}, bytes FROM entries WHERE log = ? AND offset <= ? ORDER BY offset DESC LIMIT ?`,
-  sizes: 'SELECT at, bytes FROM entries WHERE log = ? AND offset >= ? ORDER BY offset LIMIT ?',
+  sizes: 'SELECT offset, at, bytes FROM entries WHERE log = ? AND offset >= ? ORDER BY offset LIMIT ?',
   bytesFrom: 'SELECT coalesce(sum(bytes), 0) AS bytes FROM entries WHERE log = ? AND offset >= ?',
   first: 'SELECT min(offset) AS first FROM entries WHERE log = ?',
   dropEntries: 'DELETE FROM entries WHERE log = ? AND offset < ?',
@@ -43,6 +43,11 @@ const statements = {
   snapshot: 'SELECT offset, chk, form, data FROM snapshots WHERE log = ?',
   putSnapshot: 'INSERT OR REPLACE INTO snapshots (log, offset, chk, form, data) VALUES (?, ?, ?, ?, ?)',
 } as const;
+
+/** What trimming must know of an entry, and which one it is. */
+export interface SizeAt extends Size {
+  readonly offset: number;
+}
 
 export class Tables {
   readonly #run: Readonly<Record<keyof typeof statements, StatementSync>>;
@@ -111,10 +116,13 @@ export class Tables {
       yield { entry: entryOut(row), bytes: Number(row['bytes']) };
   }
 
-  sizes(log: number, from: number, limit: number): Size[] {
-    return this.#run.sizes
-      .all(log, from, limit)
-      .map((row) => ({ at: Number(row['at']), bytes: Number(row['bytes']) }));
+  sizes(log: number, from: number, limit: number): SizeAt[] {
+    const rows = this.#run.sizes.all(log, from, limit);
+    return rows.map((row) => ({
+      offset: Number(row['offset']),
+      at: Number(row['at']),
+      bytes: Number(row['bytes']),
+    }));
   }
 
   /** Payload bytes of the entries from `offset` on. */

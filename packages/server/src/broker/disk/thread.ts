@@ -23,6 +23,7 @@ export class Thread implements Executor {
   readonly #worker: Worker;
   readonly #ended: Promise<void>;
   #runs: Run[] = [];
+  #closing = false;
   /** Why nothing can be run any more. */
   #failure: SyncError | undefined;
 
@@ -59,7 +60,8 @@ export class Thread implements Executor {
   }
 
   async close(): Promise<void> {
-    this.#worker.ref();
+    this.#closing = true;
+    this.#holdProcess();
     this.#post({ type: 'close' });
     await this.#ended;
   }
@@ -91,7 +93,7 @@ export class Thread implements Executor {
   }
 
   #holdProcess(): void {
-    if (this.#runs.length > 0) this.#worker.ref();
+    if (this.#runs.length > 0 || this.#closing) this.#worker.ref();
     else this.#worker.unref();
   }
 }

@@ -1,0 +1,157 @@
+/**
+ * The client's own reading and writing of frames against the protocol's codec: what one writes the other reads, for any frame,
+ * and neither takes what the other refuses for a reason that a client must care about.
+ */
+
+import {
+  type ClientFrame,
+  decodeClient,
+  decodeServer,
+  encodeClient,
+  encodeEntries,
+  encodeServer,
+  readWire,
+  type ServerFrame,
+  wireText,
+} from '@syncline/protocol/wire';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { readEntry, readFrame, writeFrame } from './frames.ts';
+
+const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+const ref = fc.integer({ min: 1, max: 2 ** 31 - 1 });
+const check = fc.nat({ max: 2 ** 32 - 1 });
+const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,20}$/);
+const text = fc.string({ unit: 'binary', maxLength: 30 });
+const position = fc.record({ epoch: token, offset: count, check });
+const channel = fc.stringMatching(/^[a-z:=@]{1,8}(\/[A-Za-z0-9_.,;-]{1,8}x){0,3}$/);
+const reason = fc.constantFrom('epoch' as const, 'trimmed' as const, 'diverged' as const, 'ahead' as const);
+/** JSON as someone else may have written it: with white space, escapes and brackets in texts. */
+const payload = fc
+  .tuple(fc.jsonValue({ maxDepth: 3 }), fc.constantFrom(undefined, 1, '\t'))
+  .map(([value, space]) => JSON.stringify(value, undefined, space));
+
+const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
+  fc.record({ type: fc.constant('subscribe' as const), ref, channel, start: fc.oneof(position, count) }),
+  fc.record({ type: fc.constant('unsubscribe' as const), ref, channel }),
+  fc.record({
+    ...{ type: fc.constant('publish' as const), ref, channel, producer: token },
+    ...{ sequence: fc.integer({ min: 1 }), data: payload },
+  }),
+  fc.record({
+    ...{ type: fc.constant('history' as const), ref, channel, offset: count },
+    ...{
+      direction: fc.constantFrom('before' as const, 'after' as const),
+      limit: fc.integer({ min: 1, max: 500 }),
+    },
+  }),
+  fc.constant({ type: 'heartbeat' as const }),
+);
+
+type Control = Exclude<ServerFrame, { type: 'entries' | 'snapshot' }>;
+const facts = fc.dictionary(token, fc.oneof(fc.string(), fc.integer(), fc.boolean()), {
+  noNullPrototype: true,
+});
+const serverFrame: fc.Arbitrary<Control> = fc.oneof(
+  fc.record({
+    type: fc.constant('welcome' as const),
+    session: token,
+    heartbeatMs: count,
+    payloadBytesMax: count,
+  }),
+  fc.record({
+    ...{ type: fc.constant('subscribed' as const), ref, id: count, position, top: count },
+    ...{ gap: fc.option(reason), stamped: fc.boolean() },
+  }),
+  fc.record({ type: fc.constant('unsubscribed' as const), ref }),
+  fc.record({ type: fc.constant('ack' as const), ref, position }),
+  fc.record({
+    ...{ type: fc.constant('history' as const), ref, epoch: token, first: count },
+    ...{ more: fc.boolean(), stamped: fc.boolean(), entries: fc.array(payload) },
+  }),
+  fc.record({ type: fc.constant('gap' as const), id: count, position, top: count, reason }),
+  fc.record({
+    type: fc.constant('heartbeat' as const),
+    heads: fc.array(fc.record({ id: count, offset: count, check })),
+  }),
+  fc.record({
+    ...{ type: fc.constant('error' as const), ref: fc.option(ref), message: text },
+    ...{
+      code: fc.constantFrom('forbidden' as const, 'sequence' as const, 'internal' as const),
+      detail: fc.option(facts),
+    },
+  }),
+  fc.record({ type: fc.constant('bye' as const), reason: text, afterMs: count }),
+);
+
+test('[F1] what the client writes the codec reads as the same frame, and writes alike', () => {
+  fc.assert(
+    fc.property(clientFrame, (frame) => {
+      expect(decodeClient(writeFrame(frame))).toEqual(decodeClient(encodeClient(frame)));
+      expect(decodeClient(writeFrame(frame))).toMatchObject({ type: frame.type });
+    }),
+  );
+});
+
+test('[F1] what the codec writes the client reads as the same frame', () => {
+  fc.assert(
+    fc.property(serverFrame, (frame) => {
+      expect(readFrame(encodeServer(frame))).toEqual(decodeServer(encodeServer(frame)));
+    }),
+  );
+});
+
+test('[D1] [F9] entries keep the very text that their author sent, stamped or not', () => {
+  const entry = fc.record({ at: count, from: fc.option(text), data: payload });
+  fc.assert(
+    fc.property(fc.array(entry, { minLength: 1 }), count, fc.boolean(), (entries, id, stamped) => {
+      const texts = entries.map((one) => wireText({ ...one, offset: 1, check: 0 }, stamped));
+      const wire = encodeEntries(id, 5, texts);
+      const frame = readFrame(wire);
+      expect(frame).toEqual(decodeServer(wire));
+      if (frame?.type !== 'entries') throw new Error('It should be entries.');
+      for (const data of frame.entries) expect(readEntry(data, stamped)).toEqual(readWire(data, stamped));
+    }),
+  );
+});
+
+describe('frames from a newer server', () => {
+  test('[F4] an unknown control frame is ignored, whatever it is called', () => {
+    for (const name of ['later', 'constructor', '__proto__', 'toString']) {
+      expect(readFrame(JSON.stringify([name, 1]))).toBeUndefined();
+    }
+  });
+
+  test('[F2] extra fields at the end are ignored', () => {
+    expect(readFrame('["unsubscribed",3,"more",{"a":[1]}]')).toEqual({ type: 'unsubscribed', ref: 3 });
+  });
+
+  test('an error whose code is unknown is internal, so it is tried again', () => {
+    expect(readFrame('["error",3,"later","Oh.",null]')).toMatchObject({ code: 'internal', ref: 3 });
+  });
+});
+
+test('what is of the wrong type is refused, never handed on', () => {
+  const bad = [
+    ...[
+      '',
+      '{}',
+      '"x"',
+      '[',
+      '["welcome"]',
+      '["ack",1,["e",1.5,0]]',
+      '["ack",1,["e","1",0]]',
+      '["ack",null,["e",1,0]]',
+    ],
+    ...[
+      '["subscribed",1,1,null,0,null,false]',
+      '["subscribed",1,1,["e",0,0],0,null,0]',
+      '["heartbeat",7]',
+      '["heartbeat",[[1,2]]]',
+    ],
+    ...['[1]', '[1.5,1,1]', '[-1,1,1]', '[1,-1,1]', '["gap",1,["e",0,-1],0,"trimmed"]'],
+  ];
+  for (const text of bad) expect(() => readFrame(text), text).toThrow();
+  expect(() => readEntry('[1]', true)).toThrow();
+  expect(() => readEntry(new Uint8Array(1), false)).toThrow();
+});

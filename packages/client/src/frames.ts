@@ -1,0 +1,145 @@
+/**
+ * Frames as text, the client's half only: it writes what clients send and reads what servers send. The connection uses it in
+ * place of the protocol's codec, whose tables and sentences about bad frames are for servers and weigh more than this whole
+ * room; frames.test.ts proves that the two agree. Like the codec it lets nothing past that isn't of the right type.
+ */
+import { type ErrorCode, type GapReason, type Position, SyncError } from '@syncline/protocol';
+import {
+  type ClientFrame,
+  type Data,
+  type FrameOf,
+  type Head,
+  isErrorCode,
+  type ServerFrame,
+} from '@syncline/protocol/wire';
+
+/** Writes a client's frame. */
+export function writeFrame(frame: ClientFrame): string {
+  if (frame.type === 'heartbeat') return '["heartbeat"]';
+  const { type, ref, channel } = frame;
+  const head = [type, ref, channel];
+  switch (type) {
+    case 'publish':
+      // The payload is JSON already and goes as it is (rule F9).
+      return `${JSON.stringify([...head, frame.producer, frame.sequence]).slice(0, -1)},${frame.data}]`;
+    case 'subscribe': {
+      const { start } = frame;
+      return JSON.stringify([
+        ...head,
+        typeof start === 'number' ? start : [start.epoch, start.offset, start.check],
+      ]);
+    }
+    case 'history':
+      return JSON.stringify([...head, frame.direction, frame.offset, frame.limit]);
+    case 'unsubscribe':
+      return JSON.stringify(head);
+  }
+}
+
+type Reader<T> = (value: unknown, text: () => string | undefined) => T;
+type Readers<F> = { readonly [K in Exclude<keyof F, 'type'>]: Reader<F[K]> };
+type Controls = Exclude<ServerFrame, { type: 'entries' | 'snapshot' }>;
+
+/** The fields of each frame, in their order on the wire. */
+const controls: { readonly [T in Controls['type']]: Readers<FrameOf<Controls, T>> } = {
+  welcome: { session: words, heartbeatMs: count, payloadBytesMax: count },
+  subscribed: { ref: count, id: count, position, top: count, gap: nullOr(words<GapReason>), stamped: flag },
+  unsubscribed: { ref: count },
+  ack: { ref: count, position },
+  history: {
+    ...{ ref: count, epoch: words, first: count, more: flag, stamped: flag },
+    entries: (_, text) => texts(text()),
+  },
+  gap: { id: count, position, top: count, reason: words<GapReason> },
+  heartbeat: { heads: (value) => list(value).map(head) },
+  error: { ref: nullOr(count), code, message: words, detail: nullOr(Object) },
+  bye: { reason: words, afterMs: count },
+};
+
+/**
+ * Reads a server's text frame; undefined for one that this client has no use for (rule F4).
+ *
+ * @throws SyncError `bad_frame` when a known frame can't be read.
+ */
+export function readFrame(text: string): ServerFrame | undefined {
+  const tuple = list(JSON.parse(text));
+  const [type, first] = tuple;
+  if (typeof type === 'number')
+    return { type: 'entries', id: count(type), first: count(first), entries: texts(text).slice(2) };
+  if (!Object.hasOwn(controls, String(type))) return undefined;
+  const frame: Record<string, unknown> = { type };
+  let i = 0;
+  for (const [name, read] of Object.entries<Reader<unknown>>(controls[type as Controls['type']])) {
+    i++;
+    frame[name] = read(tuple[i], () => texts(text)[i]);
+  }
+  // Every field of the union's member was read by the table that the compiler holds against it.
+  return frame as unknown as ServerFrame;
+}
+
+/** An entry's payload text, time and author from how it stood on the wire (rule D1). */
+export function readEntry(
+  data: Data,
+  stamped: boolean,
+): { data: string; at: number | null; from: string | null } {
+  if (!stamped) return { data: words(data), at: null, from: null };
+  const [at, from = '', text] = texts(data);
+  return { data: words(text), at: Number(at), from: JSON.parse(from) };
+}
+
+/** The texts of an array's own elements. That it is JSON has been proven by reading it, so brackets come in pairs. */
+function texts(array: unknown): string[] {
+  const text = words(array);
+  const found: string[] = [];
+  let depth = 0;
+  let start = text.indexOf('[') + 1;
+  for (const { 0: token, index } of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},]/g)) {
+    if (token === '[' || token === '{') depth++;
+    else if (token === ']' || token === '}') depth--;
+    if (depth === (token === ',' ? 1 : 0)) {
+      found.push(text.slice(start, index).trim());
+      start = index + 1;
+    }
+  }
+  return found[0] ? found : [];
+}
+
+function position(value: unknown): Position {
+  const [epoch, offset, check] = list(value);
+  return { epoch: words(epoch), offset: count(offset), check: count(check) };
+}
+
+function head(value: unknown): Head {
+  const [id, offset, check] = list(value);
+  return { id: count(id), offset: count(offset), check: count(check) };
+}
+
+function code(value: unknown): ErrorCode {
+  const text = words(value);
+  return isErrorCode(text) ? text : 'internal';
+}
+
+function nullOr<T>(read: Reader<T>): Reader<T | null> {
+  return (value, text) => (value === null ? value : read(value, text));
+}
+
+function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : refuse();
+}
+
+function count(value: unknown): number {
+  return Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : refuse();
+}
+
+/** A text. Where it should be one of a few, the server is taken at its word: the client only hands it on. */
+function words<T extends string = string>(value: unknown): T {
+  return typeof value === 'string' ? (value as T) : refuse();
+}
+
+function flag(value: unknown): boolean {
+  return typeof value === 'boolean' ? value : refuse();
+}
+
+function refuse(): never {
+  throw new SyncError('bad_frame');
+}

@@ -1,0 +1,260 @@
+/**
+ * The chat example in a real Chromium, with a real server process that is killed: what people type reaches everybody once
+ * and in order. Every wait is for something that the page shows.
+ */
+import { createClient } from '@syncline/client';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { channels } from '../../examples/chat/channels.ts';
+import { type Launched, launch, temporaryFolder } from '../../examples/testing.ts';
+import { noBrowser, openBrowser } from './chromium.ts';
+
+describe.skipIf(noBrowser)(`chat in Chromium${noBrowser && ` ${noBrowser}`}`, { timeout: 60_000 }, () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await openBrowser();
+  });
+  afterAll(() => browser?.close());
+
+  test('a server killed while two people type: all of it arrives at both, once and in order', async () => {
+    const server = await start();
+    const [ada, mira] = await joinBoth(browser, server);
+    const typing = [type(ada, numbered('ada', 1, 60)), type(mira, numbered('mira', 1, 60))];
+    await Promise.all([shown(ada, 'mira 10'), shown(mira, 'ada 10')]);
+    await server.kill();
+    await Promise.all(typing);
+    for (const page of [ada, mira]) {
+      await page.getByText(/^Offline since .+, \d+ to send$/).waitFor();
+      expect(await texts(page, '.pending')).not.toEqual([]);
+    }
+    await server.restart();
+    await Promise.all([type(ada, numbered('ada', 61, 65)), type(mira, numbered('mira', 61, 65))]);
+    await Promise.all([ada, mira].map((page) => settled(page, 130)));
+    const log = await texts(ada);
+    expect(await texts(mira)).toEqual(log);
+    expect(log.filter((text) => text.startsWith('ada'))).toEqual(numbered('ada', 1, 65));
+    expect(log.filter((text) => text.startsWith('mira'))).toEqual(numbered('mira', 1, 65));
+    await ada.getByText('Live', { exact: true }).waitFor();
+    // Whoever comes later reads the same, and after a reload one's own messages are still one's own.
+    const late = await join(browser, server, 'Jonas');
+    await scrollUp(late, 130);
+    expect(await texts(late)).toEqual(log);
+    expect(await texts(late, '.own')).toEqual([]);
+    await ada.reload();
+    await scrollUp(ada, 130);
+    expect(await texts(ada, '.own')).toEqual(numbered('ada', 1, 65));
+  });
+
+  test('history loads upward, and what is on the screen stays where it is', async () => {
+    const server = await start();
+    await server.write(numbered('line', 1, 250));
+    const page = await join(browser, server, 'Ada');
+    await settled(page, 100);
+    await shown(page, 'line 250');
+    const moved = await page.evaluate(async () => {
+      const list = document.querySelector('ol');
+      const scroller = list?.parentElement;
+      const row = [...document.querySelectorAll('.text')].find((text) => text.textContent === 'line 160');
+      if (!list || !scroller || !row) return Number.NaN;
+      const grown = new Promise<void>((resolve) => {
+        new MutationObserver(() => list.childElementCount > 150 && resolve()).observe(list, {
+          childList: true,
+        });
+      });
+      scroller.scrollTop = scroller.clientHeight - scroller.scrollHeight + 200;
+      const before = row.getBoundingClientRect().top;
+      await grown;
+      return row.getBoundingClientRect().top - before;
+    });
+    expect(Math.abs(moved)).toBeLessThan(2);
+    await scrollUp(page, 250);
+    expect(await texts(page)).toEqual(numbered('line', 1, 250));
+    await page.getByText('Here begins what is kept').waitFor();
+  });
+
+  test('who reads above is not moved, and is told what is new below', async () => {
+    const server = await start();
+    await server.write(numbered('line', 1, 60));
+    const page = await join(browser, server, 'Ada');
+    await settled(page, 60);
+    await page.evaluate(() => document.querySelector('ol')?.parentElement?.scrollTo({ top: -700 }));
+    const button = page.getByRole('button', { name: 'Latest' });
+    await button.waitFor();
+    const top = await topOf(page, 'line 30');
+    await server.write(['news 1', 'news 2']);
+    await page.getByRole('button', { name: '2 new' }).waitFor();
+    expect(await topOf(page, 'line 30')).toBeCloseTo(top, 0);
+    await page.getByRole('button', { name: '2 new' }).click();
+    await page.getByRole('button', { name: 'new' }).waitFor({ state: 'hidden' });
+    await page.getByText('New', { exact: true }).waitFor();
+    await type(page, ['mine']);
+    await settled(page, 63);
+    expect(await page.evaluate(() => document.querySelector('ol')?.parentElement?.scrollTop)).toBe(0);
+  });
+
+  test('[W1] [W2] five lines without the SDK chat with the page', async () => {
+    const server = await start();
+    const ada = await join(browser, server, 'Ada');
+    const other = await join(browser, server, 'Mira');
+    await other.evaluate(() => {
+      const socket = new WebSocket(`ws://${location.host}/chat`);
+      const heard: string[] = [];
+      socket.onmessage = ({ data }) => heard.push(JSON.parse(data).text);
+      socket.onopen = () => socket.send(JSON.stringify({ name: 'Plain', text: 'five lines' }));
+      Object.assign(window, { heard });
+    });
+    await shown(ada, 'five lines');
+    expect(await texts(ada, '.own')).toEqual([]);
+    await type(ada, ['welcome']);
+    await other.waitForFunction(() => 'heard' in window && String(window.heard) === 'welcome');
+  });
+
+  test('a message is shown as it was typed, and never becomes part of the page', async () => {
+    const server = await start();
+    const [ada, mira] = await joinBoth(browser, server);
+    const hostile =
+      '<img src=x onerror="document.title=1"><b>bold</b> &amp; <script>document.title=2</script>';
+    await type(ada, [hostile]);
+    await ada.getByLabel('Message lobby').fill('two');
+    await ada.keyboard.press('Shift+Enter');
+    await ada.keyboard.type('lines');
+    await ada.keyboard.press('Enter');
+    await settled(mira, 2);
+    expect(await texts(mira)).toEqual([hostile, 'two\nlines']);
+    expect(await mira.locator('main :is(img, b b, script)').count()).toBe(0);
+    expect(await mira.title()).toContain('lobby');
+  });
+
+  test('rooms are opened by name and everybody sees them; a message stays in its room', async () => {
+    const server = await start();
+    const [ada, mira] = await joinBoth(browser, server);
+    await ada.getByLabel('New room').fill('Büro & Garten');
+    await ada.keyboard.press('Enter');
+    await type(ada, ['only here'], 'buro-garten');
+    await mira.getByRole('link', { name: 'buro-garten' }).click();
+    await shown(mira, 'only here');
+    await mira.getByRole('link', { name: 'lobby' }).click();
+    await mira.getByText('Nothing here yet').waitFor();
+    expect(await texts(mira)).toEqual([]);
+  });
+
+  test('what waited too long is marked, and can be sent again or dropped', async () => {
+    const server = await start();
+    const page = await join(browser, server, 'Ada', (made) => made.clock.install());
+    await server.kill();
+    await type(page, ['again', 'never mind']);
+    await page.clock.fastForward('01:00:01');
+    await page.getByText('Not sent.').nth(1).waitFor();
+    await server.restart();
+    await page.getByRole('button', { name: 'Discard' }).last().click();
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await page.clock.fastForward('00:16');
+    await settled(page, 1);
+    expect(await texts(page)).toEqual(['again']);
+  });
+});
+
+interface Server {
+  readonly url: string;
+  kill(): Promise<void>;
+  /** Starts it again on the same port and folder. */
+  restart(): Promise<void>;
+  /** Writes messages as somebody else. */
+  write(texts: readonly string[]): Promise<void>;
+}
+
+async function start(): Promise<Server> {
+  const { dir, remove } = temporaryFolder();
+  let running: Launched = await launch({ DATA_DIR: dir });
+  const { url, port } = running;
+  const kill = async (): Promise<void> => {
+    running.kill('SIGKILL');
+    await running.ended;
+  };
+  const restart = async (): Promise<void> => {
+    running = await launch({ DATA_DIR: dir, PORT: port });
+    expect(running.output.err).toBe('');
+  };
+  const client = createClient<typeof channels>({ url: `${url}/sync` });
+  const write = async (texts: readonly string[]): Promise<void> => {
+    const lobby = client.stream('chat/lobby');
+    await Promise.all(texts.map((text) => lobby.publish({ name: 'Writer', text })));
+  };
+  onTestFinished(async () => {
+    client.close();
+    await kill();
+    remove();
+  });
+  return { url, kill, restart, write };
+}
+
+/** A person: a window of their own, with a name. Whatever goes wrong in it fails the test. */
+async function join(
+  browser: Browser,
+  { url }: Server,
+  name: string,
+  prepare?: (page: Page) => Promise<void>,
+): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !message.text().includes('ERR_CONNECTION_'))
+      errors.push(message.text());
+  });
+  onTestFinished(async () => {
+    await context.close();
+    expect(errors).toEqual([]);
+  });
+  await prepare?.(page);
+  await page.goto(url);
+  await page.getByLabel('Your name').fill(name);
+  await page.keyboard.press('Enter');
+  await page.getByText('Live', { exact: true }).waitFor();
+  return page;
+}
+
+function joinBoth(browser: Browser, server: Server): Promise<[Page, Page]> {
+  return Promise.all([join(browser, server, 'Ada'), join(browser, server, 'Mira')]);
+}
+
+function numbered(word: string, from: number, to: number): string[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => `${word} ${from + i}`);
+}
+
+async function type(page: Page, messages: readonly string[], room = 'lobby'): Promise<void> {
+  const field = page.getByLabel(`Message ${room}`);
+  for (const message of messages) {
+    await field.fill(message);
+    await field.press('Enter');
+  }
+}
+
+async function shown(page: Page, text: string): Promise<void> {
+  await page.locator('.text').getByText(text, { exact: true }).waitFor();
+}
+
+/** Resolves when the page shows so many messages, and none that isn't sent. */
+async function settled(page: Page, count: number): Promise<void> {
+  await page.waitForFunction((wanted) => {
+    const messages = document.querySelectorAll('.message');
+    return messages.length === wanted && document.querySelectorAll('.message.sent').length === wanted;
+  }, count);
+}
+
+async function scrollUp(page: Page, count: number): Promise<void> {
+  await page.waitForFunction((wanted) => {
+    document.querySelector('ol')?.parentElement?.scrollBy({ top: -100_000 });
+    return document.querySelectorAll('.message').length === wanted;
+  }, count);
+}
+
+function texts(page: Page, filter = ''): Promise<string[]> {
+  return page.$$eval(`.message${filter} .text`, (all) => all.map((text) => text.textContent ?? ''));
+}
+
+async function topOf(page: Page, text: string): Promise<number> {
+  const box = await page.locator('.text').getByText(text, { exact: true }).boundingBox();
+  return box?.y ?? Number.NaN;
+}

@@ -1,0 +1,29 @@
+/**
+ * A real Chromium for the browser tests: CHROMIUM_PATH, or one where systems install it. scripts/test.ts makes sure there
+ * is one; a test run without it skips and says why.
+ */
+import { existsSync } from 'node:fs';
+import { type Browser, chromium } from 'playwright-core';
+
+const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+const path = process.env['CHROMIUM_PATH'] ?? places.find((place) => existsSync(place));
+
+/** Why there is no browser to test with; empty when there is one. */
+export const noBrowser = path && existsSync(path) ? '' : 'needs Chromium: install it or set CHROMIUM_PATH';
+
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: path ?? '',
+    args: [
+      '--no-sandbox',
+      '--headless',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
