@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -22,7 +23,7 @@ export async function buildSite(): Promise<Site> {
   const [bundled, page, icon] = await Promise.all([bundle(), read('chat/index.html'), read('chat/icon.svg')]);
   return new Map<string, File>([
     ['/', { type: types.html, body: page }],
-    ['/icon.svg', { type: types.svg, body: icon }],
+    ['/chat/icon.svg', { type: types.svg, body: icon }],
     ...bundled,
   ]);
 }
@@ -31,6 +32,7 @@ async function bundle(): Promise<[string, File][]> {
   const { outputFiles } = await build({
     absWorkingDir: folder,
     entryPoints: ['chat/main.tsx', 'chat/chat.css'],
+    outbase: '.',
     outdir: 'out',
     write: false,
     bundle: true,
@@ -43,7 +45,7 @@ async function bundle(): Promise<[string, File][]> {
   });
   return outputFiles.map(({ path, contents }) => {
     const type = path.endsWith('.css') ? types.css : types.js;
-    return [`/${path.split(/[/\\]/).at(-1)}`, { type, body: contents }];
+    return [`/${relative(`${folder}out`, path).replaceAll('\\', '/')}`, { type, body: contents }];
   });
 }
 
@@ -51,23 +53,20 @@ function read(path: string): Promise<Uint8Array> {
   return readFile(new URL(path, import.meta.url));
 }
 
-/** Answers one request. */
+/** Answers one request; Node itself leaves the body of an answer to HEAD out. */
 export function answer(site: Site, request: IncomingMessage, response: ServerResponse): void {
-  const { method, url = '/', headers } = request;
+  const { method = '', url = '', headers } = request;
   const file = site.get(url.split('?', 1)[0] ?? '');
-  const status = method !== 'GET' && method !== 'HEAD' ? 405 : file ? 200 : 404;
-  for (const [name, value] of Object.entries(securityHeaders(headers.host))) response.setHeader(name, value);
-  response.setHeader('Cache-Control', 'no-cache');
-  response.setHeader('Content-Type', `${status === 200 && file ? file.type : 'text/plain'}; charset=utf-8`);
-  if (status === 405) response.setHeader('Allow', 'GET, HEAD');
-  response.writeHead(status);
-  response.end(
-    method === 'HEAD'
-      ? undefined
-      : status === 200
-        ? file?.body
-        : 'There is nothing here; the chat is at /.\n',
-  );
+  const { type, body } = file ?? { type: 'text/plain', body: Buffer.from('There is nothing here; try /.\n') };
+  const allowed = method === 'GET' || method === 'HEAD';
+  response.writeHead(allowed ? (file ? 200 : 404) : 405, {
+    ...securityHeaders(headers.host),
+    ...(!allowed && { Allow: 'GET, HEAD' }),
+    'Cache-Control': 'no-cache',
+    'Content-Length': body.length,
+    'Content-Type': `${type}; charset=utf-8`,
+  });
+  response.end(body);
 }
 
 /** A page may load and talk to its own server only. Older Safari doesn't count WebSockets as 'self'. */

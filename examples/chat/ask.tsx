@@ -1,28 +1,25 @@
 /**
  * A form with one field: the message, a name, a room. Enter sends it; what was typed and not sent is kept while the page
- * lives. It must not know what becomes of an answer.
+ * lives. The main ones take the focus. It must not know what becomes of an answer.
  */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 
 const drafts = new Map<string, string>();
+const focus = (field: HTMLElement | null): void => field?.focus();
 
 interface AskProps {
   readonly label: string;
   readonly button: string;
   readonly charsMax: number;
-  /** What stands in the field at first; a field that says takes the focus. */
+  /** What stands in the field at first. */
   readonly first?: string;
-  /** Shift and Enter begin a new line. */
+  /** Whether Shift and Enter begin a new line. */
   readonly lines?: boolean;
   readonly onAnswer: (text: string) => void;
 }
 
 export function Ask({ label, button, charsMax, first, lines = false, onAnswer }: AskProps) {
   const [text, setText] = useState(drafts.get(label) || first || '');
-  const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
-    if (first !== undefined) field.current?.focus();
-  }, []);
   const write = (next: string): void => {
     drafts.set(label, next);
     setText(next);
@@ -36,7 +33,8 @@ export function Ask({ label, button, charsMax, first, lines = false, onAnswer }:
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event);
   };
   const onInput = (event: { currentTarget: HTMLTextAreaElement }): void => write(event.currentTarget.value);
-  const attributes = { ref: field, placeholder: label, maxLength: charsMax, value: text, onInput, onKeyDown };
+  const ref = lines || first !== undefined ? focus : null;
+  const attributes = { ref, placeholder: label, maxLength: charsMax, value: text, onInput, onKeyDown };
   const Field = (lines ? 'textarea' : 'input') as 'textarea';
   return (
     <form onSubmit={send}>

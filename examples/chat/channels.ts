@@ -11,7 +11,7 @@ export const nameCharsMax = 40;
 const Message = object({
   name: pipe(string(), regex(/\S/), maxLength(nameCharsMax)),
   text: pipe(string(), regex(/\S/), maxLength(textCharsMax)),
-  /** The window that wrote it, so that a page knows its own after a reload. */
+  /** The window that wrote it, so that a page knows its own after a reload. Nobody checks it, nor names: this is a demo. */
   by: optional(pipe(string(), maxLength(40))),
 });
 export type Message = InferOutput<typeof Message>;

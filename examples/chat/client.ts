@@ -17,25 +17,22 @@ sessionStorage.setItem('by', by);
 /** The messages of each room that was visited. A list holds what isn't sent yet, so it outlives the visit. */
 const timelines = new Map<string, Timeline<Message>>();
 export function timelineOf(room: string): Timeline<Message> {
-  const timeline = timelines.get(room) ?? client.stream(`chat/${room}`).timeline();
+  const timeline = timelines.get(room) ?? client.stream(`chat/${room}`).timeline({ pageSize: 100 });
   timelines.set(room, timeline);
   return timeline;
 }
 
 export const useStore = <T>(store: Store<T>): T => useSyncExternalStore(store.subscribe, store.get);
 
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
-const calendar = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
-export const timeOf = (at: number): string => clock.format(at);
-export const dayOf = (at: number): string => calendar.format(at);
+export const timeOf = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' }).format;
+const day = { weekday: 'long', day: 'numeric', month: 'long' } as const;
+export const dayOf = new Intl.DateTimeFormat(undefined, day).format;
 
 /** A room's name as a channel can carry it; empty when nothing is left of it. */
 export function roomName(text: string): string {
   const plain = text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
   return plain
-    .replace(/[^a-z0-9]+/g, ' ')
-    .trim()
-    .slice(0, 40)
-    .trim()
-    .replaceAll(' ', '-');
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '')
+    .slice(0, 40);
 }

@@ -22,7 +22,7 @@ export function Log({ room }: { room: string }) {
   const box = useRef<HTMLDivElement>(null);
   const height = useRef(0);
   const [atBottom, setAtBottom] = useState(true);
-  const { unread, newest } = useUnread(room, atBottom);
+  const unread = useUnread(room, atBottom);
   const last = items.at(-1);
   const toBottom = (): unknown => box.current?.scrollTo({ top: 0 });
 
@@ -33,21 +33,21 @@ export function Log({ room }: { room: string }) {
   }, [last?.key]);
   useLayoutEffect(() => {
     height.current = box.current?.scrollHeight ?? 0;
+    const marked = document.hidden && unread.length > 0 ? `(${unread.length}) ${room}` : room;
+    document.title = `${marked} · Syncline chat`;
   });
   const onScroll = (): void => {
     const { scrollTop = 0, scrollHeight = 0, clientHeight = 0 } = box.current ?? {};
     setAtBottom(scrollTop > -48);
     if (scrollHeight - clientHeight + scrollTop < 400) timeline.loadOlder().catch(() => {});
   };
-  const beginning = last
-    ? 'This is as far back as the room is kept.'
-    : 'Nothing here yet. Say the first word!';
+  const beginning = last ? 'Here begins what is kept' : 'Nothing here yet. Say the first word!';
   return (
     <section aria-label={`Messages in ${room}`}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable without a mouse. */}
       <div ref={box} tabIndex={0} onScroll={onScroll}>
         <ol>
-          <li class="edge">{loading ? 'Loading earlier messages …' : !hasOlder && beginning}</li>
+          <li class="mark">{loading ? 'Loading earlier messages …' : !hasOlder && beginning}</li>
           {items.map((item, i) => (
             <Row key={item.key} item={item} before={items[i - 1]} unread={item.offset === unread[0]} />
           ))}
@@ -56,33 +56,28 @@ export function Log({ room }: { room: string }) {
       <button type="button" hidden={atBottom} onClick={toBottom}>
         {unread.length > 0 ? `${unread.length} new ↓` : 'Latest ↓'}
       </button>
-      <p class="hidden" aria-live="polite">
-        {newest}
-      </p>
+      <output class="hidden">{last && !isOwn(last) && `${last.data.name}: ${last.data.text}`}</output>
     </section>
   );
 }
 
-/** Offsets of what the others wrote while nobody looked, and the newest of their messages, to be read out. */
+/** Offsets of what the others wrote while nobody looked; they stay marked until the next message is seen arriving. */
 function useUnread(room: string, atBottom: boolean) {
   const [unread, setUnread] = useState<readonly number[]>([]);
-  const [newest, setNewest] = useState('');
-  const bottom = useRef(atBottom);
-  bottom.current = atBottom;
+  const looking = useRef(true);
+  const looked = useRef(true);
+  looking.current = atBottom && !document.hidden;
+  looked.current ||= looking.current;
   useEffect(() => {
-    // Whoever looked until now has read all there is.
-    document.onvisibilitychange = () => setUnread((is) => (document.hidden && bottom.current ? [] : [...is]));
-    return client.stream(`chat/${room}`).onMessage(({ offset, own, data }) => {
+    document.onvisibilitychange = () => setUnread((now) => [...now]);
+    return client.stream(`chat/${room}`).onMessage(({ offset, own }) => {
       if (own) return;
-      setNewest(`${data.name}: ${data.text}`);
-      setUnread((is) => (bottom.current && !document.hidden ? [] : [...is, offset]));
+      const before = looked.current ? [] : undefined;
+      setUnread((now) => (looking.current ? [] : [...(before ?? now), offset]));
+      looked.current = looking.current;
     });
   }, [room]);
-  useEffect(() => setUnread((is) => (atBottom ? is : [])), [atBottom]);
-  useEffect(() => {
-    document.title = `${document.hidden && unread.length > 0 ? `(${unread.length}) ` : ''}${room} · Syncline chat`;
-  });
-  return { unread, newest };
+  return unread;
 }
 
 function Row({ item, before, unread }: { item: Item; before: Item | undefined; unread: boolean }) {
@@ -92,17 +87,17 @@ function Row({ item, before, unread }: { item: Item; before: Item | undefined; u
   const joins = !newDay && !unread && writer(before) === writer(item) && at - timed(before) < groupMs;
   return (
     <li class={`message ${isOwn(item) ? 'own' : ''} ${status}`}>
-      {newDay && <p class="day">{dayOf(at)}</p>}
-      {unread && <p class="day unread">New</p>}
+      {newDay && <p class="mark">{dayOf(at)}</p>}
+      {unread && <p class="mark unread">New</p>}
       {!joins && (
         <p class="head">
-          <b style={{ '--hue': hueOf(data.name) }}>{isOwn(item) ? 'You' : data.name}</b>
+          <b style={{ color: `oklch(from var(--muted) l 0.13 ${hueOf(data.name)})` }}>
+            {isOwn(item) ? 'You' : data.name}
+          </b>{' '}
           <time dateTime={new Date(at).toISOString()}>{timeOf(at)}</time>
         </p>
       )}
-      <p class="text" dir="auto">
-        {data.text}
-      </p>
+      <p class="text">{data.text}</p>
       {status === 'pending' && <span class="hidden">waiting to be sent</span>}
       {error && (
         <p class="fault">

@@ -16,8 +16,7 @@ const roomInAddress = (): string => roomName(location.hash) || 'lobby';
 function App() {
   const [room, setRoom] = useState(roomInAddress);
   const [name, setName] = useState(sessionStorage.getItem('name'));
-  const known = useStore(opened).items.map(({ data }) => data);
-  const rooms = [...new Set(['lobby', ...known, room])];
+  const rooms = [...new Set(['lobby', ...useStore(opened).items.map(({ data }) => data), room])];
   useEffect(() => addEventListener('hashchange', () => setRoom(roomInAddress())), []);
   const join = (text: string): void => {
     for (const storage of [sessionStorage, localStorage]) storage.setItem('name', text);
@@ -28,6 +27,9 @@ function App() {
     if (!rooms.includes(roomInAddress())) void opened.publish(roomInAddress());
   };
   const send = (text: string): unknown => name && timelineOf(room).publish({ name, text, by });
+  const ask = name
+    ? { label: `Message ${room}`, button: 'Send', charsMax: textCharsMax, lines: true, onAnswer: send }
+    : { label: 'Your name', button: 'Chat as this', charsMax: nameCharsMax, first: lastName, onAnswer: join };
   return (
     <>
       <nav aria-label="Rooms">
@@ -36,7 +38,7 @@ function App() {
           {rooms.map((each) => (
             <li key={each}>
               <a href={`#${each}`} aria-current={each === room && 'page'}>
-                {each}
+                # {each}
               </a>
             </li>
           ))}
@@ -48,22 +50,11 @@ function App() {
       </nav>
       <main key={room}>
         <header>
-          <h2>{room}</h2>
+          <h2># {room}</h2>
           <Status room={room} />
         </header>
         <Log room={room} />
-        {name ? (
-          <Ask
-            label={`Message ${room}`}
-            button="Send"
-            charsMax={textCharsMax}
-            first=""
-            lines
-            onAnswer={send}
-          />
-        ) : (
-          <Ask label="Your name" button="Join" charsMax={nameCharsMax} first={lastName} onAnswer={join} />
-        )}
+        <Ask key={ask.label} {...ask} />
       </main>
     </>
   );
@@ -77,17 +68,12 @@ function Status({ room }: { room: string }) {
   const words = (): string => {
     if (is.state === 'live') return 'Live';
     if (is.state === 'catching-up') return `Catching up, ${is.left} left`;
-    if (is.state === 'gap')
-      return is.reason === 'trimmed' ? 'Some messages were missed' : 'The room began anew';
+    if (is.state === 'gap') return 'Older messages are gone';
     if (is.state === 'refused') return is.error.message;
     const since = Date.now() - is.since < 2000 ? 'Connecting …' : `Offline since ${timeOf(is.since)}`;
     return unsent > 0 ? `${since}, ${unsent} to send` : since;
   };
-  return (
-    <p role="status" class={`freshness ${is.state}`}>
-      {words()}
-    </p>
-  );
+  return <output class={`freshness ${is.state}`}>{words()}</output>;
 }
 
 render(<App />, document.body);

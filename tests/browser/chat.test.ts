@@ -19,8 +19,8 @@ describe.skipIf(noBrowser)(`chat in Chromium${noBrowser && ` ${noBrowser}`}`, { 
   test('a server killed while two people type: all of it arrives at both, once and in order', async () => {
     const server = await start();
     const [ada, mira] = await joinBoth(browser, server);
-    const typing = [type(ada, numbered('ada', 1, 60)), type(mira, numbered('mira', 1, 60))];
-    await Promise.all([shown(ada, 'mira 10'), shown(mira, 'ada 10')]);
+    const typing = [type(ada, numbered('ada', 1, 36)), type(mira, numbered('mira', 1, 36))];
+    await Promise.all([shown(ada, 'mira 6'), shown(mira, 'ada 6')]);
     await server.kill();
     await Promise.all(typing);
     for (const page of [ada, mira]) {
@@ -28,21 +28,21 @@ describe.skipIf(noBrowser)(`chat in Chromium${noBrowser && ` ${noBrowser}`}`, { 
       expect(await texts(page, '.pending')).not.toEqual([]);
     }
     await server.restart();
-    await Promise.all([type(ada, numbered('ada', 61, 65)), type(mira, numbered('mira', 61, 65))]);
-    await Promise.all([ada, mira].map((page) => settled(page, 130)));
+    await Promise.all([type(ada, numbered('ada', 37, 40)), type(mira, numbered('mira', 37, 40))]);
+    await Promise.all([ada, mira].map((page) => settled(page, 80)));
     const log = await texts(ada);
     expect(await texts(mira)).toEqual(log);
-    expect(log.filter((text) => text.startsWith('ada'))).toEqual(numbered('ada', 1, 65));
-    expect(log.filter((text) => text.startsWith('mira'))).toEqual(numbered('mira', 1, 65));
+    expect(log.filter((text) => text.startsWith('ada'))).toEqual(numbered('ada', 1, 40));
+    expect(log.filter((text) => text.startsWith('mira'))).toEqual(numbered('mira', 1, 40));
     await ada.getByText('Live', { exact: true }).waitFor();
     // Whoever comes later reads the same, and after a reload one's own messages are still one's own.
     const late = await join(browser, server, 'Jonas');
-    await scrollUp(late, 130);
+    await scrollUp(late, 80);
     expect(await texts(late)).toEqual(log);
     expect(await texts(late, '.own')).toEqual([]);
     await ada.reload();
-    await scrollUp(ada, 130);
-    expect(await texts(ada, '.own')).toEqual(numbered('ada', 1, 65));
+    await scrollUp(ada, 80);
+    expect(await texts(ada, '.own')).toEqual(numbered('ada', 1, 40));
   });
 
   test('history loads upward, and what is on the screen stays where it is', async () => {

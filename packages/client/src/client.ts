@@ -16,7 +16,7 @@ import { resolveUrl } from './transports/websocket.ts';
 /** A name that the contract has a stream for; any name where there is no contract to tell. */
 export type StreamName<C extends Contract, N extends string> = string extends keyof C
   ? N
-  : N & NameOf<C, N, StreamDefinition<unknown>>;
+  : NameOf<C, N, StreamDefinition<unknown>>;
 
 /** What the stream called `N` carries; `unknown` where there is no contract to tell. */
 export type MessageOf<C extends Contract, N extends string> = string extends keyof C

@@ -138,9 +138,10 @@ describe('a link that is dead', () => {
     client.stream('chat/a').onMessage(ignore);
     const link = server.link.welcome();
     link.subscribed();
+    await clock.advance(1.5 * heartbeatMs - 1);
     // What arrived during the pause is read in the same turn in which the overdue timer fires.
     clock.endOfTurn(() => link.sayText('["something new"]'));
-    await clock.advance(1.5 * heartbeatMs);
+    await clock.advance(1);
     expect(client.status.get().state).toBe('open');
     expect(server.links).toHaveLength(1);
   });
@@ -282,6 +283,19 @@ describe('leaving and being sent away', () => {
     server.link.say({ type: 'error', ref: null, code: 'corrupt', message: 'Damaged.', detail: null });
     server.link.break(1011);
     expect(client.status.get()).toMatchObject({ state: 'closed', error: { code: 'corrupt' } });
+  });
+
+  test('[L2] what a server said of an earlier link is not held against the next', async () => {
+    const { client, server, clock, settle } = scene();
+    client.stream('chat/a').onMessage(ignore);
+    server.link.welcome();
+    server.link.say({ type: 'error', ref: null, code: 'forbidden', message: 'No.', detail: null });
+    server.link.sayText('unreadable');
+    await clock.advance(250);
+    server.link.welcome();
+    server.link.break();
+    await settle();
+    expect(client.status.get().state).toBe('waiting');
   });
 
   test('close ends everything: timers, hints, handlers and what was pending', async () => {

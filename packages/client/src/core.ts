@@ -54,7 +54,6 @@ export class Core {
         for (const member of this.#members) member.opened();
       },
       lost: () => {
-        deliveries.clear();
         for (const member of this.#members) member.lost?.();
       },
       closed: (error) => {

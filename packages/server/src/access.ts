@@ -28,7 +28,7 @@ export type Authenticate = (credentials: Credentials) => Identity | Promise<Iden
 
 const userCharsMax = 255;
 
-export const anonymous: Identity = { user: null };
+const anonymous: Identity = { user: null };
 
 /** Runs `authenticate`, and holds its answer to what an identity is. @throws SyncError `unauthenticated`, or what it threw. */
 export async function identify(

@@ -2,9 +2,14 @@
  * How entries travel: what they cost on the wire, that a turn is one frame, that each subscriber gets each entry once and
  * in order, however slowly it reads, and what publishing answers. Real sockets; bytes are counted as TCP delivers them.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineChannels, type Schema, stream } from '@syncline/protocol';
 import { decodeServer, type ServerFrame } from '@syncline/protocol/wire';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Broker } from './broker/broker.ts';
+import { disk } from './broker/disk.ts';
 import { memory } from './broker/memory.ts';
 import { Batch } from './cursor.ts';
 import { type Gate, gate, meddle } from './testing/meddle.ts';
@@ -14,6 +19,12 @@ import { WireClient } from './testing/wire.ts';
 import { nativeBatch } from './transports/websocket.ts';
 
 const room = 'chat/x';
+
+function folder(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'syncline-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
 
 async function rawSubscriber(port: number): Promise<RawClient> {
   const client = await RawClient.open(port);
@@ -139,35 +150,41 @@ describe('publishing', () => {
     expect(await bob.expect('ack')).toMatchObject({ position: { offset: 2 } });
   });
 
-  it('[A4] tells the author its ack before the entry, also when it publishes to several channels at once', async () => {
-    const { port, server } = await serve();
-    const client = await WireClient.connect(port);
-    await client.subscribe(room);
-    await client.subscribe('chat/y');
-    const acked = new Map<string, Set<number>>([
-      ['1', new Set()],
-      ['2', new Set()],
-    ]);
-    for (let i = 1; i <= 50; i++) {
-      client.publish(room, 'own', 'p', i);
-      client.publish('chat/y', 'own', 'p', i);
-      void server.publish(room, 'other');
-    }
-    let [acks, own] = [0, 0];
-    while (own < 100) {
-      const frame = await client.frame();
-      if (frame.type === 'ack') acked.get(++acks % 2 === 1 ? '1' : '2')?.add(frame.position.offset);
-      if (frame.type !== 'entries') continue;
-      frame.entries.forEach((entry, i) => {
-        if (entry !== '"own"') return;
-        own++;
-        expect(
-          acked.get(String(frame.id))?.has(frame.first + i),
-          `offset ${frame.first + i} of ${frame.id}`,
-        ).toBe(true);
-      });
-    }
-  });
+  it.each<[string, () => Broker]>([
+    ['in memory', () => memory()],
+    ['on disk', () => disk({ dir: folder() })],
+  ])(
+    '[A4] tells the author its ack before the entry, on several channels at once, stored %s',
+    async (_, make) => {
+      const { port, server } = await serve({ broker: make() });
+      const client = await WireClient.connect(port);
+      await client.subscribe(room);
+      await client.subscribe('chat/y');
+      const acked = new Map<string, Set<number>>([
+        ['1', new Set()],
+        ['2', new Set()],
+      ]);
+      for (let i = 1; i <= 50; i++) {
+        client.publish(room, 'own', 'p', i);
+        client.publish('chat/y', 'own', 'p', i);
+        void server.publish(room, 'other');
+      }
+      let [acks, own] = [0, 0];
+      while (own < 100) {
+        const frame = await client.frame();
+        if (frame.type === 'ack') acked.get(++acks % 2 === 1 ? '1' : '2')?.add(frame.position.offset);
+        if (frame.type !== 'entries') continue;
+        frame.entries.forEach((entry, i) => {
+          if (entry !== '"own"') return;
+          own++;
+          expect(
+            acked.get(String(frame.id))?.has(frame.first + i),
+            `offset ${frame.first + i} of ${frame.id}`,
+          ).toBe(true);
+        });
+      }
+    },
+  );
 });
 
 describe('validation', () => {

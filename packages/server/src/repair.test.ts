@@ -207,6 +207,44 @@ describe('another log', () => {
     expect(await client.entries(0, 5)).toEqual(['1', '2', '"three"', '"four"', '"five"']);
   });
 
+  it('[S4] also when only this node’s own append tells, stored where another entry was', async () => {
+    const { broker, replace, meddling } = meddle(sameEpoch());
+    const { port, server } = await serve({ broker });
+    const client = await WireClient.connect(port);
+    await client.subscribe(room);
+    for (const n of [1, 2, 3]) await server.publish(room, n);
+    await client.entries(0, 3);
+    const promoted = sameEpoch();
+    await promoted.append(room, foreign(1));
+    replace(promoted);
+    meddling.news = () => {};
+    expect(await server.publish(room, 'two')).toMatchObject({ offset: 2 });
+    expect(await client.expect('gap')).toMatchObject({ reason: 'diverged', position: { offset: 0 }, top: 2 });
+    expect(await client.entries(0, 2)).toEqual(['1', '"two"']);
+  });
+
+  it('[S4] also when only a page read for somebody else tells', async () => {
+    const { broker, replace } = meddle(sameEpoch());
+    const { port, server } = await serve({ broker, tailEntriesMax: 5 });
+    const start = await server.publish(room, 1);
+    for (let n = 2; n <= 300; n++) await server.publish(room, n);
+    const client = await WireClient.connect(port);
+    await client.subscribe(room);
+    const promoted = sameEpoch();
+    for (let n = 1; n <= 50; n++) await promoted.append(room, foreign(n));
+    replace(promoted);
+    const late = await WireClient.connect(port);
+    await late.subscribe(room, start);
+    expect(await client.expect('gap')).toMatchObject({
+      reason: 'diverged',
+      position: { offset: 0 },
+      top: 50,
+    });
+    expect(await client.entries(0, 50)).toEqual(numbers(1, 50));
+    expect(await late.entries(1, 50)).toEqual(numbers(2, 50));
+    expect(await late.expect('gap')).toMatchObject({ reason: 'diverged', position: { offset: 0 }, top: 50 });
+  });
+
   it('[S4] a reader on its way in is not left in the log that was, when another begins meanwhile', async () => {
     const { broker, replace, meddling } = meddle(memory());
     const { port, server } = await serve({ broker, tailEntriesMax: 5 });
@@ -268,7 +306,7 @@ describe('reads that fail', () => {
   it('[D2] are tried again, once a second and not more often, and then nothing is missing', async () => {
     const clock = fakeClock();
     const { broker, meddling } = meddle(memory());
-    const { port, server } = await serve({ broker, clock, heartbeatMs: 600_000, tailEntriesMax: 5 });
+    const { port, server } = await serve({ broker, clock, tailEntriesMax: 5 });
     for (let n = 1; n <= 300; n++) await server.publish(room, n);
     const live = await WireClient.connect(port);
     await live.subscribe(room);
@@ -296,7 +334,7 @@ describe('reads that fail', () => {
   it('[D2] of a repair are tried again too', async () => {
     const clock = fakeClock();
     const { broker, meddling } = meddle(memory());
-    const { port, server } = await serve({ broker, clock, heartbeatMs: 600_000 });
+    const { port, server } = await serve({ broker, clock });
     const client = await WireClient.connect(port);
     await client.subscribe(room);
     meddling.news = () => {};
@@ -332,7 +370,7 @@ describe('reads that fail', () => {
   it('[D2] a log that gives nothing where it should is not read in a circle', async () => {
     const clock = fakeClock();
     const { broker, meddling } = meddle(memory());
-    const { port, server } = await serve({ broker, clock, heartbeatMs: 600_000, tailEntriesMax: 5 });
+    const { port, server } = await serve({ broker, clock, tailEntriesMax: 5 });
     for (let n = 1; n <= 300; n++) await server.publish(room, n);
     const client = await WireClient.connect(port);
     let empty = 0;
@@ -360,7 +398,6 @@ describe('on the way in and out', () => {
       broker,
       clock,
       channelIdleMs: 1000,
-      heartbeatMs: 600_000,
       tailEntriesMax: 5,
     });
     const start = await server.publish(room, 1);
@@ -401,7 +438,6 @@ describe('on the way in and out', () => {
       clock,
       broker: memory({ clock }),
       channelIdleMs: 1000,
-      heartbeatMs: 600_000,
     });
     const client = await WireClient.connect(port);
     await client.subscribe('chat/stays');
@@ -420,7 +456,7 @@ describe('on the way in and out', () => {
 
   it('[D6] what clients held is released when they are gone: sessions, cursors, timers', async () => {
     const clock = fakeClock();
-    const { port, server } = await serve({ clock, channelIdleMs: 1000, heartbeatMs: 600_000 });
+    const { port, server } = await serve({ clock, channelIdleMs: 1000 });
     const timers = clock.timers;
     const clients = await Promise.all(Array.from({ length: 30 }, () => WireClient.connect(port)));
     for (const [i, client] of clients.entries()) {

@@ -57,12 +57,21 @@ describe('listening', () => {
   });
 
   it.each([70_000, -1, 1.5, Number.NaN, '80' as never])('refuses %o as a port', async (port) => {
-    await expect(create().listen(port)).rejects.toMatchObject({ code: 'bad_option', message: expect.stringMatching(/from 0 to 65535, got /) });
+    await expect(create().listen(port)).rejects.toMatchObject({
+      code: 'bad_option',
+      message: expect.stringMatching(/from 0 to 65535, got /),
+    });
   });
 
-  it.each(['0.0.0.0', '::', '192.0.2.1', 'app.example'])('refuses to be reached from outside (%s) by people it can’t tell apart', async (host) => {
-    await expect(create().listen(0, host)).rejects.toMatchObject({ code: 'bad_option', message: expect.stringContaining('`authenticate`') });
-  });
+  it.each(['0.0.0.0', '::', '192.0.2.1', 'app.example'])(
+    'refuses to be reached from outside (%s) by people it can’t tell apart',
+    async (host) => {
+      await expect(create().listen(0, host)).rejects.toMatchObject({
+        code: 'bad_option',
+        message: expect.stringContaining('`authenticate`'),
+      });
+    },
+  );
 
   it('may be reached from outside when it asks who is there', async () => {
     const { port } = await create({ authenticate: () => ({ user: 'ada' }) }).listen(0, '0.0.0.0');
@@ -80,7 +89,9 @@ describe('listening', () => {
     expect(listens).toBe(false);
     held.open();
     await listening;
-    const broken = create({ broker: { ...bound(memory()), ready: Promise.reject(new SyncError('corrupt', 'Damaged.')) } });
+    const broken = create({
+      broker: { ...bound(memory()), ready: Promise.reject(new SyncError('corrupt', 'Damaged.')) },
+    });
     await expect(broken.ready).rejects.toMatchObject({ code: 'corrupt' });
     await expect(broken.listen(0)).rejects.toMatchObject({ code: 'corrupt' });
   });
@@ -90,14 +101,20 @@ describe('listening', () => {
     const overtaken = server.listen(0);
     await server.close();
     await expect(overtaken).rejects.toMatchObject({ code: 'closed' });
-    await expect(server.listen(0)).rejects.toMatchObject({ code: 'closed', message: expect.stringContaining('createServer()') });
+    await expect(server.listen(0)).rejects.toMatchObject({
+      code: 'closed',
+      message: expect.stringContaining('createServer()'),
+    });
     expect(() => server.attach(createHttpServer())).toThrow('was closed');
   });
 
   it('leaves no port open when it is closed in the middle of opening it', async () => {
     for (let late = 0; late < 6; late++) {
       const server = create();
-      const listening = server.listen(0).then(({ port }) => port, (error: unknown) => error);
+      const listening = server.listen(0).then(
+        ({ port }) => port,
+        (error: unknown) => error,
+      );
       await turns(late);
       await server.close();
       const outcome = await listening;
@@ -128,18 +145,40 @@ describe('publishing', () => {
     ['undefined', () => undefined, /JSON value, got nothing/],
     ['a function', () => () => {}, /JSON value, got /],
     ['a bigint', () => 5n, /can't be written as JSON/],
-    ['a circle', () => { const a: unknown[] = []; a.push(a); return a; }, /can't be written as JSON/],
-    ['what throws', () => ({ toJSON: () => { throw new Error('no'); } }), /can't be written as JSON: no/],
+    [
+      'a circle',
+      () => {
+        const a: unknown[] = [];
+        a.push(a);
+        return a;
+      },
+      /can't be written as JSON/,
+    ],
+    [
+      'what throws',
+      () => ({
+        toJSON: () => {
+          throw new Error('no');
+        },
+      }),
+      /can't be written as JSON: no/,
+    ],
     ['what nests too deep', () => JSON.parse(`${'['.repeat(40)}${']'.repeat(40)}`), /nests deeper/],
   ])('refuses %s as bad_payload', async (_, make, message) => {
     const server = create();
-    await expect(server.publish(room, make())).rejects.toMatchObject({ code: 'bad_payload', message: expect.stringMatching(message) });
+    await expect(server.publish(room, make())).rejects.toMatchObject({
+      code: 'bad_payload',
+      message: expect.stringMatching(message),
+    });
     expect(await server.publish(room, null)).toMatchObject({ offset: 1 });
   });
 
   it('refuses what is too large, and channels that the contract has not', async () => {
     const server = create({ payloadBytesMax: 10 });
-    await expect(server.publish(room, 'ééééé')).rejects.toMatchObject({ code: 'payload_too_large', message: 'The payload has 12 bytes; `payloadBytesMax` is 10.' });
+    await expect(server.publish(room, 'ééééé')).rejects.toMatchObject({
+      code: 'payload_too_large',
+      message: 'The payload has 12 bytes; `payloadBytesMax` is 10.',
+    });
     expect(await server.publish(room, 'éééé')).toMatchObject({ offset: 1 });
     for (const name of ['news/x', 'chat/', 'chat/a b', '', 'chat/x/y']) {
       await expect(server.publish(name as 'chat/x', 1)).rejects.toMatchObject({ code: 'unknown_channel' });
@@ -148,7 +187,9 @@ describe('publishing', () => {
 
   it('validates what travels, not what was given', async () => {
     const seen: unknown[] = [];
-    const message: Schema<unknown> = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: seen.push(value) }) } };
+    const message: Schema<unknown> = {
+      '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: seen.push(value) }) },
+    };
     const { server } = await serveChannels(defineChannels({ 'log/:x': stream({ message }) }));
     await server.publish('log/x', { at: new Date(0), none: undefined });
     expect(seen).toEqual([{ at: '1970-01-01T00:00:00.000Z' }]);
@@ -168,7 +209,10 @@ describe('publishing', () => {
     const server = create({ clock, channelsOpenMax: 2, channelIdleMs: 1000 });
     await server.publish('chat/1', 1);
     await server.publish('chat/2', 1);
-    await expect(server.publish('chat/3', 1)).rejects.toMatchObject({ code: 'too_many', message: expect.stringContaining('`channelsOpenMax`') });
+    await expect(server.publish('chat/3', 1)).rejects.toMatchObject({
+      code: 'too_many',
+      message: expect.stringContaining('`channelsOpenMax`'),
+    });
     await clock.advance(2000);
     expect(await server.publish('chat/3', 1)).toMatchObject({ offset: 1 });
   });
@@ -179,7 +223,10 @@ describe('closing', () => {
     const clock = fakeClock();
     const closed = vi.fn();
     const inner = memory();
-    const { server, port } = await serve({ clock, broker: { ...bound(inner), close: () => inner.close().then(closed) } });
+    const { server, port } = await serve({
+      clock,
+      broker: { ...bound(inner), close: () => inner.close().then(closed) },
+    });
     const clients = await Promise.all([1, 2, 3].map(() => WireClient.connect(port)));
     for (const client of clients) await client.subscribe(room);
     const first = server.close();
@@ -196,7 +243,7 @@ describe('closing', () => {
 
   it('[L1] waits for clients who take their time, and no longer than drainMs', async () => {
     const clock = fakeClock();
-    const { server, port, sockets } = await serve({ clock, heartbeatMs: 600_000 });
+    const { server, port, sockets } = await serve({ clock });
     const stubborn = await RawClient.open(port);
     let done = false;
     const closing = server.close({ drainMs: 500 }).then(() => {

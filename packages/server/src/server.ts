@@ -20,14 +20,14 @@ import {
   readPayload,
   validate,
 } from '@syncline/protocol/wire';
-import type { Authenticate, Identity } from './access.ts';
+import type { Authenticate } from './access.ts';
 import type { Broker } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
 import { Hub } from './hub.ts';
 import { type Logger, type Metrics, newMetrics, reason, silentLogger } from './observe.ts';
 import { checkOption, type Numbers, resolveClock, resolveNumbers, show } from './options.ts';
 import { Pulse } from './pulse.ts';
-import { type Port, Session } from './session.ts';
+import { Members } from './session/members.ts';
 import { Doors, type Paths } from './transports/doors.ts';
 import { isLoopback } from './transports/handshake.ts';
 import { Turn } from './turn.ts';
@@ -109,16 +109,12 @@ class Node<C extends Contract> implements Server<C> {
   readonly #find: Lookup;
   readonly #clock: Clock;
   readonly #broker: Broker;
-  readonly #turn: Turn;
   readonly #hub: Hub;
   readonly #pulse: Pulse;
   readonly #doors: Doors;
-  readonly #sessions = new Set<Session>();
+  readonly #members: Members;
   readonly #own = new Set<HttpServer>();
-  #onEmpty: (() => void) | undefined;
   #closing: Promise<void> | undefined;
-  #admitted = 0;
-  #sessionIds = 0;
 
   constructor(options: ServerOptions<C>) {
     if (typeof options !== 'object' || options === null || options.channels === undefined) {
@@ -136,23 +132,18 @@ class Node<C extends Contract> implements Server<C> {
     this.#broker = options.broker ?? disk({ dir: 'syncline-data' });
     this.ready = this.#broker.ready ?? Promise.resolve();
     this.ready.catch(() => {});
-    this.#turn = new Turn(this.#clock);
     const logger = options.logger ?? silentLogger;
-    const tools = {
-      broker: this.#broker,
-      clock: this.#clock,
-      turn: this.#turn,
-      metrics: this.metrics,
-      logger,
-    };
+    const turn = new Turn(this.#clock);
+    const tools = { broker: this.#broker, clock: this.#clock, turn, metrics: this.metrics, logger };
     this.#hub = new Hub(this.#numbers, tools, this.#find);
     this.#pulse = new Pulse(this.#clock, this.#numbers.heartbeatMs);
+    this.#members = new Members({ ...tools, ...this.#numbers, hub: this.#hub, pulse: this.#pulse });
     this.#doors = new Doors({
       anonymous: options.authenticate === undefined,
       authenticate: options.authenticate ?? null,
       originsAllowed: options.originsAllowed ?? [],
       connection: { clock: this.#clock, metrics: this.metrics, ...this.#numbers },
-      admit: (identity) => this.#admit(identity),
+      admit: (identity) => this.#members.admit(identity),
     });
   }
 
@@ -240,63 +231,18 @@ class Node<C extends Contract> implements Server<C> {
       throw new SyncError('closed', 'This server was closed. Make another one with createServer().');
   }
 
-  /** Takes a place for a session; whoever got past the handshake opens it with its port. */
-  #admit(identity: Identity): { open: (port: Port) => Session; gone: () => void } {
-    if (this.#admitted >= this.#numbers.sessionsMax)
-      throw new SyncError('too_many', 'This node has as many sessions as it takes.');
-    this.#admitted++;
-    let session: Session | undefined;
-    let leavePulse: (() => void) | undefined;
-    const open = (port: Port): Session => {
-      const id = (++this.#sessionIds).toString(36);
-      session = new Session(id, identity, port, {
-        hub: this.#hub,
-        turn: this.#turn,
-        metrics: this.metrics,
-        logger: this.#options.logger ?? silentLogger,
-        ...this.#numbers,
-      });
-      this.#sessions.add(session);
-      leavePulse = this.#pulse.join(session);
-      this.metrics.sessionsOpened++;
-      this.metrics.sessionsOpen++;
-      return session;
-    };
-    const gone = (): void => {
-      this.#admitted--;
-      leavePulse?.();
-      if (!session) return;
-      this.#sessions.delete(session);
-      this.metrics.sessionsOpen--;
-      if (this.#sessions.size === 0) this.#onEmpty?.();
-    };
-    return { open, gone };
-  }
-
   /** In order: nobody new, everyone told, everyone answered and gone, and only then the logs. */
   async #leave(drainMs: number): Promise<void> {
     this.#doors.close();
     for (const http of this.#own) http.close();
-    for (const session of this.#sessions) session.leave('The server is restarting; come back.', 0);
-    await this.#emptied(drainMs);
+    this.#members.leave('The server is restarting; come back.', 0);
+    await this.#members.emptied(drainMs);
     this.#pulse.stop();
     this.#doors.detach();
     for (const http of this.#own) http.closeAllConnections();
-    await this.#emptied(cutMs);
+    await this.#members.emptied(cutMs);
     this.#hub.close();
     await this.#broker.close();
-  }
-
-  /** Resolves when no session is left, or the time is over. */
-  #emptied(withinMs: number): Promise<void> {
-    if (this.#sessions.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const cancel = this.#clock.timer(withinMs, resolve);
-      this.#onEmpty = () => {
-        cancel();
-        resolve();
-      };
-    });
   }
 }
 

@@ -307,7 +307,6 @@ describe('history', () => {
     const contract = defineChannels({ 'chat/:room': stream({ keep: { age: '1s' } }) });
     const { port, server } = await serveChannels(contract, {
       clock,
-      heartbeatMs: 60_000,
       broker: memory({ clock }),
     });
     const client = await WireClient.connect(port);
@@ -382,7 +381,6 @@ describe('limits', () => {
     const clock = fakeClock();
     const { port, server, sockets } = await serve({
       clock,
-      heartbeatMs: 600_000,
       requestsPerSessionMax: 100,
       frameBytesMax: 2048,
       payloadBytesMax: 1024,
@@ -405,6 +403,35 @@ describe('limits', () => {
     };
     await vi.waitFor(ended, { timeout: 10_000, interval: 5 });
     expect(sockets.every((socket) => socket.destroyed)).toBe(true);
+  });
+});
+
+describe('large answers', () => {
+  it('[D6] [S7] pages of history are read one by one, as the client reads them', async () => {
+    const { broker, meddling } = meddle(memory());
+    const { port, server, sockets } = await serve({ broker, socketBytesMax: 65_536 });
+    for (let i = 0; i < 20; i++) await server.publish(room, 'x'.repeat(20_000));
+    const client = await RawClient.open(port);
+    await client.frame();
+    client.socket.pause();
+    const before = meddling.reads;
+    for (let i = 1; i <= 200; i++) client.send(`["history",${i},"${room}","after",0,500]`);
+    // Each page has a quarter of a mebibyte; the kernel's buffers take some, the server's one.
+    let reads = 0;
+    await vi.waitFor(() => {
+      const still = meddling.reads === reads && (sockets[0]?.writableLength ?? 0) > 0;
+      reads = meddling.reads;
+      expect(still).toBe(true);
+    });
+    expect(reads - before).toBeLessThan(150);
+    expect(sockets[0]?.writableLength).toBeLessThan(600_000);
+    client.socket.resume();
+    for (let i = 1; i <= 200; ) {
+      const { opcode, payload } = await client.frame();
+      if (opcode !== 1) continue;
+      expect(payload.subarray(0, 20).toString()).toContain(`["history",${i++},`);
+    }
+    expect(meddling.reads - before).toBe(200);
   });
 });
 

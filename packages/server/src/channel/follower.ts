@@ -72,7 +72,9 @@ export class Follower {
   /** This node's own append was stored. Its announcement is a hint too: `check` looks for it at the end of the turn. */
   acknowledged({ epoch, offset, check }: Appended): void {
     const { top } = this;
-    if (epoch !== top.epoch || (offset === top.offset && check !== top.check)) return void this.repair();
+    const known = offset === top.offset ? top.check : this.#tools.tail.at(offset)?.check;
+    // Stored where something else is known to be: this log is not the one that is known.
+    if (epoch !== top.epoch || (known ?? check) !== check) return void this.repair();
     if (offset <= top.offset) return;
     this.#acked = Math.max(this.#acked, offset);
     this.#reader.onMore();

@@ -46,6 +46,12 @@ export class Tail {
     return index < this.#entries.length ? this.#entries.slice(index) : undefined;
   }
 
+  /** The entry at `offset`, when it is held. */
+  at(offset: number): Entry | undefined {
+    const first = this.#entries[this.#start];
+    return first && offset >= first.offset ? this.#entries[this.#start + offset - first.offset] : undefined;
+  }
+
   clear(): void {
     this.#entries = [];
     this.#start = 0;

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { SyncError } from '@syncline/protocol';
 import { WebSocketServer } from 'ws';
 import { type Authenticate, type Identity, identify } from '../access.ts';
-import type { Port, Session } from '../session.ts';
+import type { Place } from '../session/members.ts';
 import {
   checkRequest,
   credentials,
@@ -27,10 +27,7 @@ export interface DoorSettings extends DoorRules {
   readonly authenticate: Authenticate | null;
   readonly connection: Pick<Connection, 'clock' | 'metrics' | 'frameBytesMax' | 'socketBytesMax'>;
   /** Opens a session, or throws when there is no room for one. `gone` is to be called when its connection is over. */
-  readonly admit: (identity: Identity) => {
-    readonly open: (port: Port) => Session;
-    readonly gone: () => void;
-  };
+  readonly admit: (identity: Identity) => Place;
 }
 
 /** Which paths lead where on one HTTP server. */
@@ -41,6 +38,8 @@ export interface Paths {
 
 /** How long `authenticate` may take before the handshake is given up. */
 const authenticateMs = 10_000;
+/** How long `ws` waits for a client that began to close to be done with it; its types don't know the option yet. */
+const closing = { closeTimeout: 2000 };
 
 /** What is served on each HTTP server, by whichever of our servers: two don't take one path, and one answers for all. */
 const attached = new WeakMap<HttpServer, Paths[]>();
@@ -56,6 +55,7 @@ export class Doors {
   constructor(settings: DoorSettings) {
     this.#settings = settings;
     this.#sockets = new WebSocketServer({
+      ...closing,
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,

@@ -199,7 +199,7 @@ describe('authentication', () => {
     const clock = fakeClock();
     const held = gate();
     const authenticate = vi.fn(() => held.passed.then(() => ({ user: null })));
-    const { port, server } = await serve({ clock, heartbeatMs: 600_000, authenticate });
+    const { port, server } = await serve({ clock, authenticate });
     const client = await RawClient.connect(port);
     client.socket.write(handshake(port));
     await vi.waitFor(() => expect(authenticate).toHaveBeenCalledOnce(), { interval: 5 });

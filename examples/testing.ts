@@ -1,0 +1,54 @@
+/**
+ * Starts the examples as people do, as a process of their own, for the tests here and in tests/browser. It knows what
+ * start.ts prints, and nothing of what it serves.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const script = fileURLToPath(new URL('start.ts', import.meta.url));
+
+/** A process that either printed its address or has ended. */
+export interface Launched {
+  /** Where it listens; empty when it doesn't. */
+  readonly url: string;
+  readonly port: string;
+  readonly output: { readonly out: string; readonly err: string };
+  /** Sends a signal. */
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves with the exit code, null after a signal that killed it. */
+  readonly ended: Promise<number | null>;
+}
+
+/** Starts the examples; PORT is a free one unless given. Resolves when they listen, or when the process has ended. */
+export async function launch(
+  environment: Record<'DATA_DIR', string> & Partial<Record<'PORT' | 'HOST', string>>,
+): Promise<Launched> {
+  const { HOST: _, ...inherited } = process.env;
+  const env = { ...inherited, PORT: '0', ...environment };
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script], { env });
+  const output = { out: '', err: '' };
+  const ended = once(child, 'close').then(([code]: (number | null)[]) => code ?? null);
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.err += text));
+  await Promise.race([ended, firstLine(child, output)]);
+  const url = /http:\/\/\S+/.exec(output.out)?.[0] ?? '';
+  return { url, port: url && new URL(url).port, output, ended, kill: (signal) => child.kill(signal) };
+}
+
+function firstLine({ stdout }: ChildProcess, output: { out: string }): Promise<void> {
+  return new Promise((resolve) => {
+    stdout?.setEncoding('utf8').on('data', (text: string) => {
+      output.out += text;
+      if (output.out.includes('\n')) resolve();
+    });
+  });
+}
+
+/** A new folder, and how to remove it. */
+export function temporaryFolder(): { readonly dir: string; remove(): void } {
+  const dir = mkdtempSync(join(tmpdir(), 'syncline-'));
+  return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) };
+}

@@ -1,0 +1,93 @@
+/**
+ * What does not compile: names, kinds and payloads that the contract lacks. The compiler is the test; nothing here runs. Each
+ * `@ts-expect-error` stands over the one line that must be refused.
+ */
+import { defineChannels, doc, type Schema, state, stream } from '@syncline/protocol';
+import { createClient, type Message, type Store, type StreamChannel } from './index.ts';
+
+interface Chat {
+  readonly text: string;
+}
+declare const chat: Schema<Chat>;
+declare const room: string;
+declare const anything: string;
+
+const channels = defineChannels({
+  'chat/:room': stream({ message: chat }),
+  'chat/:room/:thread': stream<number>(),
+  news: stream<'a' | 'b'>(),
+  'fleet/:city': state<number>(),
+  'board/:id': doc(),
+});
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function same<A, B>(_: Same<A, B>): void {}
+
+const client = createClient<typeof channels>();
+
+export function names(): void {
+  same<ReturnType<typeof lobby>, StreamChannel<Chat>>(true);
+  const lobby = () => client.stream('chat/lobby');
+  same<Message<number>, Parameters<Parameters<typeof thread.onMessage>[0]>[0]>(true);
+  const thread = client.stream('chat/lobby/7');
+  const news: StreamChannel<'a' | 'b'> = client.stream('news');
+  void news;
+
+  const made: StreamChannel<Chat> = client.stream(`chat/${room}`);
+  void made;
+
+  // @ts-expect-error One segment too many.
+  client.stream('chat/a/b/c');
+  // @ts-expect-error One too few.
+  client.stream('chat');
+  // @ts-expect-error No such channel.
+  client.stream('nobody/here');
+  // @ts-expect-error No such channel, whatever the variable holds.
+  client.stream(`nobody/${room}`);
+  // @ts-expect-error A state channel is no stream.
+  client.stream('fleet/berlin');
+  // @ts-expect-error Nor is a document.
+  client.stream('board/7');
+  // @ts-expect-error Any text may be any channel's name.
+  client.stream(anything);
+}
+
+export function payloads(): void {
+  const lobby = client.stream('chat/lobby');
+  void lobby.publish({ text: 'hi' });
+  // @ts-expect-error The payload lacks its text.
+  void lobby.publish({});
+  // @ts-expect-error A text is no message.
+  void lobby.publish('hi');
+  // @ts-expect-error A number is none of the two.
+  void client.stream('news').publish(1);
+  // @ts-expect-error The same holds for timelines.
+  void lobby.timeline().publish(1);
+  lobby.onMessage(({ data, at, from, own, offset }) => {
+    same<
+      [typeof data, typeof at, typeof from, typeof own, typeof offset],
+      [Chat, number | null, string | null, boolean, number]
+    >(true);
+  });
+}
+
+export function withoutContract(): void {
+  const loose = createClient({ url: '/sync' });
+  const any: StreamChannel<unknown> = loose.stream(anything);
+  void any.publish(['whatever']);
+}
+
+export function withValue(): void {
+  const strict = createClient({ channels, getToken: async ({ rejected }) => (rejected ? 'new' : 'old') });
+  const lobby: StreamChannel<Chat> = strict.stream('chat/lobby');
+  void lobby;
+  // @ts-expect-error The contract is inferred from the value too.
+  strict.stream('nobody/here');
+  const unsent: Store<number> = strict.unsent;
+  void unsent;
+  const status = strict.status.get();
+  // @ts-expect-error Only a state that waits says until when.
+  void status.until;
+  if (status.state === 'waiting') void status.until.toFixed();
+  if (status.state === 'closed') void status.error.code;
+}

@@ -1,0 +1,116 @@
+/**
+ * A node's open channels: opened once for all who ask, closed when idle, with ids that no two open ones share. Only
+ * memory and a clock are needed; sockets are in the other tests.
+ */
+import { defineChannels, stream } from '@syncline/protocol';
+import { fakeClock } from '@syncline/protocol/testing';
+import { lookup } from '@syncline/protocol/wire';
+import { describe, expect, it } from 'vitest';
+import { memory } from './broker/memory.ts';
+import { Hub } from './hub.ts';
+import { newMetrics, silentLogger } from './observe.ts';
+import { resolveNumbers } from './options.ts';
+import { gate, meddle, turns } from './testing/meddle.ts';
+import { Turn } from './turn.ts';
+
+function hubOf(settings: { channelsOpenMax?: number } = {}) {
+  const clock = fakeClock();
+  const { broker, meddling } = meddle(memory({ clock }));
+  const metrics = newMetrics();
+  const tools = { broker, clock, turn: new Turn(clock), metrics, logger: silentLogger };
+  const numbers = resolveNumbers({ channelIdleMs: 1000, ...settings });
+  const hub = new Hub(numbers, tools, lookup(defineChannels({ 'chat/:room': stream() })));
+  return { hub, clock, meddling, metrics };
+}
+
+describe('the hub', () => {
+  it('[S2] opens a channel once for all who ask meanwhile', async () => {
+    const { hub, meddling, metrics } = hubOf();
+    expect(hub.opened('chat/x')).toBeUndefined();
+    const [a, b] = await Promise.all([hub.open('chat/x'), hub.open('chat/x')]);
+    expect(a).toBe(b);
+    expect(hub.opened('chat/x')).toBe(a);
+    expect(meddling.reads).toBe(1);
+    expect(metrics.channelsOpen).toBe(1);
+  });
+
+  it('[S2] gives open channels different ids, and takes up those of closed ones', async () => {
+    const { hub, clock } = hubOf();
+    const ids = async (names: string[]) =>
+      Promise.all(names.map(async (name) => (await hub.open(`chat/${name}`)).settings.id));
+    expect(await ids(['a', 'b', 'c'])).toEqual([1, 2, 3]);
+    const held = (await hub.open('chat/b')).join(0, () => {});
+    await held;
+    await clock.advance(2000);
+    const again = await ids(['b', 'd', 'e', 'f']);
+    expect(again[0]).toBe(2);
+    expect(again.slice(1).sort()).toEqual([1, 3, 4]);
+  });
+
+  it('[D2] closes what nobody reads, appends to or asks for, after one idle time and before two', async () => {
+    const { hub, clock, metrics } = hubOf();
+    const reader = await (await hub.open('chat/read')).join(0, () => {});
+    await hub.open('chat/idle');
+    await clock.advance(999);
+    hub.opened('chat/idle');
+    await clock.advance(1);
+    expect(metrics.channelsOpen).toBe(2);
+    await clock.advance(1000);
+    expect(hub.opened('chat/idle')).toBeUndefined();
+    expect(metrics.channelsOpen).toBe(1);
+    reader.cursor.release();
+    await clock.advance(2000);
+    expect(metrics).toMatchObject({ channelsOpen: 0, cursorsOpen: 0 });
+  });
+
+  it('[D2] does not close a channel that is opening or appending, however long that takes', async () => {
+    const { hub, clock, meddling, metrics } = hubOf();
+    const reading = gate();
+    meddling.read = (read) => reading.passed.then(read);
+    const opening = hub.open('chat/x');
+    await clock.advance(5000);
+    expect(metrics.channelsOpen).toBe(1);
+    reading.open();
+    const channel = await opening;
+    const appending = gate();
+    meddling.append = (append) => appending.passed.then(append);
+    const appended = channel.append({ data: '1', from: null });
+    await clock.advance(5000);
+    expect(hub.opened('chat/x')).toBe(channel);
+    appending.open();
+    expect(await appended).toMatchObject({ offset: 1 });
+  });
+
+  it('[F6] tells everyone who asked when a channel cannot be opened, and opens it anew for the next', async () => {
+    const { hub, meddling, metrics } = hubOf();
+    meddling.read = () => Promise.reject(new Error('no disk'));
+    const both = await Promise.allSettled([hub.open('chat/x'), hub.open('chat/x')]);
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(metrics.channelsOpen).toBe(0);
+    meddling.read = (read) => read();
+    expect((await hub.open('chat/x')).settings.id).toBe(1);
+  });
+
+  it('refuses more channels than it may hold, and unknown ones, and everything once it is closed', async () => {
+    const { hub } = hubOf({ channelsOpenMax: 1 });
+    await hub.open('chat/x');
+    expect(() => hub.open('chat/y')).toThrow('1 channels open');
+    expect(() => hub.open('news/x')).toThrow('No pattern of the contract matches "news/x"');
+    hub.close();
+    expect(() => hub.open('chat/x')).toThrow(expect.objectContaining({ code: 'restart' }));
+  });
+
+  it('[L1] a channel that opens after the hub was closed is closed too, and joined by nobody', async () => {
+    const { hub, meddling, clock, metrics } = hubOf();
+    const reading = gate();
+    meddling.read = (read) => reading.passed.then(read);
+    const opening = hub.open('chat/x');
+    hub.close();
+    reading.open();
+    const channel = await opening;
+    await turns();
+    await expect(channel.join(0, () => {})).rejects.toMatchObject({ code: 'restart' });
+    expect(metrics).toMatchObject({ channelsOpen: 0, cursorsOpen: 0 });
+    expect(clock.timers).toBe(0);
+  });
+});
