@@ -9,7 +9,10 @@ import { channels } from './chat/channels.ts';
 import { answer, buildSite } from './site.ts';
 
 async function start(): Promise<void> {
-  const { PORT = '8080', HOST = 'localhost', DATA_DIR = 'data' } = process.env;
+  const { PORT = '8080' } = process.env;
+  // An empty HOST would mean every address there is.
+  const HOST = process.env['HOST'] || 'localhost';
+  const DATA_DIR = process.env['DATA_DIR'] || 'data';
   const port = Number(PORT);
   if (!/^\d+$/.test(PORT) || port > 65535) {
     throw new Error(`Expected PORT to be a number from 0 to 65535, got ${JSON.stringify(PORT)}.`);

@@ -49,7 +49,8 @@ function readProject(): Project {
   for (const path of listFiles()) {
     if (!statSync(path, { throwIfNoEntry: false })?.isFile()) continue;
     const text = readFileSync(path, 'utf8');
-    if (!text.includes('\0')) files.push([path, text]);
+    // Pictures have nothing to read, but they exist: pages link to them.
+    files.push([path, text.includes('\0') ? '' : text]);
   }
   return buildProject(files);
 }

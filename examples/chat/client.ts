@@ -7,7 +7,7 @@ import { useSyncExternalStore } from 'preact/compat';
 import { channels, type Message } from './channels.ts';
 
 /** What is typed while the server is away waits for up to an hour. */
-export const client = createClient<typeof channels>({ channels, outboxAgeMs: 3_600_000 });
+export const client = createClient({ channels, outboxAgeMs: 3_600_000 });
 addEventListener('beforeunload', (event) => client.unsent.get() > 0 && event.preventDefault());
 
 /** Tells this window's messages from the others', also after a reload. */

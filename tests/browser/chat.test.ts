@@ -9,7 +9,7 @@ import type { channels } from '../../examples/chat/channels.ts';
 import { type Launched, launch, temporaryFolder } from '../../examples/testing.ts';
 import { noBrowser, openBrowser } from './chromium.ts';
 
-describe.skipIf(noBrowser)(`chat in Chromium${noBrowser && ` ${noBrowser}`}`, { timeout: 60_000 }, () => {
+describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await openBrowser();

@@ -10,7 +10,9 @@ const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/goog
 const path = process.env['CHROMIUM_PATH'] ?? places.find((place) => existsSync(place));
 
 /** Why there is no browser to test with; empty when there is one. */
-export const noBrowser = path && existsSync(path) ? '' : 'needs Chromium: install it or set CHROMIUM_PATH';
+export const noBrowser =
+  path && existsSync(path) ? '' : 'There is no Chromium: install it or set CHROMIUM_PATH.';
+if (noBrowser) console.warn(`The browser tests are skipped. ${noBrowser}`);
 
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({

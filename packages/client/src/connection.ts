@@ -231,7 +231,7 @@ export class Connection {
     } else if (frame.type === 'bye') {
       this.#dispatch({ ...frame, link });
     } else if (!('ref' in frame)) {
-      if (this.open) this.#hooks.frame(frame);
+      this.#hooks.frame(frame);
     } else if (frame.type !== 'error') {
       this.#answer(frame.ref, frame.type)?.(frame);
     } else {

@@ -210,6 +210,9 @@ describe('a message that the server refuses for good', () => {
     expect(await became()).toEqual({ [big]: 'payload_too_large', ['ü'.repeat(25)]: 'payload_too_large' });
     publish('ü'.repeat(24));
     expect(server.link.takePublishes()).toHaveLength(1);
+    server.link.break();
+    publish('y'.repeat(60));
+    expect((await became())['y'.repeat(60)]).toBe('payload_too_large');
   });
 
   test('what is no JSON is refused here', async () => {
@@ -284,6 +287,28 @@ describe('a message that is refused for now', () => {
     expect(await became()).toEqual({ a: 1, bad: 'bad_payload', c: 2 });
   });
 
+  test('an acknowledgement makes the waits short again', async () => {
+    const { link, clock, publish } = opened('a', 'b');
+    for (let i = 0; i < 8; i++) {
+      for (const one of link.takePublishes()) link.refuse(one, 'storage');
+      while (link.inbox.length === 0) await clock.advance(100);
+    }
+    for (const one of link.takePublishes()) link.ack(one, one.sequence);
+    for (let i = 0; i < 5; i++) {
+      publish(`c${i}`);
+      link.refuse(link.take('publish'), 'storage');
+      await clock.advance(250);
+      link.ack(link.take('publish'), 3 + i);
+    }
+  });
+
+  test('closing while it waits leaves no timer', () => {
+    const { link, clock, client } = opened('a');
+    link.refuse(link.take('publish'), 'storage');
+    client.close();
+    expect(clock.timers).toBe(0);
+  });
+
   test('refusals without end are tried at growing intervals, never in a loop', async () => {
     const { link, clock } = opened('a', 'b');
     let sent = 0;
@@ -317,6 +342,14 @@ describe('a log that lost its memory', () => {
       link.ack(publish, publish.sequence);
     }
     expect(await here.became()).toEqual({ a: 1, b: 1, c: 2 });
+    // An answer that is old news doesn't make it change its producer at once, now as before.
+    here.publish('d', 'e');
+    const [d, e] = link.takePublishes();
+    if (d && e) {
+      link.refuse(e, 'sequence', { expected: 3 });
+      link.ack(d, 3);
+    }
+    expect(link.takePublishes()).toMatchObject([{ producer: d?.producer, sequence: 4 }]);
   });
 
   test('[A2] an answer that overtook another is old news, so the same number asks again', async () => {

@@ -85,6 +85,15 @@ describe('delivery', () => {
     expect(asked).toBeLessThan(20);
   });
 
+  test('[D3] progress makes the next hole be asked about at once again', () => {
+    const { link } = watched();
+    for (let i = 1; i < 6; i++) {
+      link.entries(1, i + 1, 'x');
+      link.subscribed();
+      link.entries(1, i, 'x');
+    }
+  });
+
   test('[P3] [S3] the position that is sent again carries the check of every entry', async () => {
     const here = watched();
     here.link.entries(1, 1, { a: 1 }, 'b');
@@ -177,6 +186,13 @@ describe('heartbeats', () => {
     link.entries(1, 1, 'a');
     await clock.advance(5_000);
     expect(link.inbox).toEqual([]);
+  });
+
+  test('[H2] closing while it waits for entries leaves no timer', () => {
+    const { link, client, clock } = watched();
+    link.say({ type: 'heartbeat', heads: [{ id: 1, offset: 1, check: 1 }] });
+    client.close();
+    expect(clock.timers).toBe(0);
   });
 
   test('[H2] another check at the same offset, or a head below, is read at once', () => {

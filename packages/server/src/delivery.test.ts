@@ -265,7 +265,6 @@ describe('validation', () => {
 
 describe('slow readers', () => {
   const payload = 'x'.repeat(60_000);
-  const count = 400;
 
   /** A subscriber that reads nothing, a neighbour that does, and all that was published meanwhile. */
   async function lag(entries: number) {
@@ -276,23 +275,26 @@ describe('slow readers', () => {
     const neighbour = await WireClient.connect(port);
     await neighbour.subscribe(room);
     slow.socket.pause();
-    let most = 0;
-    for (let i = 1; i <= count; i++) {
-      await server.publish(room, [i, payload]);
-      await neighbour.entries(i - 1, i);
-      most = Math.max(most, serverEnd?.writableLength ?? Number.POSITIVE_INFINITY);
+    // The kernel's buffers take some first, more on some machines than on others; then the socket is stuck.
+    let [count, stuck, most] = [0, 0, 0];
+    while (stuck < 100 && count < 2000) {
+      await server.publish(room, [++count, payload]);
+      await neighbour.entries(count - 1, count);
+      const waiting = serverEnd?.writableLength ?? Number.POSITIVE_INFINITY;
+      stuck = waiting > 0 ? stuck + 1 : 0;
+      most = Math.max(most, waiting);
     }
-    expect(serverEnd?.writableLength).toBeGreaterThan(0);
+    expect(stuck).toBe(100);
     // The bound, and the one frame that found it not yet reached.
     expect(most).toBeLessThanOrEqual(2 * 65_536 + 1000);
     slow.socket.resume();
-    return { slow, server };
+    return { slow, server, count };
   }
 
   const numberOf = (entry: unknown): number => Number(/^\[(\d+),/.exec(String(entry))?.[1]);
 
   it('[D2] [D6] costs the server a bounded number of bytes, its neighbours nothing, and misses no entry', async () => {
-    const { slow, server } = await lag(1000);
+    const { slow, server, count } = await lag(2000);
     for (let next = 1; next <= count; ) {
       const frame = frameOf((await slow.frame()).payload);
       if (frame?.type !== 'entries') throw new Error(`Expected entries, got ${frame?.type}`);
@@ -304,7 +306,7 @@ describe('slow readers', () => {
   });
 
   it('[D6] [S8] is told the gap when the log was trimmed meanwhile, and gets everything after it', async () => {
-    const { slow, server } = await lag(20);
+    const { slow, server, count } = await lag(20);
     let next = 1;
     let gaps = 0;
     while (next <= count) {
