@@ -16,7 +16,7 @@ import {
 } from '@syncline/protocol/wire';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readEntry, readFrame, writeFrame } from './frames.ts';
+import { payloadFault, readEntry, readFrame, writeFrame } from './frames.ts';
 
 const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 const ref = fc.integer({ min: 1, max: 2 ** 31 - 1 });
@@ -154,4 +154,35 @@ test('what is of the wrong type is refused, never handed on', () => {
   for (const text of bad) expect(() => readFrame(text), text).toThrow();
   expect(() => readEntry('[1]', true)).toThrow();
   expect(() => readEntry(new Uint8Array(1), false)).toThrow();
+});
+
+test('[F3] a payload that the server could not take apart is found out before it is sent', () => {
+  const around = (most: number) => fc.integer({ min: most - 3, max: most + 3 });
+  const nest = (levels: number, open: string, close: string, core: string) =>
+    open.repeat(levels) + core + close.repeat(levels);
+  const odd = fc.constantFrom('"]}[{,\\\\\\""', '{}', '[]', '1', '[[],{}]', '{"a,":[1,"}"]}');
+  const deep = fc
+    .tuple(around(31), odd)
+    .chain(([levels, core]) =>
+      fc.constantFrom(nest(levels, '[', ']', core), nest(levels, '{"a":', '}', core)),
+    );
+  const many = fc
+    .tuple(around(9_994), odd)
+    .map(([count, core]) => `[${Array.from({ length: count }, () => '0').join()},${core}]`);
+  fc.assert(
+    fc.property(fc.oneof(payload, deep, many), (data) => {
+      const text = JSON.stringify(JSON.parse(data));
+      const frame = writeFrame({
+        type: 'publish',
+        ref: 1,
+        channel: 'c',
+        producer: 'p',
+        sequence: 1,
+        data: text,
+      });
+      const taken = decodeClient(frame, 1e9).type === 'publish';
+      expect(payloadFault(text) === undefined, text.slice(0, 200)).toBe(taken);
+    }),
+    { numRuns: 300 },
+  );
 });

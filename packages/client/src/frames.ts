@@ -7,9 +7,11 @@ import { type ErrorCode, type GapReason, type Position, SyncError } from '@syncl
 import {
   type ClientFrame,
   type Data,
+  depthMax,
   type FrameOf,
   type Head,
   isErrorCode,
+  membersMax,
   type ServerFrame,
 } from '@syncline/protocol/wire';
 
@@ -34,6 +36,26 @@ export function writeFrame(frame: ClientFrame): string {
     case 'unsubscribe':
       return JSON.stringify(head);
   }
+}
+
+/** The parts of JSON that make its shape; texts count as one, so that what stands in them isn't taken for shape. */
+const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},]/g;
+
+/**
+ * Why a payload, as `JSON.stringify` writes it, can't stand in a frame (rule F3); undefined when it can. Asked before it is
+ * sent, for the server ends a session whose frame is beyond these bounds: it can't tell which publish to refuse.
+ */
+export function payloadFault(payload: string): string | undefined {
+  // The frame's own array and its six members count too.
+  let depth = 1;
+  let members = 6;
+  for (const { 0: token, index } of payload.matchAll(tokens)) {
+    const opens = token === '[' || token === '{';
+    if (token === ']' || token === '}') depth--;
+    else if (opens && ++depth > depthMax) return `It nests deeper than ${depthMax - 1} levels.`;
+    if (token === ',' || (opens && !/[\]}]/.test(payload[index + 1] ?? ''))) members++;
+  }
+  return members > membersMax ? `It has more than ${membersMax - 6} members.` : undefined;
 }
 
 type Reader<T> = (value: unknown, text: () => string | undefined) => T;
@@ -93,7 +115,7 @@ function texts(array: unknown): string[] {
   const found: string[] = [];
   let depth = 0;
   let start = text.indexOf('[') + 1;
-  for (const { 0: token, index } of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},]/g)) {
+  for (const { 0: token, index } of text.matchAll(tokens)) {
     if (token === '[' || token === '{') depth++;
     else if (token === ']' || token === '}') depth--;
     if (depth === (token === ',' ? 1 : 0)) {

@@ -219,13 +219,16 @@ describe('a message that the server refuses for good', () => {
     const { publish, became, server } = sending();
     const round: { self?: unknown } = {};
     round.self = round;
-    publish(undefined, () => {}, round, 1n);
-    expect(Object.values(await became())).toEqual([
-      'bad_payload',
-      'bad_payload',
-      'bad_payload',
-      'bad_payload',
-    ]);
+    const deep = JSON.parse('['.repeat(32) + ']'.repeat(32));
+    publish(
+      undefined,
+      () => {},
+      round,
+      1n,
+      [deep],
+      Array.from({ length: 10_000 }, () => 0),
+    );
+    expect(new Set(Object.values(await became()))).toEqual(new Set(['bad_payload']));
     expect(server.links).toHaveLength(0);
   });
 });

@@ -5,7 +5,7 @@
 import { type Position, type Schema, SyncError } from '@syncline/protocol';
 import { type Direction, validate } from '@syncline/protocol/wire';
 import type { Core } from './core.ts';
-import { readEntry } from './frames.ts';
+import { payloadFault, readEntry } from './frames.ts';
 import { Outbox } from './outbox.ts';
 import { Sequence } from './sequence.ts';
 import { promised, type Settle } from './settle.ts';
@@ -251,7 +251,9 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
   #encode(data: M): string | SyncError | Promise<string | SyncError> {
     try {
       const text: string | undefined = JSON.stringify(data);
-      if (text === undefined) throw new TypeError('It is no JSON value.');
+      if (text === undefined) return badPayload('It is no JSON value.');
+      const fault = payloadFault(text);
+      if (fault) return badPayload(fault);
       const checked = this.#schema && validate(this.#schema, data);
       return checked instanceof Promise ? checked.then(() => text, badPayload) : text;
     } catch (thrown) {

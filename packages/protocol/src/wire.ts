@@ -34,7 +34,7 @@ export type { ClientFrame, Direction, FrameOf, Head, ServerFrame, Start } from '
 export type { Kind, KindName } from './kind.ts';
 export { stateData, stateKind } from './kinds/state.ts';
 export { streamKind } from './kinds/stream.ts';
-export { limits, unackedMax } from './limits.ts';
+export { depthMax, limits, membersMax, unackedMax } from './limits.ts';
 export type { Pattern } from './name.ts';
 export { matches, nameFault, parsePattern } from './name.ts';
 export type { GapReason, Position } from './position.ts';
