@@ -17,6 +17,8 @@ export interface Connection {
   readonly socketBytesMax: number;
 }
 
+/** Up to this many bytes what is taken together is joined to one buffer; a large batch is written as it is, shared. */
+const joinedBytesMax = 16_384;
 /** How long a closing handshake may take before the socket is destroyed. */
 const closeMs = 2000;
 
@@ -45,20 +47,22 @@ export class SocketWriter {
     ws.once('close', () => this.#cancelCut?.());
   }
 
-  /** Takes and writes while there is room. What is written in one go leaves in one system call. */
+  /** Takes and writes while there is room. What is taken in one go leaves in one system call. */
   pump(from: Taker): void {
-    if (!this.#room() || this.#ws.readyState !== 1) return;
-    const first = from.take();
-    if (!first) return;
-    let next = this.#socket.writableLength + first.length < this.#bytesMax ? from.take() : undefined;
-    if (!next) return this.#write(first);
-    this.#socket.cork();
-    this.#write(first);
-    while (next) {
-      this.#write(next);
-      next = this.#room() ? from.take() : undefined;
+    while (this.#room() && this.#ws.readyState === 1) {
+      const first = from.take();
+      if (!first) return;
+      const small: Uint8Array[] = [];
+      let bytes = 0;
+      let next: Uint8Array | undefined = first;
+      for (; next && bytes + next.length < joinedBytesMax; next = from.take()) {
+        small.push(next);
+        bytes += next.length;
+      }
+      // Copying a few kilobytes costs less than handing several buffers to the kernel; a large batch stays shared.
+      if (small.length > 0) this.#write(small.length === 1 ? first : Buffer.concat(small, bytes));
+      if (next) this.#write(next);
     }
-    this.#socket.uncork();
   }
 
   /** Closes politely, and for certain: a peer that reads nothing would otherwise keep the socket for long. */
