@@ -64,7 +64,10 @@ export class Outbox {
     const { outboxEntriesMax, outboxBytesMax, outboxAgeMs } = parts;
     const bytes = new TextEncoder().encode(text).length;
     const full = unsent.get() >= outboxEntriesMax || unsentBytes + bytes > outboxBytesMax;
-    const refusal = connection.closedBy ?? this.#tooLarge(bytes) ?? (full && new SyncError('offline'));
+    const refusal =
+      connection.closedBy ??
+      this.#tooLarge(bytes) ??
+      (full && new SyncError('offline', 'The outbox is full.'));
     if (refusal) return settle(refusal);
     const forget = clock.timer(outboxAgeMs, () => {
       item.old = true;
@@ -191,7 +194,7 @@ export class Outbox {
   /** Fails an item that has waited too long, but not while its answer may still come. */
   #expire(item: Item): void {
     if (!item.old || item.flying || !this.#items.includes(item)) return;
-    const error = new SyncError('offline');
+    const error = new SyncError('offline', 'It waited too long to be sent.');
     this.#remove(item, item.doubt ? uncertain(error) : error);
   }
 

@@ -68,7 +68,10 @@ export interface StreamChannel<M> {
    * @throws SyncError `bad_option`, `closed`, or why the server refused.
    */
   history(options?: HistoryOptions): Promise<HistoryPage<M>>;
-  /** A list to show: history, live messages and own pending ones merged. It follows the channel while it is watched. */
+  /**
+   * A list to show: history, live messages and own pending ones merged. It follows the channel while it is watched. The
+   * same list each time, so that no view loses what is pending; options count at the first call.
+   */
   timeline(options?: TimelineOptions): Timeline<M>;
 }
 
@@ -94,6 +97,7 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
   readonly #recoveries: Emitter<Recovery>;
   readonly #feed: Emitter<Placed | Batch<M>>;
   readonly #own = new Set<string>();
+  #timeline: Timeline<M> | undefined;
   /** Messages up to here were there before anyone listened: timelines show them, listeners to new ones don't get them. */
   #begunAt = 0;
 
@@ -154,7 +158,8 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
   }
 
   timeline(options: TimelineOptions = {}): Timeline<M> {
-    return new FeedTimeline<M>(this, options);
+    this.#timeline ??= new FeedTimeline<M>(this, options);
+    return this.#timeline;
   }
 
   follow(start: number, onEvent: (event: Placed | Batch<M>) => void): () => void {

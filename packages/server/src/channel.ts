@@ -180,6 +180,10 @@ export class Channel implements Source {
     return batch;
   }
 
+  hasMore(cursor: Cursor): boolean {
+    return this.#gaps.has(cursor) || cursor.offset < this.top.offset;
+  }
+
   release(cursor: Cursor): void {
     if (!this.#cursors.delete(cursor)) return;
     this.#waiting.delete(cursor);
@@ -206,7 +210,7 @@ export class Channel implements Source {
   }
 
   #flushLater(): void {
-    this.#batches.clear();
+    if (this.#batches.size > 0) this.#batches.clear();
     if (this.#flushing) return;
     this.#flushing = true;
     this.#tools.turn.beforeWrites(() => {

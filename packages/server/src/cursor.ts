@@ -44,6 +44,8 @@ export interface Gap {
 export interface Source {
   /** What comes after the cursor's offset; undefined when nothing is there yet, and then the cursor is woken later. */
   take(cursor: Cursor): Batch | Gap | undefined;
+  /** Whether `take` may give something right now. */
+  hasMore(cursor: Cursor): boolean;
   release(cursor: Cursor): void;
 }
 
@@ -67,6 +69,11 @@ export class Cursor {
   /** The next batch, or a gap that must be told; undefined when there is nothing yet. */
   take(): Batch | Gap | undefined {
     return this.#source.take(this);
+  }
+
+  /** Whether there may be something to take right now; if not, the cursor is woken when there is. */
+  get hasMore(): boolean {
+    return this.#source.hasMore(this);
   }
 
   /** Gives the place up: nothing is taken or woken after this. */

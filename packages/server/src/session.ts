@@ -177,8 +177,9 @@ export class Session {
         subscription.ready = false;
         continue;
       }
-      // There may be more: it goes to the end of the line, so that one busy channel doesn't hold the others up.
-      this.#ready.push(subscription);
+      // Whoever has more goes to the end of the line, so that one busy channel doesn't hold the others up.
+      subscription.ready = subscription.cursor.hasMore;
+      if (subscription.ready) this.#ready.push(subscription);
       const bytes = taken instanceof Batch ? this.#port.batch(taken) : this.#port.controls([gapFrame(taken)]);
       if (bytes) return bytes;
     }
