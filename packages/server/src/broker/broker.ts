@@ -71,7 +71,8 @@ export interface Broker {
   /**
    * Appends one entry atomically: checks the producer, then the condition; assigns the next offset, its check and a time
    * not before the last one's; stores; announces. Resolves when the log holds the entry as durably as this broker promises.
-   * Calls on one channel take effect in the order they are made, reads included.
+   * Calls on one channel take effect in the order they are made, reads included, and resolve in that order. An append of this
+   * node resolves no later than its announcement comes, in the same turn at the latest: an author's ack goes first (rule A4).
    *
    * @throws SyncError `sequence` (detail `expected`), `precondition` (detail `offset`), `storage`, `corrupt`, `unavailable`, `closed`.
    */
