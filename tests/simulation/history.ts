@@ -5,9 +5,26 @@
 
 /** One event of a client's application. `unsure`: the outcome of the publish is unknown. */
 export type Happening =
-  | { readonly type: 'invoke' | 'fail' | 'unsure'; readonly client: string; readonly channel: string; readonly id: string }
-  | { readonly type: 'ok'; readonly client: string; readonly channel: string; readonly id: string; readonly offset: number }
-  | { readonly type: 'deliver'; readonly client: string; readonly channel: string; readonly id: string; readonly offset: number }
+  | {
+      readonly type: 'invoke' | 'fail' | 'unsure';
+      readonly client: string;
+      readonly channel: string;
+      readonly id: string;
+    }
+  | {
+      readonly type: 'ok';
+      readonly client: string;
+      readonly channel: string;
+      readonly id: string;
+      readonly offset: number;
+    }
+  | {
+      readonly type: 'deliver';
+      readonly client: string;
+      readonly channel: string;
+      readonly id: string;
+      readonly offset: number;
+    }
   | { readonly type: 'gap'; readonly client: string; readonly channel: string; readonly reason: string };
 
 /** The log at the end, as the broker has it. */
@@ -35,7 +52,8 @@ export interface Evidence {
 export function judge(evidence: Evidence): string[] {
   const faults: string[] = [];
   for (const [channel, log] of evidence.logs) faults.push(...judgeChannel(evidence, channel, log));
-  for (const { client, channel } of evidence.subscribed) faults.push(...judgeReader(evidence, client, channel));
+  for (const { client, channel } of evidence.subscribed)
+    faults.push(...judgeReader(evidence, client, channel));
   if (evidence.unsent > 0) faults.push(`I9 liveness: ${evidence.unsent} publishes were never answered`);
   faults.push(...judgeFloor(evidence));
   return faults;
@@ -50,7 +68,8 @@ function judgeChannel({ history }: Evidence, channel: string, log: FinalLog): st
     if (byId.has(id)) faults.push(`I3 stored twice: ${id} at ${byId.get(id)} and ${offset} of ${channel}`);
     byId.set(id, offset);
   }
-  for (const [i, { offset }] of log.entries()) if (offset !== (log[0]?.offset ?? 1) + i) faults.push(`I4 the log of ${channel} has a hole at ${offset}`);
+  for (const [i, { offset }] of log.entries())
+    if (offset !== (log[0]?.offset ?? 1) + i) faults.push(`I4 the log of ${channel} has a hole at ${offset}`);
   const first = log[0]?.offset ?? 1;
   const invoked = new Set<string>();
   // What was trimmed since is known from what anyone was told of it.
@@ -61,18 +80,27 @@ function judgeChannel({ history }: Evidence, channel: string, log: FinalLog): st
     if (h.type === 'invoke') invoked.add(h.id);
     if (h.type === 'ok') {
       const before = acked.get(h.id);
-      if (before !== undefined && before !== h.offset) faults.push(`I7 ${h.id} was acknowledged at ${before} and at ${h.offset}`);
+      if (before !== undefined && before !== h.offset)
+        faults.push(`I7 ${h.id} was acknowledged at ${before} and at ${h.offset}`);
       acked.set(h.id, h.offset);
       const known = told.get(h.offset) ?? h.id;
-      if (known !== h.id) faults.push(`I5 ${h.id} was acknowledged at ${h.offset} of ${channel}, where others have ${known}`);
+      if (known !== h.id)
+        faults.push(`I5 ${h.id} was acknowledged at ${h.offset} of ${channel}, where others have ${known}`);
       told.set(h.offset, h.id);
-      if (h.offset >= first && byOffset.get(h.offset) !== h.id) faults.push(`I1 acknowledged ${h.id} at ${h.offset} of ${channel}, but the log holds ${byOffset.get(h.offset) ?? 'nothing'} there`);
+      if (h.offset >= first && byOffset.get(h.offset) !== h.id)
+        faults.push(
+          `I1 acknowledged ${h.id} at ${h.offset} of ${channel}, but the log holds ${byOffset.get(h.offset) ?? 'nothing'} there`,
+        );
     }
-    if (h.type === 'fail' && byId.has(h.id)) faults.push(`I6 ${h.id} was refused for certain, and is in the log at ${byId.get(h.id)}`);
+    if (h.type === 'fail' && byId.has(h.id))
+      faults.push(`I6 ${h.id} was refused for certain, and is in the log at ${byId.get(h.id)}`);
     if (h.type === 'deliver') {
       if (!invoked.has(h.id)) faults.push(`I2 ${h.client} was given ${h.id}, which nobody published`);
       const known = told.get(h.offset) ?? (h.offset < first ? h.id : undefined);
-      if (known !== h.id) faults.push(`I5 ${h.client} was given ${h.id} at ${h.offset} of ${channel}, where others have ${known ?? 'nothing'}`);
+      if (known !== h.id)
+        faults.push(
+          `I5 ${h.client} was given ${h.id} at ${h.offset} of ${channel}, where others have ${known ?? 'nothing'}`,
+        );
       told.set(h.offset, h.id);
     }
   }
@@ -88,14 +116,18 @@ function judgeReader({ history, logs }: Evidence, client: string, channel: strin
     if (h.client !== client || h.channel !== channel) continue;
     if (h.type === 'gap') gap = true;
     if (h.type !== 'deliver') continue;
-    if (last !== undefined && h.offset <= last && !gap) faults.push(`I3 ${client} was given ${h.offset} of ${channel} after ${last}`);
-    else if (last !== undefined && h.offset !== last + 1 && !gap) faults.push(`I4 ${client} was given ${h.offset} of ${channel} after ${last} and not told of a gap`);
+    if (last !== undefined && h.offset <= last && !gap)
+      faults.push(`I3 ${client} was given ${h.offset} of ${channel} after ${last}`);
+    else if (last !== undefined && h.offset !== last + 1 && !gap)
+      faults.push(`I4 ${client} was given ${h.offset} of ${channel} after ${last} and not told of a gap`);
     last = h.offset;
     gap = false;
   }
   const top = logs.get(channel)?.at(-1)?.offset ?? 0;
-  if (last !== undefined && last !== top) faults.push(`I9 ${client} stopped at ${last} of ${channel}, whose log ends at ${top}`);
-  if (last === undefined && top > 0) faults.push(`I9 ${client} was given nothing of ${channel}, whose log ends at ${top}`);
+  if (last !== undefined && last !== top)
+    faults.push(`I9 ${client} stopped at ${last} of ${channel}, whose log ends at ${top}`);
+  if (last === undefined && top > 0)
+    faults.push(`I9 ${client} was given nothing of ${channel}, whose log ends at ${top}`);
   return faults;
 }
 
@@ -105,5 +137,8 @@ function judgeFloor({ history, reconnects, floor }: Evidence): string[] {
   const seen = { acknowledged: count('ok'), delivered: count('deliver'), reconnects };
   return (Object.keys(floor) as (keyof Floor)[])
     .filter((name) => seen[name] < floor[name])
-    .map((name) => `I24 the run saw only ${seen[name]} ${name}, fewer than the ${floor[name]} that make it worth something`);
+    .map(
+      (name) =>
+        `I24 the run saw only ${seen[name]} ${name}, fewer than the ${floor[name]} that make it worth something`,
+    );
 }

@@ -3,6 +3,7 @@
  * byte. On the client's side it is a Transport like the WebSocket one; on the node's side a Port of a session.
  */
 import type { Link, LinkHandlers, Transport } from '@syncline/client/internal';
+import { errors } from '@syncline/protocol';
 import { decodeClient } from '@syncline/protocol/wire';
 import { nativeBatch, nativeControls, type Port, type Session } from '@syncline/server/internal';
 import type { World } from './world.ts';
@@ -40,7 +41,14 @@ const cutBytesMax = 6_000;
 const roomBytes = 16_384;
 
 export class Network {
-  readonly injected: Injected = { dropped: 0, duplicated: 0, reordered: 0, cut: 0, stalled: 0, connections: 0 };
+  readonly injected: Injected = {
+    dropped: 0,
+    duplicated: 0,
+    reordered: 0,
+    cut: 0,
+    stalled: 0,
+    connections: 0,
+  };
   faults: Faults = noFaults;
   door: Door = () => undefined;
   readonly #world: World;
@@ -165,7 +173,7 @@ class Wire {
       pump: () => this.#pump(),
       end: (code) => {
         this.#pump();
-        this.#down.carry(4, () => this.#tellClient(code));
+        this.#down.carry(4, () => this.#tellClient(errors[code].close));
         this.#endSession();
       },
     };
@@ -175,7 +183,9 @@ class Wire {
 
   #send(text: string): void {
     if (!this.#clientOpen || !this.#carrying) return;
-    const whole = this.#up.carry(Buffer.byteLength(text) + 8, () => this.#session?.receive(decodeClient(text)));
+    const whole = this.#up.carry(Buffer.byteLength(text) + 8, () =>
+      this.#session?.receive(decodeClient(text)),
+    );
     if (!whole) this.#cut();
   }
 
@@ -199,7 +209,8 @@ class Wire {
   /** The connection breaks in mid-message. Each end notices soon, late, or not at all. */
   #cut(): void {
     this.#carrying = false;
-    if (this.#world.chance(0.8)) this.#world.after(this.#world.between(1, 2_000), () => this.#tellClient(1006));
+    if (this.#world.chance(0.8))
+      this.#world.after(this.#world.between(1, 2_000), () => this.#tellClient(1006));
     const serverNotices = this.#world.chance(0.8) ? this.#world.between(1, 2_000) : 120_000;
     this.#world.after(serverNotices, () => this.#endSession());
   }
@@ -222,13 +233,20 @@ class Wire {
 }
 
 /** The frames in a chunk that a session gave (RFC 6455 section 5.2, unmasked); a ping has no text. */
-function* framesOf(chunk: Uint8Array): Generator<{ readonly text: string | undefined; readonly bytes: number }> {
+function* framesOf(
+  chunk: Uint8Array,
+): Generator<{ readonly text: string | undefined; readonly bytes: number }> {
   const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   let at = 0;
   while (at < buffer.length) {
     const short = buffer.readUInt8(at + 1);
     const header = short < 126 ? 2 : short === 126 ? 4 : 10;
-    const length = short < 126 ? short : short === 126 ? buffer.readUInt16BE(at + 2) : Number(buffer.readBigUInt64BE(at + 2));
+    const length =
+      short < 126
+        ? short
+        : short === 126
+          ? buffer.readUInt16BE(at + 2)
+          : Number(buffer.readBigUInt64BE(at + 2));
     const end = at + header + length;
     const isPing = buffer.readUInt8(at) === 0x89;
     yield { text: isPing ? undefined : buffer.toString('utf8', at + header, end), bytes: end - at };

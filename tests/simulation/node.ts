@@ -14,8 +14,8 @@ import {
   Pulse,
   resolveNumbers,
   Session,
-  silentLogger,
   Store,
+  silentLogger,
   Turn,
 } from '@syncline/server/internal';
 import type { Life, World } from './world.ts';
@@ -71,7 +71,11 @@ export class SimNode {
     const hub = new Hub(numbers, tools, lookup(channels));
     const pulse = new Pulse(clock, heartbeatMs);
     const open = (port: Port): Session => {
-      const session = new Session(String(++this.#sessions), { user: null }, port, { ...tools, hub, ...numbers });
+      const session = new Session(String(++this.#sessions), { user: null }, port, {
+        ...tools,
+        hub,
+        ...numbers,
+      });
       pulse.join(session);
       return session;
     };
@@ -118,11 +122,19 @@ export function readLog(dir: string, channel: string, now: number): { offset: nu
   try {
     const entries: { offset: number; data: string }[] = [];
     for (;;) {
-      const range = { direction: 'after', offset: entries.at(-1)?.offset ?? 0, entriesMax: 500, bytesMax: 1e6, keep: null } as const;
+      const range = {
+        direction: 'after',
+        offset: entries.at(-1)?.offset ?? 0,
+        entriesMax: 500,
+        bytesMax: 1e6,
+        keep: null,
+      } as const;
       const [outcome] = store.commit([{ type: 'read', channel, now, range }]);
-      if (outcome?.type !== 'slice') throw new SyncError('corrupt', `The log of ${channel} could not be read: ${JSON.stringify(outcome)}`);
+      if (outcome?.type !== 'slice')
+        throw new SyncError('corrupt', `The log of ${channel} could not be read: ${JSON.stringify(outcome)}`);
       entries.push(...outcome.value.entries.map(({ offset, data }) => ({ offset, data: String(data) })));
-      if (outcome.value.entries.length === 0 || (entries.at(-1)?.offset ?? 0) >= outcome.value.top.offset) return entries;
+      if (outcome.value.entries.length === 0 || (entries.at(-1)?.offset ?? 0) >= outcome.value.top.offset)
+        return entries;
     }
   } finally {
     store.close();

@@ -5,7 +5,13 @@
 import { parseArgs } from 'node:util';
 import { type Plant, simulate } from './scenario.ts';
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1000' }, from: { type: 'string' }, plant: { type: 'string' } } });
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1000' },
+    from: { type: 'string' },
+    plant: { type: 'string' },
+  },
+});
 const from = values.from === undefined ? Math.floor(Math.random() * 1e9) : Number(values.from);
 const count = Number(values.seeds);
 const plants: readonly Plant[] = ['drop-delivery', 'reuse-offset', 'forget-producer'];

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@syncline/client';
 import { createClientWith } from '@syncline/client/internal';
-import { defineChannels, stream, SyncError } from '@syncline/protocol';
+import { defineChannels, SyncError, stream } from '@syncline/protocol';
 import type { Broker } from '@syncline/server/internal';
 import { type FinalLog, type Happening, judge } from './history.ts';
 import { type Faults, type Injected, Network, noFaults } from './link.ts';
@@ -74,7 +74,8 @@ class Run {
     this.#world = new World(seed);
     this.#network = new Network(this.#world);
     const lossy = this.#world.chance(0.5) ? 0.1 : 0;
-    const tamper = (broker: Broker) => forgetful(lossyNews(broker, this.#world, lossy), plant === 'forget-producer');
+    const tamper = (broker: Broker) =>
+      forgetful(lossyNews(broker, this.#world, lossy), plant === 'forget-producer');
     const data = join(dir, 'data');
     const tailEntriesMax = this.#world.whole(1, 40);
     this.#node = new SimNode(this.#world, { dir: data, channels, heartbeatMs, tailEntriesMax, tamper });
@@ -99,7 +100,13 @@ class Run {
 
   #outcome(names: readonly string[]): Outcome {
     const logs = new Map<string, FinalLog>(
-      rooms.map((room) => [room, readLog(join(this.#dir, 'data'), room, this.#world.now).map(({ offset, data }) => ({ offset, id: idOf(JSON.parse(data)) }))]),
+      rooms.map((room) => [
+        room,
+        readLog(join(this.#dir, 'data'), room, this.#world.now).map(({ offset, data }) => ({
+          offset,
+          id: idOf(JSON.parse(data)),
+        })),
+      ]),
     );
     const { injected } = this.#network;
     const faults = judge({
@@ -111,7 +118,14 @@ class Run {
       floor: { acknowledged: 10, delivered: 20, reconnects: 1 },
     });
     const count = (type: Happening['type']) => this.#history.filter((h) => h.type === type).length;
-    return { faults, injected, acknowledged: count('ok'), delivered: count('deliver'), gaps: count('gap'), crashes: this.#node.crashes };
+    return {
+      faults,
+      injected,
+      acknowledged: count('ok'),
+      delivered: count('deliver'),
+      gaps: count('gap'),
+      crashes: this.#node.crashes,
+    };
   }
 
   #addClient(name: string): void {
@@ -124,12 +138,19 @@ class Run {
     for (const room of rooms) {
       const channel = streamOf(client, room);
       channel.onRecover((event) => {
-        if (event.via === 'gap') this.#history.push({ type: 'gap', client: name, channel: room, reason: String(event.reason) });
+        if (event.via === 'gap')
+          this.#history.push({ type: 'gap', client: name, channel: room, reason: String(event.reason) });
       });
       channel.onMessage((message) => {
         this.#deliveries++;
         if (this.#plant === 'drop-delivery' && this.#deliveries % 50 === 0) return;
-        this.#history.push({ type: 'deliver', client: name, channel: room, id: message.data.id, offset: message.offset });
+        this.#history.push({
+          type: 'deliver',
+          client: name,
+          channel: room,
+          id: message.data.id,
+          offset: message.offset,
+        });
       });
     }
     this.#planPublish(name, client);
@@ -139,7 +160,8 @@ class Run {
   #planPublish(name: string, client: Client<typeof channels>): void {
     const end = this.#world.now + troubleMs;
     const publish = () => {
-      for (let i = this.#world.chance(0.2) ? 8 : 1; i > 0; i--) this.#publish(name, client, this.#world.chance(0.7) ? rooms[0] : rooms[1]);
+      for (let i = this.#world.chance(0.2) ? 8 : 1; i > 0; i--)
+        this.#publish(name, client, this.#world.chance(0.7) ? rooms[0] : rooms[1]);
       if (this.#world.now < end) this.#world.after(this.#world.between(10, 3000), publish);
     };
     this.#world.after(this.#world.between(0, 500), publish);
@@ -179,7 +201,14 @@ class Run {
 
 function badNetwork(world: World): Faults {
   const often = (max: number) => (world.chance(0.5) ? 0 : world.between(0, max));
-  return { drop: often(0.05), duplicate: often(0.05), reorder: often(0.1), cut: often(0.9), stall: often(0.2), latencyMsMax: world.between(2, 300) };
+  return {
+    drop: often(0.05),
+    duplicate: often(0.05),
+    reorder: often(0.1),
+    cut: often(0.9),
+    stall: often(0.2),
+    latencyMsMax: world.between(2, 300),
+  };
 }
 
 /** Announcements are hints: some are lost, some come twice, and nothing may depend on them. */
@@ -197,7 +226,12 @@ function lossyNews(broker: Broker, world: World, loss: number): Broker {
 
 /** A broker that doesn't know a retry from a new publish. */
 function forgetful(broker: Broker, planted: boolean): Broker {
-  return planted ? { ...methods(broker), append: (channel, append) => broker.append(channel, { ...append, producer: undefined }) } : broker;
+  return planted
+    ? {
+        ...methods(broker),
+        append: (channel, append) => broker.append(channel, { ...append, producer: undefined }),
+      }
+    : broker;
 }
 
 function methods(broker: Broker): Broker {

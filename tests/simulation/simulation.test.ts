@@ -9,12 +9,16 @@ const seeds = 200;
 const perTest = 20;
 
 describe('[S2] [D2] [A1] [A2] whatever the network and the node do', () => {
-  test.each(Array.from({ length: seeds / perTest }, (_, i) => i * perTest + 1))('seeds from %i keep I1 to I9', async (from) => {
-    for (let seed = from; seed < from + perTest; seed++) {
-      const { faults } = await simulate({ seed });
-      expect(faults, `seed ${seed}`).toEqual([]);
-    }
-  }, 120_000);
+  test.each(Array.from({ length: seeds / perTest }, (_, i) => i * perTest + 1))(
+    'seeds from %i keep I1 to I9',
+    async (from) => {
+      for (let seed = from; seed < from + perTest; seed++) {
+        const { faults } = await simulate({ seed });
+        expect(faults, `seed ${seed}`).toEqual([]);
+      }
+    },
+    120_000,
+  );
 });
 
 describe('the judge finds what is planted', () => {
@@ -23,12 +27,16 @@ describe('the judge finds what is planted', () => {
     ['reuse-offset', /^I[15]/],
     ['forget-producer', /^I3 stored twice/],
   ];
-  test.each(plants)('%s', async (plant, expected) => {
-    let found: string | undefined;
-    for (let seed = 1; seed <= 30 && found === undefined; seed++) {
-      const { faults } = await simulate({ seed, plant });
-      found = faults.find((fault) => expected.test(fault));
-    }
-    expect(found).toMatch(expected);
-  }, 120_000);
+  test.each(plants)(
+    '%s',
+    async (plant, expected) => {
+      let found: string | undefined;
+      for (let seed = 1; seed <= 30 && found === undefined; seed++) {
+        const { faults } = await simulate({ seed, plant });
+        found = faults.find((fault) => expected.test(fault));
+      }
+      expect(found).toMatch(expected);
+    },
+    120_000,
+  );
 });

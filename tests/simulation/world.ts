@@ -90,7 +90,7 @@ export class World {
 }
 
 /** All promises that can be kept without time passing are kept. */
-export function turn(): Promise<void> {
+function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 

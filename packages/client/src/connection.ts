@@ -148,7 +148,7 @@ export class Connection {
       }
     }
     // What changes while a connection is open is nobody else's business.
-    if (to !== from || to === 'waiting') this.status.set(state);
+    if (to !== from || (to === 'waiting' && state !== before)) this.status.set(statusOf(state));
   }
 
   #run(effect: Effect): void {
@@ -265,6 +265,12 @@ export class Connection {
       this.#lose(unavailable(thrown));
     }
   }
+}
+
+/** What of the machine's state applications see. */
+function statusOf(is: State): Status {
+  if (is.state === 'waiting') return { state: is.state, until: is.until, error: is.error };
+  return is.state === 'closed' ? is : { state: is.state };
 }
 
 function unavailable(thrown: unknown): SyncError {

@@ -13,7 +13,7 @@ describe('the table', () => {
     expect(new Set(numbers).size).toBe(numbers.length);
   });
 
-  test.each(rows)('[L2] %s closes with a code that an endpoint may send', (_name, { close }) => {
+  test.each(rows)('%s closes with a code that an endpoint may send', (_name, { close }) => {
     // RFC 6455, 7.4: 1004 to 1006 and 1015 never stand in a close frame; 4000 to 4999 are the application's.
     expect(
       [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014].includes(close) ||
@@ -37,12 +37,12 @@ describe('the table', () => {
     },
   );
 
-  test('[L2] each of the four things a client may do next follows from some error', () => {
+  test('each of the four things a client may do next follows from some error', () => {
     const all: Then[] = ['reauth', 'resync', 'retry', 'stop'];
     expect([...new Set(rows.map(([, { then }]) => then))].sort()).toEqual(all);
   });
 
-  test('[L2] a close code that is ours tells one thing to do next', () => {
+  test('a close code that is ours tells one thing to do next', () => {
     const next = new Map<number, Then>();
     for (const [name, { close, then }] of rows) {
       if (close < 4000) continue;

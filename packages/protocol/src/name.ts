@@ -1,6 +1,6 @@
 /**
  * Channel names and the patterns that match them. The codec refuses bad names with it, the contract finds a channel's
- * definition with it, access matches capabilities with it. No regular expression comes from outside: matching walks segments.
+ * definition with it. No regular expression comes from outside: matching walks segments.
  */
 import { SyncError } from './errors.ts';
 import { nameCharsMax, nameSegmentsMax } from './limits.ts';

@@ -30,7 +30,7 @@ type SchemaResult<Output> =
  */
 export function validate<T>(schema: Schema<T>, value: unknown): T | Promise<T> {
   const result = schema['~standard'].validate(value);
-  return result instanceof Promise ? result.then(accept) : accept(result);
+  return 'then' in result ? Promise.resolve(result).then(accept) : accept(result);
 }
 
 function accept<T>(result: SchemaResult<T>): T {

@@ -24,7 +24,7 @@ function hubOf(settings: { channelsOpenMax?: number } = {}) {
 }
 
 describe('the hub', () => {
-  it('[S2] opens a channel once for all who ask meanwhile', async () => {
+  it('opens a channel once for all who ask meanwhile', async () => {
     const { hub, meddling, metrics } = hubOf();
     expect(hub.opened('chat/x')).toBeUndefined();
     const [a, b] = await Promise.all([hub.open('chat/x'), hub.open('chat/x')]);
@@ -34,7 +34,7 @@ describe('the hub', () => {
     expect(metrics.channelsOpen).toBe(1);
   });
 
-  it('[S2] gives open channels different ids, and takes up those of closed ones', async () => {
+  it('gives open channels different ids, and takes up those of closed ones', async () => {
     const { hub, clock } = hubOf();
     const ids = async (names: string[]) =>
       Promise.all(names.map(async (name) => (await hub.open(`chat/${name}`)).settings.id));
@@ -47,7 +47,7 @@ describe('the hub', () => {
     expect(again.slice(1).sort()).toEqual([1, 3, 4]);
   });
 
-  it('[D2] closes what nobody reads, appends to or asks for, after one idle time and before two', async () => {
+  it('closes what nobody reads, appends to or asks for, after one idle time and before two', async () => {
     const { hub, clock, metrics } = hubOf();
     const reader = await (await hub.open('chat/read')).join(0, () => {});
     await hub.open('chat/idle');
@@ -63,7 +63,7 @@ describe('the hub', () => {
     expect(metrics).toMatchObject({ channelsOpen: 0, cursorsOpen: 0 });
   });
 
-  it('[D2] does not close a channel that is opening or appending, however long that takes', async () => {
+  it('does not close a channel that is opening or appending, however long that takes', async () => {
     const { hub, clock, meddling, metrics } = hubOf();
     const reading = gate();
     meddling.read = (read) => reading.passed.then(read);
@@ -81,7 +81,7 @@ describe('the hub', () => {
     expect(await appended).toMatchObject({ offset: 1 });
   });
 
-  it('[F6] tells everyone who asked when a channel cannot be opened, and opens it anew for the next', async () => {
+  it('tells everyone who asked when a channel cannot be opened, and opens it anew for the next', async () => {
     const { hub, meddling, metrics } = hubOf();
     meddling.read = () => Promise.reject(new Error('no disk'));
     const both = await Promise.allSettled([hub.open('chat/x'), hub.open('chat/x')]);
@@ -98,6 +98,17 @@ describe('the hub', () => {
     expect(() => hub.open('news/x')).toThrow('No pattern of the contract matches "news/x"');
     hub.close();
     expect(() => hub.open('chat/x')).toThrow(expect.objectContaining({ code: 'restart' }));
+  });
+
+  it('closes a channel that nobody uses to make room for another, and never one that is read', async () => {
+    const { hub, clock } = hubOf({ channelsOpenMax: 2 });
+    const read = await hub.open('chat/read');
+    await read.join(0, () => {});
+    await hub.open('chat/left');
+    await clock.advance(1001);
+    expect((await hub.open('chat/new')).settings.name).toBe('chat/new');
+    expect(hub.opened('chat/left')).toBeUndefined();
+    expect(hub.opened('chat/read')).toBe(read);
   });
 
   it('[L1] a channel that opens after the hub was closed is closed too, and joined by nobody', async () => {

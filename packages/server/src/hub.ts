@@ -19,7 +19,11 @@ interface Slot {
   readonly opening: Promise<Channel>;
   channel: Channel | undefined;
   used: boolean;
+  askedAt: number;
 }
+
+/** Who asked for a channel this short a time ago may be about to use it. */
+const justNowMs = 1000;
 
 export class Hub {
   readonly #settings: HubSettings;
@@ -46,15 +50,20 @@ export class Hub {
   /** The channel, when it is open already: the way that hot paths take without a promise. */
   opened(name: string): Channel | undefined {
     const slot = this.#slots.get(name);
-    if (slot?.channel) slot.used = true;
+    if (slot?.channel) this.#ask(slot);
     return slot?.channel;
   }
 
   /** The channel of that name; everyone who asks while it opens gets the same one. @throws SyncError `too_many`, or the broker's. */
   open(name: string): Promise<Channel> {
     const slot = this.#slots.get(name) ?? this.#openSlot(name, this.#lookup(name));
-    slot.used = true;
+    this.#ask(slot);
     return slot.opening;
+  }
+
+  #ask(slot: Slot): void {
+    slot.used = true;
+    slot.askedAt = this.#tools.clock.now();
   }
 
   /** Closes all channels. Appends under way are the broker's to finish. */
@@ -67,10 +76,10 @@ export class Hub {
   #openSlot(name: string, definition: Definition): Slot {
     if (this.#closed) throw new SyncError('restart');
     const { channelsOpenMax, tailEntriesMax, tailBytesMax } = this.#settings;
-    if (this.#slots.size >= channelsOpenMax) {
+    if (this.#slots.size >= channelsOpenMax && !this.#closeIdlest()) {
       throw new SyncError(
         'too_many',
-        `This node holds ${channelsOpenMax} channels open, its most. Idle ones close by themselves; try again, or raise \`channelsOpenMax\`.`,
+        `This node holds ${channelsOpenMax} channels open, its most, and all are in use. Try again, or raise \`channelsOpenMax\`.`,
       );
     }
     const id = this.#freeIds.pop() ?? this.#nextId++;
@@ -79,7 +88,7 @@ export class Hub {
       { id, name, stamped: definition.stamped, keep, tailEntriesMax, tailBytesMax },
       this.#tools,
     );
-    const slot: Slot = { id, opening, channel: undefined, used: true };
+    const slot: Slot = { id, opening, channel: undefined, used: true, askedAt: this.#tools.clock.now() };
     this.#slots.set(name, slot);
     this.#tools.metrics.channelsOpen++;
     opening.then(
@@ -90,6 +99,17 @@ export class Hub {
       () => this.#closeSlot(name, slot),
     );
     return slot;
+  }
+
+  /** Makes room by closing a channel that nobody reads, appends to, or asked for just now; false when there is none. */
+  #closeIdlest(): boolean {
+    const justNow = this.#tools.clock.now() - justNowMs;
+    for (const [name, slot] of this.#slots) {
+      if (!slot.channel?.idle || slot.askedAt > justNow) continue;
+      this.#closeSlot(name, slot);
+      return true;
+    }
+    return false;
   }
 
   #closeSlot(name: string, slot: Slot): void {

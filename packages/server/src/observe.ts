@@ -62,12 +62,23 @@ export function newMetrics(): Metrics {
 
 /** Where a node writes what an operator should know. pino and console fit. */
 export interface Logger {
-  info(facts: Readonly<Record<string, unknown>>, message: string): void;
-  warn(facts: Readonly<Record<string, unknown>>, message: string): void;
   error(facts: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-export const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} };
+export const silentLogger: Logger = { error: () => {} };
+
+/** The same logger; when it throws, what it was told of is lost, and nothing else. */
+export function harmless(logger: Logger): Logger {
+  return {
+    error: (facts, message) => {
+      try {
+        logger.error(facts, message);
+      } catch {
+        // A log that can't be written is no reason to leave anyone without an answer.
+      }
+    },
+  };
+}
 
 /** A thrown value as a log may show it. */
 export function reason(thrown: unknown): string {

@@ -94,7 +94,7 @@ describe('other options', () => {
     [
       'logger',
       () => {},
-      /^Expected `logger` to be an object with info, warn and error, such as console or pino\(\), got /,
+      /^Expected `logger` to be an object with a function error, such as console or pino\(\), got /,
     ],
     [
       'originsAllowed',

@@ -1,5 +1,5 @@
 /**
- * The options of a server as one table: default, bounds, environment, meaning. The type, the check and the reference page
+ * The options of a server as one table: default, bounds, meaning. The type, the check and the reference page
  * follow from it. `createServer` resolves them once; afterwards they are frozen.
  */
 import { limits, SyncError } from '@syncline/protocol';
@@ -80,32 +80,71 @@ export const optionsTable = {
 
 export type Numbers = { readonly [K in keyof typeof optionsTable]: number };
 
-/** The options that are no numbers: name, what is expected, and how that is seen. */
+/** The options that are no numbers: name, what is expected, how that is seen, and what the reference page says. */
 const others = {
-  authenticate: { expected: 'a function', fits: (v: unknown) => typeof v === 'function' },
-  broker: {
-    expected: 'a broker, such as memory() or disk({ dir })',
-    fits: (v: unknown) => typeof v === 'object' && v !== null && 'append' in v,
-  },
   channels: {
+    type: 'contract',
+    default: undefined,
+    doc: 'which channels there are and what they carry, made by `defineChannels`; the only option that must be given',
     expected: 'a contract made by defineChannels()',
     fits: (v: unknown) => typeof v === 'object' && v !== null && Object.keys(v).length > 0,
   },
-  clock: { expected: 'a clock', fits: (v: unknown) => typeof v === 'object' && v !== null && 'timer' in v },
-  logger: {
-    expected: 'an object with info, warn and error, such as console or pino()',
-    fits: (v: unknown) => typeof v === 'object' && v !== null && 'warn' in v,
+  authenticate: {
+    type: 'function',
+    default: 'none',
+    doc: 'called with `{ token, headers, url, remoteAddress }` for each connection; returns `{ user }`, or throws to refuse; without it only this machine is served',
+    expected: 'a function',
+    fits: (v: unknown) => typeof v === 'function',
   },
-  originsAllowed: { expected: 'a list of origins such as "https://app.example"', fits: isOrigins },
-  path: { expected: 'a path such as "/sync"', fits: isPath },
+  broker: {
+    type: 'broker',
+    default: "disk({ dir: 'syncline-data' })",
+    doc: 'where logs are stored: `disk({ dir })` or `memory()`',
+    expected: 'a broker, such as memory() or disk({ dir })',
+    fits: (v: unknown) => typeof v === 'object' && v !== null && 'append' in v,
+  },
+  path: {
+    type: 'path',
+    default: '/sync',
+    doc: 'where the SDK connects',
+    expected: 'a path such as "/sync"',
+    fits: isPath,
+  },
   plain: {
+    type: 'object of paths and channel names',
+    default: '{}',
+    doc: 'paths for WebSocket clients without the SDK, and the channel that each stands for',
     expected: 'an object of paths and channel names, such as { "/chat": "chat/lobby" }',
     fits: (v: unknown) =>
       typeof v === 'object' &&
       v !== null &&
       Object.entries(v).every(([p, c]) => isPath(p) && typeof c === 'string'),
   },
+  originsAllowed: {
+    type: 'list of origins',
+    default: '[]',
+    doc: "origins, besides the server's own, whose pages may connect",
+    expected: 'a list of origins such as "https://app.example"',
+    fits: isOrigins,
+  },
+  logger: {
+    type: 'object',
+    default: 'none',
+    doc: 'where the node writes what an operator should know: anything with `info`, `warn` and `error`, such as `console` or pino',
+    expected: 'an object with a function error, such as console or pino()',
+    fits: (v: unknown) => typeof v === 'object' && v !== null && 'error' in v,
+  },
+  clock: {
+    type: 'clock',
+    default: "the machine's",
+    doc: 'time and chance, for tests',
+    expected: 'a clock',
+    fits: (v: unknown) => typeof v === 'object' && v !== null && 'timer' in v,
+  },
 } as const;
+
+/** Every option, for the reference page; options.types.test.ts holds it to `ServerOptions`. */
+export const serverOptions = { ...others, ...optionsTable };
 
 /** Checks options against the table, fills in the numbers' defaults, and freezes the result. @throws SyncError `bad_option` */
 export function resolveNumbers(given: Readonly<Record<string, unknown>>): Numbers {

@@ -415,7 +415,7 @@ describe('on the way in and out', () => {
     expect(await client.entries(300, 301)).toEqual(['301']);
   });
 
-  it('[S6] a client that leaves while its place is looked for leaves no cursor behind', async () => {
+  it('a client that leaves while its place is looked for leaves no cursor behind', async () => {
     const { broker, meddling } = meddle(memory());
     const { port, server } = await serve({ broker, tailEntriesMax: 5 });
     const start = await server.publish(room, 1);
@@ -454,7 +454,7 @@ describe('on the way in and out', () => {
     expect(news.id).not.toBe(id);
   });
 
-  it('[D6] what clients held is released when they are gone: sessions, cursors, timers', async () => {
+  it('what clients held is released when they are gone: sessions, cursors, timers', async () => {
     const clock = fakeClock();
     const { port, server } = await serve({ clock, channelIdleMs: 1000 });
     const timers = clock.timers;

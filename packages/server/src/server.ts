@@ -24,7 +24,7 @@ import type { Authenticate } from './access.ts';
 import type { Broker } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
 import { Hub } from './hub.ts';
-import { type Logger, type Metrics, newMetrics, reason, silentLogger } from './observe.ts';
+import { harmless, type Logger, type Metrics, newMetrics, reason, silentLogger } from './observe.ts';
 import { checkOption, type Numbers, resolveClock, resolveNumbers, show } from './options.ts';
 import { Pulse } from './pulse.ts';
 import { Members } from './session/members.ts';
@@ -132,7 +132,7 @@ class Node<C extends Contract> implements Server<C> {
     this.#broker = options.broker ?? disk({ dir: 'syncline-data' });
     this.ready = this.#broker.ready ?? Promise.resolve();
     this.ready.catch(() => {});
-    const logger = options.logger ?? silentLogger;
+    const logger = harmless(options.logger ?? silentLogger);
     const turn = new Turn(this.#clock);
     const tools = { broker: this.#broker, clock: this.#clock, turn, metrics: this.metrics, logger };
     this.#hub = new Hub(this.#numbers, tools, this.#find);

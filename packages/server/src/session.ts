@@ -2,7 +2,7 @@
  * One connected client on this node: who it is, its cursors, and the one switch over what clients send. A transport gives
  * it frames and takes encoded bytes from it when it has room. It never sees bytes of the wire, nor how a log is stored.
  */
-import { type Definition, type ErrorCode, errors, SyncError } from '@syncline/protocol';
+import { type Definition, type ErrorCode, SyncError } from '@syncline/protocol';
 import {
   type ClientFrame,
   type Data,
@@ -31,8 +31,8 @@ export interface Port {
   batch(batch: Batch): Uint8Array | undefined;
   /** Takes from the session and writes while there is room. Called at the end of a turn in which something came up. */
   pump(): void;
-  /** Ends the connection with a close code and a reason, after what was taken so far. */
-  end(closeCode: number, reason: string): void;
+  /** Ends the connection because of an error of the table, after what was taken so far. */
+  end(code: ErrorCode, reason: string): void;
 }
 
 /** What all sessions of a node share. */
@@ -84,6 +84,7 @@ export class Session {
   #joining = 0;
   #silentBeats = 0;
   #pumping = false;
+  #heartbeatDue = false;
   #onTaken: (() => void) | undefined;
   /** The connection is on its way out: what the client still sends is not looked at. */
   #ending = false;
@@ -164,8 +165,10 @@ export class Session {
 
   /** The next bytes to write: answers first, then the entries of whichever channel has some. */
   take(): Uint8Array | undefined {
-    if (this.#controls.length > 0) {
+    if (this.#controls.length > 0 || this.#heartbeatDue) {
       const controls = this.#controls;
+      if (this.#heartbeatDue) controls.push(this.#heads());
+      this.#heartbeatDue = false;
       this.#controls = [];
       this.#onTaken?.();
       const bytes = this.#port.controls(controls);
@@ -334,7 +337,7 @@ export class Session {
   #end(code: ErrorCode, why: string): void {
     if (this.#ended || this.#ending) return;
     this.#ending = true;
-    this.#port.end(errors[code].close, why);
+    this.#port.end(code, why);
   }
 
   #may(action: Action, channel: string): void {
@@ -342,12 +345,19 @@ export class Session {
       throw new SyncError('forbidden', `You may not ${action} on "${channel}".`);
   }
 
+  /** One heartbeat waits to be taken at the most: it tells the heads as they are then, so one answers for all. */
   #heartbeat(): void {
+    if (this.#ended || this.#ending) return;
+    this.#heartbeatDue = true;
+    this.#wake();
+  }
+
+  #heads(): Control {
     const heads = [...this.#subscriptions.values()].map(({ channel }) => {
       const { offset, check } = channel.top;
       return { id: channel.settings.id, offset, check };
     });
-    this.#say({ type: 'heartbeat', heads });
+    return { type: 'heartbeat', heads };
   }
 
   #refuse(ref: number | null, error: SyncError): void {

@@ -1,6 +1,6 @@
 /**
  * The kind for messages: chat, notifications, events. A stream folds into nothing: who comes late reads what the log
- * still keeps. Used by the contract; knows nothing of how long a log is kept.
+ * still keeps. Nothing folds logs yet but the law's tests; it knows nothing of how long a log is kept.
  */
 import type { Kind } from '../kind.ts';
 

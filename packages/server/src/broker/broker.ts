@@ -1,6 +1,6 @@
 /**
- * The contract of a broker: it stores logs and announces what is appended to them. Channels call it; memory, disk and
- * Redis implement it and pass broker.suite.ts. A broker never sees a kind: entries are opaque to it.
+ * The contract of a broker: it stores logs and announces what is appended to them. Channels call it; memory and
+ * disk implement it and pass broker.suite.ts. A broker never sees a kind: entries are opaque to it.
  *
  * One sentence carries the rest: `listen` may lose, repeat or reorder; `read` is the truth.
  */

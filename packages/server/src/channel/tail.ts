@@ -4,7 +4,7 @@
  */
 import type { Entry } from '@syncline/protocol/wire';
 
-/** An entry's payload in bytes; for text an upper estimate is not needed, its length is what memory holds. */
+/** An entry's payload as memory holds it: bytes, or the code units of a text, which are its bytes unless it leaves ASCII. */
 export function sizeOf(entry: Entry): number {
   return entry.data.length;
 }

@@ -43,7 +43,7 @@ describe('frames', () => {
     expect(textFrame(text).length - length).toBe(length < 126 ? 2 : length < 65_536 ? 4 : 10);
   });
 
-  it.each(lengths)('[F8] %i bytes', async (length) => {
+  it.each(lengths)('%i bytes', async (length) => {
     const bytes = Buffer.alloc(length, 0xa5);
     const [message] = await received(binaryFrame(bytes), 1);
     expect(message).toEqual({ text: false, data: bytes });

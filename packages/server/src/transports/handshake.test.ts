@@ -119,6 +119,8 @@ describe('without authentication', () => {
   it.each<[string, Changes]>([
     ['a foreign name in Host', { Host: 'rebound.example' }],
     ['a proxy’s X-Forwarded-For', { 'X-Forwarded-For': '203.0.113.7' }],
+    ['a proxy’s X-Real-IP', { 'X-Real-IP': '203.0.113.7' }],
+    ['a proxy’s Via', { Via: '1.1 proxy' }],
     ['a proxy’s Forwarded', { Forwarded: 'for=203.0.113.7' }],
   ])('only this machine is served: not with %s', async (_, changes) => {
     const { port } = await serve();
@@ -140,7 +142,7 @@ describe('without authentication', () => {
 });
 
 describe('authentication', () => {
-  it('gets the token from the header or the subprotocol, the header first, and never an empty one', async () => {
+  it('[F10] gets the token from the header or the subprotocol, the header first, and never an empty one', async () => {
     const seen: Credentials[] = [];
     const { port } = await serve({
       authenticate: (credentials) => {

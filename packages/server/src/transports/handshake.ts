@@ -11,6 +11,7 @@ import type { Credentials } from '../access.ts';
 export const subprotocol = 'syncline.v1';
 const bearerPrefix = 'bearer.';
 const headersMax = 100;
+const forwarders = new Set(['forwarded', 'x-real-ip', 'via', 'cf-connecting-ip', 'true-client-ip']);
 
 /** What the door must know of the server. */
 export interface DoorRules {
@@ -128,13 +129,17 @@ function checkLocal(request: IncomingMessage): void {
     isLoopback(socket.remoteAddress ?? '127.0.0.1') &&
     isLoopback(socket.localAddress ?? '127.0.0.1') &&
     (isLoopback(host) || host === 'localhost');
-  if (local && request.headers['x-forwarded-for'] === undefined && request.headers.forwarded === undefined)
-    return;
+  if (local && !forwarded(request)) return;
   throw new Refusal(
     403,
     'forbidden',
     'This server knows no way to tell who you are, so it serves its own machine only. Give createServer() an `authenticate` function to let others in.',
   );
+}
+
+/** Whether a proxy passed the request on: then the address it comes from is the proxy's, not the visitor's. */
+function forwarded({ headers }: IncomingMessage): boolean {
+  return Object.keys(headers).some((name) => name.startsWith('x-forwarded-') || forwarders.has(name));
 }
 
 /** Whether an address or host name means this machine only. */

@@ -151,7 +151,7 @@ describe('refusals', () => {
     await enter(port);
   });
 
-  it('[L2] a plain client that answers no pings is ended, one that does is not', async () => {
+  it('[H4] a plain client that answers no pings is ended, one that does is not', async () => {
     const clock = fakeClock();
     const { port, server } = await serve({ plain, clock, heartbeatMs: 1000 });
     const silent = await RawClient.connect(port);

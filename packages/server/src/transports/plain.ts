@@ -2,7 +2,7 @@
  * The plain WebSocket transport: bare payloads on a path that stands for one channel, so that five lines of browser code
  * without any SDK can chat (rules W1 to W3). It speaks to the session as a client would; it never sees a channel.
  */
-import { type ErrorCode, errors, limits, type Position } from '@syncline/protocol';
+import { type ErrorCode, limits, type Position } from '@syncline/protocol';
 import { readPayload, toSyncError, wireText } from '@syncline/protocol/wire';
 import type { Batch } from '../cursor.ts';
 import type { Control, Port, Session } from '../session.ts';
@@ -30,7 +30,7 @@ export function servePlain(
     batch: (batch) => words.batch(batch),
     pump: () => {
       writer.pump(session);
-      if (words.deaf) writer.end(errors[words.deaf].close, 'The channel could not be subscribed to.');
+      if (words.deaf) writer.end(words.deaf, 'The channel could not be subscribed to.');
     },
     end: (code, reason) => {
       writer.pump(session);
@@ -40,7 +40,7 @@ export function servePlain(
   const session = open(port);
   session.receive({ type: 'subscribe', ref, channel, start: 0 });
   ws.on('message', (data, isBinary) => {
-    if (isBinary) return port.end(errors.unsupported_data.close, 'A plain path takes text frames with JSON.');
+    if (isBinary) return port.end('unsupported_data', 'A plain path takes text frames with JSON.');
     ref = ref === limits.refMax.default ? subscribeRef + 1 : ref + 1;
     try {
       const payload = readPayload(String(data));

@@ -3,6 +3,7 @@
  * can't be written to falls behind in its channels, which costs a number; nothing queues here beyond `socketBytesMax`.
  */
 import type { Duplex } from 'node:stream';
+import { type ErrorCode, errors } from '@syncline/protocol';
 import type { Cancel, Clock } from '@syncline/protocol/wire';
 import type { WebSocket } from 'ws';
 import type { Metrics } from '../observe.ts';
@@ -66,8 +67,8 @@ export class SocketWriter {
   }
 
   /** Closes politely, and for certain: a peer that reads nothing would otherwise keep the socket for long. */
-  end(code: number, reason: string): void {
-    this.#ws.close(code, cut(reason));
+  end(code: ErrorCode, reason: string): void {
+    this.#ws.close(errors[code].close, cut(reason));
     this.#cutLater();
   }
 
