@@ -6,7 +6,7 @@ import type { ClientOptions } from './client.ts';
 
 interface OptionRow {
   readonly type: string;
-  readonly default: number | string;
+  readonly default?: number | string;
   readonly unit?: string;
   readonly doc: string;
 }
@@ -19,12 +19,10 @@ export const clientOptions = {
   },
   channels: {
     type: 'contract',
-    default: 'none',
     doc: 'the contract as a value: payloads are then checked here too, before they are sent and after they arrive',
   },
   getToken: {
     type: 'function',
-    default: 'none',
     doc: 'called with `{ rejected }` before each attempt to connect; returns the token, a text of JWT or base64url characters, or a promise of it',
   },
   requestTimeoutMs: {

@@ -10,6 +10,7 @@ export { Hub } from './hub.ts';
 export { newMetrics, silentLogger } from './observe.ts';
 export { resolveNumbers } from './options.ts';
 export { Pulse } from './pulse.ts';
-export { type Port, Session } from './session.ts';
+export type { Port } from './session/port.ts';
+export { Session } from './session.ts';
 export { nativeBatch, nativeControls } from './transports/websocket.ts';
 export { Turn } from './turn.ts';

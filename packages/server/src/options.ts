@@ -91,7 +91,7 @@ const others = {
   },
   authenticate: {
     type: 'function',
-    default: 'none',
+    default: undefined,
     doc: 'called with `{ token, headers, url, remoteAddress }` for each connection; returns `{ user }`, or throws to refuse; without it only this machine is served',
     expected: 'a function',
     fits: (v: unknown) => typeof v === 'function',
@@ -129,15 +129,15 @@ const others = {
   },
   logger: {
     type: 'object',
-    default: 'none',
+    default: undefined,
     doc: 'where the node writes what an operator should know: anything with `info`, `warn` and `error`, such as `console` or pino',
     expected: 'an object with a function error, such as console or pino()',
     fits: (v: unknown) => typeof v === 'object' && v !== null && 'error' in v,
   },
   clock: {
     type: 'clock',
-    default: "the machine's",
-    doc: 'time and chance, for tests',
+    default: undefined,
+    doc: "time and chance, for tests; otherwise the machine's",
     expected: 'a clock',
     fits: (v: unknown) => typeof v === 'object' && v !== null && 'timer' in v,
   },

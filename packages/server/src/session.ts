@@ -7,33 +7,18 @@ import {
   type ClientFrame,
   type Data,
   type Refused,
-  type ServerFrame,
   toSyncError,
   validate,
   wireText,
 } from '@syncline/protocol/wire';
 import { type Action, type Identity, may } from './access.ts';
 import type { Channel } from './channel.ts';
-import { Batch, type Cursor, type Gap } from './cursor.ts';
+import { Batch, type Cursor } from './cursor.ts';
 import type { Hub } from './hub.ts';
 import { type Logger, type Metrics, reason } from './observe.ts';
+import { type Control, gapFrame, own, type Port } from './session/port.ts';
 import { Requests } from './session/requests.ts';
 import type { Turn } from './turn.ts';
-
-/** What a server says that is no entry. */
-export type Control = Exclude<ServerFrame, { type: 'entries' }>;
-
-/** The transport's side of a session: how it turns frames into bytes, and how it is told to write or to end. */
-export interface Port {
-  /** The bytes of these frames, one after another; undefined when this transport has nothing to say of them. */
-  controls(frames: readonly Control[]): Uint8Array | undefined;
-  /** The bytes of a batch, shared where possible; undefined when this transport leaves all of it out. */
-  batch(batch: Batch): Uint8Array | undefined;
-  /** Takes from the session and writes while there is room. Called at the end of a turn in which something came up. */
-  pump(): void;
-  /** Ends the connection because of an error of the table, after what was taken so far. */
-  end(code: ErrorCode, reason: string): void;
-}
 
 /** What all sessions of a node share. */
 export interface SessionTools {
@@ -391,13 +376,4 @@ export class Session {
     this.#pumping = true;
     this.#tools.turn.write(this.#pump);
   }
-}
-
-/** A text cut out of a frame holds on to all of the frame, and is slower to go through; a copy stands alone. */
-function own(data: Data): Data {
-  return typeof data === 'string' ? Buffer.from(data, 'utf8').toString('utf8') : data;
-}
-
-function gapFrame({ id, position, top, reason: why }: Gap): Control {
-  return { type: 'gap', id, position, top, reason: why };
 }

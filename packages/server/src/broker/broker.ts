@@ -65,6 +65,10 @@ export interface Announcement {
   readonly entries: readonly Entry[];
 }
 
+/**
+ * Refusals mean that nothing was stored, and `too_many` that nothing was begun, since too much waits already; save for
+ * `unavailable`, which leaves the outcome unknown.
+ */
 export interface Broker {
   /** Resolves once the broker can be used; rejects with what keeps it from starting. Left out where there is nothing to wait for. */
   readonly ready?: Promise<void>;
@@ -74,14 +78,14 @@ export interface Broker {
    * Calls on one channel take effect in the order they are made, reads included, and resolve in that order. An append of this
    * node resolves no later than its announcement comes, in the same turn at the latest: an author's ack goes first (rule A4).
    *
-   * @throws SyncError `sequence` (detail `expected`), `precondition` (detail `offset`), `storage`, `corrupt`, `unavailable`, `closed`.
+   * @throws SyncError `sequence` (detail `expected`), `precondition` (detail `offset`), `too_many`, `storage`, `corrupt`, `unavailable`, `closed`.
    */
   append(channel: string, append: Append): Promise<Appended>;
   /**
    * Reads a part of the log. A channel that was never used begins its first epoch here; until something is stored in it, an
    * epoch may be forgotten and begun anew.
    *
-   * @throws SyncError `storage`, `corrupt`, `unavailable`, `closed`.
+   * @throws SyncError `too_many`, `storage`, `corrupt`, `unavailable`, `closed`.
    */
   read(channel: string, range: Range): Promise<Slice>;
   /**
@@ -89,7 +93,7 @@ export interface Broker {
    * the stored one, not beyond the top, and has the check of the entry at its offset. `keys` are those still alive in it; the
    * log forgets other keys it covers, or none when `keys` is left out.
    *
-   * @throws SyncError `storage`, `corrupt`, `unavailable`, `closed`.
+   * @throws SyncError `too_many`, `storage`, `corrupt`, `unavailable`, `closed`.
    */
   compact(channel: string, epoch: string, snapshot: Snapshot, keys?: Iterable<string>): Promise<boolean>;
   /**

@@ -13,9 +13,9 @@ import { closedError, type Listener, Listeners } from './listeners.ts';
 
 export interface QueueOptions {
   readonly clock?: Clock;
-  /** Calls that may wait for the disk; more are refused with `unavailable`. Default 100,000. */
+  /** Calls that may wait for the disk; more are refused with `too_many`. Default 100,000. */
   readonly opsQueuedMax?: number;
-  /** Payload bytes that may wait for the disk; more are refused with `unavailable`. Default 64 MiB. */
+  /** Payload bytes that may wait for the disk; more are refused with `too_many`. Default 64 MiB. */
   readonly bytesQueuedMax?: number;
 }
 
@@ -139,7 +139,7 @@ class Disk implements DiskBroker {
     if (this.#opsQueued >= this.#opsQueuedMax || this.#bytesQueued + bytes > this.#bytesQueuedMax) {
       return Promise.reject(
         new SyncError(
-          'unavailable',
+          'too_many',
           `The disk can't keep up: ${this.#opsQueued} calls with ${this.#bytesQueued} bytes wait for it. This one was not begun; try again.`,
         ),
       );

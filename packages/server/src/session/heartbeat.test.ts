@@ -10,9 +10,10 @@ import { memory } from '../broker/memory.ts';
 import { Hub } from '../hub.ts';
 import { newMetrics, silentLogger } from '../observe.ts';
 import { resolveNumbers } from '../options.ts';
-import { type Control, Session } from '../session.ts';
+import { Session } from '../session.ts';
 import { turns } from '../testing/meddle.ts';
 import { Turn } from '../turn.ts';
+import type { Control } from './port.ts';
 
 it('[H3] however many heartbeats a client sends without reading, one answer waits, with the heads as they are then', async () => {
   const clock = fakeClock();

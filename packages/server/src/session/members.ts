@@ -6,7 +6,8 @@ import { SyncError } from '@syncline/protocol';
 import type { Clock } from '@syncline/protocol/wire';
 import type { Identity } from '../access.ts';
 import type { Pulse } from '../pulse.ts';
-import { type Port, Session, type SessionTools } from '../session.ts';
+import { Session, type SessionTools } from '../session.ts';
+import type { Port } from './port.ts';
 
 export interface MemberSettings extends SessionTools {
   readonly clock: Clock;

@@ -5,7 +5,8 @@
 import { type ErrorCode, limits, type Position } from '@syncline/protocol';
 import { readPayload, toSyncError, wireText } from '@syncline/protocol/wire';
 import type { Batch } from '../cursor.ts';
-import type { Control, Port, Session } from '../session.ts';
+import type { Control, Port } from '../session/port.ts';
+import type { Session } from '../session.ts';
 import { pingFrame, textFrames } from './framing.ts';
 import { type Connection, SocketWriter } from './socket.ts';
 

@@ -5,7 +5,8 @@
 import { SyncError } from '@syncline/protocol';
 import { decodeClient, encodeEntries, encodeServer, type Refused, wireText } from '@syncline/protocol/wire';
 import type { Batch } from '../cursor.ts';
-import type { Control, Port, Session } from '../session.ts';
+import type { Control, Port } from '../session/port.ts';
+import type { Session } from '../session.ts';
 import { pingFrame, textFrame, textFrames } from './framing.ts';
 import { type Connection, SocketWriter } from './socket.ts';
 

@@ -6,6 +6,7 @@ import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SyncError } from '@syncline/protocol';
+import { walTrouble } from './wal.ts';
 
 export const fileName = 'syncline.db';
 
@@ -57,6 +58,7 @@ export function openFile(options: FileOptions): DatabaseSync {
   try {
     mkdirSync(dir, { recursive: true });
     refuseLostMain(path);
+    refuseDamagedWal(path);
     db = new DatabaseSync(path);
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     identify(db, path);
@@ -69,6 +71,7 @@ export function openFile(options: FileOptions): DatabaseSync {
     const fileBytes = pragma(db, 'page_count') * pageBytes;
     if (bytesOf(`${path}-wal`) === 0 && bytesOf(path) < fileBytes) throw damaged(path, 'its end is missing');
     if (fileBytes <= checkedBytesMax) check(db, path);
+    emptyWal(db);
     return db;
   } catch (thrown) {
     if (db?.isOpen) db.close();
@@ -80,6 +83,31 @@ export function openFile(options: FileOptions): DatabaseSync {
 function refuseLostMain(path: string): void {
   if (bytesOf(path) === 0 && bytesOf(`${path}-wal`) > 0)
     throw damaged(path, 'it is empty, while its write-ahead log is not');
+}
+
+/** SQLite goes by what comes before the first bad frame, and forgets the rest without a word. */
+function refuseDamagedWal(path: string): void {
+  const trouble = walTrouble(`${path}-wal`, path);
+  if (trouble?.type === 'in use') throw new SyncError('storage', `${path} can't be used: ${mends[5]}`);
+  if (trouble?.part === 'header')
+    throw damaged(path, 'the header of its write-ahead log is, while acknowledged entries follow it');
+  if (trouble)
+    throw damaged(
+      path,
+      `its write-ahead log is damaged in the middle, after ${trouble.framesGood} good frames, while acknowledged entries follow`,
+    );
+}
+
+/**
+ * Moves what the last run left in the write-ahead log to the main file, so that no log outlives a start: neither damage nor
+ * leftovers of torn writes pile up in it. A full disk doesn't hinder reading, so it is told at the first append, not here.
+ */
+function emptyWal(db: DatabaseSync): void {
+  try {
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  } catch (thrown) {
+    if (![10, 13].includes(resultOf(thrown))) throw thrown;
+  }
 }
 
 /** Tells our file, a new one and a stranger's apart, and makes a new one ours. Until then nothing is written. */
@@ -120,7 +148,7 @@ function pragma(db: DatabaseSync, name: string): number {
 function damaged(path: string, why: string): SyncError {
   return new SyncError(
     'corrupt',
-    `${path} is damaged: ${why}. Restore a backup, or move it and its -wal file away to begin anew.`,
+    `${path} is damaged: ${why}. Restore a backup of both it and its -wal file, or move both away to begin anew.`,
   );
 }
 
@@ -139,10 +167,14 @@ const mends: Readonly<Record<number, string>> = {
 export function fileError(thrown: unknown, path: string): SyncError {
   if (thrown instanceof SyncError) return thrown;
   const { message } = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const result =
-    thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number'
-      ? thrown.errcode & 0xff
-      : 0;
+  const result = resultOf(thrown);
   if (result === 11 || result === 26) return damaged(path, `SQLite says: ${message}`);
   return new SyncError('storage', `${path} can't be used: ${message}. ${mends[result] ?? ''}`.trimEnd());
+}
+
+/** SQLite's primary result code; 0 for any other error. */
+function resultOf(thrown: unknown): number {
+  return thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number'
+    ? thrown.errcode & 0xff
+    : 0;
 }

@@ -33,7 +33,8 @@ export type Outcome =
 
 /**
  * Carries out operations: each call's in order, calls in the order they are made, and answers only when all of it is
- * durable. A rejection means that nothing is known of them. The thread is one; the simulator brings its own.
+ * durable. A rejection with `unavailable` means that nothing is known of them, with any other code that none was begun. The
+ * thread is one; the simulator brings its own.
  */
 export interface Executor {
   /** Resolves when the file is open; rejects with why it can't be. */

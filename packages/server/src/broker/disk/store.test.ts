@@ -112,15 +112,51 @@ describe('a write-ahead log that was torn', () => {
     expect([counts[0], counts.at(-2), counts.at(-1)]).toEqual([0, groups - 1, groups]);
   });
 
-  it('[P1] with a byte changed, it opens with the groups before that', () => {
+  it('[P1] with a bit flipped, it opens without the last group at most, or is told to be damaged', () => {
     const { main, log } = running();
     const random = seeded(8);
-    for (let i = 0; i < 20; i++) {
-      const place = 32 + Math.floor(random() * (log.length - 32));
+    const frame = 24 + 4096;
+    const commitEnds = Array.from({ length: Math.floor((log.length - 32) / frame) }, (_, i) => 32 + i * frame)
+      .filter((at) => log.readUInt32BE(at + 4) !== 0)
+      .map((at) => at + frame);
+    const last = commitEnds.at(-2) ?? 0;
+    const anywhere = Array.from({ length: 100 }, () => Math.floor(random() * log.length));
+    const header = Array.from({ length: 32 }, (_, at) => at);
+    const frameHeaders = [32, last - frame, last, log.length - frame].flatMap((at) =>
+      Array.from({ length: 24 }, (_, i) => at + i),
+    );
+    const told = { damaged: 0, opened: 0 };
+    for (const place of [...header, ...frameHeaders, ...anywhere]) {
       const changed = Buffer.from(log);
-      changed.writeUInt8(changed.readUInt8(place) ^ 0x10, place);
-      expect(groupsAfter(main, changed), `byte ${place}`).toBeLessThanOrEqual(groups);
+      changed.writeUInt8(changed.readUInt8(place) ^ (1 << Math.floor(random() * 8)), place);
+      let count: number | undefined;
+      const thrown = thrownBy(() => {
+        count = groupsAfter(main, changed);
+      });
+      if (thrown === undefined) {
+        expect(count, `byte ${place}`).toBeGreaterThanOrEqual(groups - 1);
+        told.opened++;
+      } else {
+        expect(thrown, `byte ${place}`).toMatchObject({
+          code: 'corrupt',
+          message: expect.stringMatching(/write-ahead log.*Restore a backup of both/),
+        });
+        told.damaged++;
+      }
+      if (place < last) expect(thrown, `byte ${place}`).toBeDefined();
     }
+    expect(told.opened).toBeGreaterThan(20);
+    expect(told.damaged).toBeGreaterThan(100);
+  });
+
+  it('is moved to the main file at start', () => {
+    const { main, log } = running();
+    const dir = folder();
+    writeFileSync(join(dir, fileName), main);
+    writeFileSync(join(dir, wal), log);
+    const store = opened(dir);
+    expect(readFileSync(join(dir, wal)).length).toBe(0);
+    expect(slice(store.commit([read('a')])[0]).top.offset).toBe(groups * perGroup);
   });
 
   it('without its main file, it is not taken for a new one', () => {

@@ -38,12 +38,12 @@ export class Thread implements Executor {
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (answer: Answer) => {
         if (answer.type === 'open') resolve();
-        else if (answer.type === 'refused') this.#fail(errorOf(answer.fault), reject);
+        else if (answer.type === 'refused') this.#refuse(errorOf(answer.fault), reject);
         else this.#settle(answer.outcomes);
         this.#holdProcess();
       });
-      this.#worker.on('error', (thrown: Error) => this.#fail(lost(`failed (${thrown.message})`), reject));
-      this.#worker.on('exit', () => this.#fail(lost('has ended'), reject));
+      this.#worker.on('error', (thrown: Error) => this.#lose(`failed (${thrown.message})`, reject));
+      this.#worker.on('exit', () => this.#lose('has ended', reject));
     });
     // Whoever never asks whether it opened learns it from the first call.
     this.ready.catch(() => {});
@@ -83,24 +83,32 @@ export class Thread implements Executor {
     this.#runs = this.#runs.slice(answered);
   }
 
+  /** The file can't be opened, so nothing was begun. */
+  #refuse(error: SyncError, refuseOpening: (error: SyncError) => void): void {
+    this.#fail(error, error, refuseOpening);
+  }
+
+  /** The thread is gone. What it was asked and did not answer it may have committed. */
+  #lose(how: string, refuseOpening: (error: SyncError) => void): void {
+    const what = `The thread of the disk broker ${how}`;
+    this.#fail(
+      new SyncError('storage', `${what}. Restart the server; what was acknowledged is stored.`),
+      new SyncError('unavailable', `${what} while this was under way; whether it is stored is unknown.`),
+      refuseOpening,
+    );
+  }
+
   /** The first failure stands: what follows from it only hides it. */
-  #fail(error: SyncError, refuseOpening: (error: SyncError) => void): void {
-    this.#failure ??= error;
+  #fail(later: SyncError, underWay: SyncError, refuseOpening: (error: SyncError) => void): void {
+    this.#failure ??= later;
     refuseOpening(this.#failure);
     const runs = this.#runs;
     this.#runs = [];
-    for (const run of runs) run.reject(this.#failure);
+    for (const run of runs) run.reject(underWay);
   }
 
   #holdProcess(): void {
     if (this.#runs.length > 0 || this.#closing) this.#worker.ref();
     else this.#worker.unref();
   }
-}
-
-function lost(how: string): SyncError {
-  return new SyncError(
-    'storage',
-    `The thread of the disk broker ${how}. Restart the server; what was acknowledged is stored.`,
-  );
 }

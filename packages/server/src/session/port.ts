@@ -1,0 +1,33 @@
+/**
+ * The seam between a session and its transport: what a session says, and how it is turned into bytes and written. Every
+ * transport implements Port; the session calls it and knows nothing of what is behind. It must not know any channel.
+ */
+
+import type { ErrorCode } from '@syncline/protocol';
+import type { Data, ServerFrame } from '@syncline/protocol/wire';
+import type { Batch, Gap } from '../cursor.ts';
+
+/** What a server says that is no entry. */
+export type Control = Exclude<ServerFrame, { type: 'entries' }>;
+
+/** The transport's side of a session: how it turns frames into bytes, and how it is told to write or to end. */
+export interface Port {
+  /** The bytes of these frames, one after another; undefined when this transport has nothing to say of them. */
+  controls(frames: readonly Control[]): Uint8Array | undefined;
+  /** The bytes of a batch, shared where possible; undefined when this transport leaves all of it out. */
+  batch(batch: Batch): Uint8Array | undefined;
+  /** Takes from the session and writes while there is room. Called at the end of a turn in which something came up. */
+  pump(): void;
+  /** Ends the connection because of an error of the table, after what was taken so far. */
+  end(code: ErrorCode, reason: string): void;
+}
+
+/** A text cut out of a frame holds on to all of the frame, and is slower to go through; a copy stands alone. */
+export function own(data: Data): Data {
+  return typeof data === 'string' ? Buffer.from(data, 'utf8').toString('utf8') : data;
+}
+
+/** A gap as the frame that tells it. */
+export function gapFrame({ id, position, top, reason: why }: Gap): Control {
+  return { type: 'gap', id, position, top, reason: why };
+}
