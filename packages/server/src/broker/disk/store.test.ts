@@ -120,9 +120,9 @@ describe('a write-ahead log that was torn', () => {
       .filter((at) => log.readUInt32BE(at + 4) !== 0)
       .map((at) => at + frame);
     const last = commitEnds.at(-2) ?? 0;
-    const anywhere = Array.from({ length: 100 }, () => Math.floor(random() * log.length));
+    const anywhere = Array.from({ length: 60 }, () => Math.floor(random() * log.length));
     const header = Array.from({ length: 32 }, (_, at) => at);
-    const frameHeaders = [32, last - frame, last, log.length - frame].flatMap((at) =>
+    const frameHeaders = [32, last - frame, log.length - frame].flatMap((at) =>
       Array.from({ length: 24 }, (_, i) => at + i),
     );
     const told = { damaged: 0, opened: 0 };

@@ -65,34 +65,23 @@ for (const before of [0, 40]) {
       expect(files.log.length > frameAts(files.log).end).toBe(before > 0);
     });
 
-    it('is damaged with any bit of its header or a frame header flipped, but for the last transaction', () => {
+    it('is damaged with a bit of its header or of any frame header flipped, but for the last transaction', () => {
       const files = written(before);
       const { all, last } = frameAts(files.log);
       for (let at = 0; at < 32; at++)
-        for (let bit = 0; bit < 8; bit++)
-          expect(trouble(files, flipped(files.log, at, bit)), `${at}.${bit}`).toMatchObject({
-            type: 'damaged',
-            part: 'header',
-          });
+        expect(trouble(files, flipped(files.log, at, at % 8)), `header, ${at}`).toMatchObject({
+          type: 'damaged',
+          part: 'header',
+        });
       for (const [i, frame] of all.entries()) {
         if (frame >= last) break;
-        for (let at = frame; at < frame + 24; at++)
+        for (let at = frame + (i % 4); at < frame + 24; at += 4)
           expect(trouble(files, flipped(files.log, at, (at + i) % 8)), `frame ${i}, ${at - frame}`).toEqual({
             type: 'damaged',
             part: 'frames',
             framesGood: i,
           });
       }
-    });
-
-    it('is damaged with the sign of any commit but the last taken away by one bit', () => {
-      const files = written(before);
-      const { all, last } = frameAts(files.log);
-      for (const frame of all.filter((at) => at < last && files.log.readUInt32BE(at + 4) !== 0))
-        for (let bit = 0; bit < 32; bit++)
-          expect(trouble(files, flipped(files.log, frame + 4 + (bit >> 3), bit & 7))).toMatchObject({
-            type: 'damaged',
-          });
     });
 
     it('is damaged with a bit of a page flipped, and of the last transaction SQLite loses no more than that', () => {
@@ -142,6 +131,20 @@ describe('a write-ahead log', () => {
       writeFileSync(wal, log.subarray(0, bytes));
       expect(walTrouble(wal, path)).toBeUndefined();
     }
+  });
+
+  it('is damaged when one bit hides the commit before the last', () => {
+    const dir = folder();
+    const path = join(dir, 'live.db');
+    const db = new DatabaseSync(path);
+    onTestFinished(() => db.close());
+    db.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; CREATE TABLE rows (data TEXT)`);
+    for (let i = 0; i < 3; i++) db.exec(`INSERT INTO rows VALUES ('${i}')`);
+    const log = readFileSync(`${path}-wal`);
+    const at = log.length - 2 * frameBytes + 4;
+    expect([log.readUInt32BE(at), log.readUInt32BE(at + frameBytes)]).toEqual([2, 2]);
+    writeFileSync(join(dir, 'copy.db-wal'), flipped(log, at + 3, 1));
+    expect(walTrouble(join(dir, 'copy.db-wal'), path)).toMatchObject({ type: 'damaged', part: 'frames' });
   });
 
   it('with a damaged header and one commit lost that one at most', () => {
