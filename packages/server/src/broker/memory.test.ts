@@ -21,6 +21,13 @@ describe('memory, bounded', () => {
     expect((await broker.read('b', rangeOf())).top.offset).toBe(0);
   });
 
+  it('forgets names that were only read before a log that holds something', async () => {
+    const broker = memory({ logsMax: 3 });
+    const { epoch } = await broker.append('kept', appendOf('1'));
+    for (let i = 0; i < 20; i++) await broker.read(`read${i}`, rangeOf());
+    expect(await broker.read('kept', rangeOf())).toMatchObject({ epoch, top: { offset: 1 } });
+  });
+
   it('never forgets a log that somebody listens to, until they stop', async () => {
     const broker = memory({ logsMax: 1 });
     const stop = broker.listen('a', () => {});

@@ -30,7 +30,8 @@ class MemoryBroker implements Broker {
   readonly #clock: Clock;
   readonly #logsMax: number;
   readonly #logs = new Map<string, Log>();
-  /** The logs that may be forgotten, the one used longest ago first. */
+  /** The logs that may be forgotten, the one used longest ago first; apart, those that hold nothing. */
+  readonly #onlyRead = new Map<string, Log>();
   readonly #idle = new Map<string, Log>();
   readonly #listeners = new Listeners();
   #closed = false;
@@ -48,6 +49,7 @@ class MemoryBroker implements Broker {
     if (!entry) return answer;
     log.entries.push(entry);
     advance(head, append, entry);
+    if (entry.offset === 1 && !this.#listeners.has(channel)) this.#rest(channel, log);
     drop(log, append.keep, now);
     this.#listeners.announce(channel, { epoch: head.epoch, entries: [entry] });
     return answer;
@@ -82,10 +84,11 @@ class MemoryBroker implements Broker {
     if (this.#closed) throw closedError();
     const stop = this.#listeners.add(channel, onNews);
     this.#idle.delete(channel);
+    this.#onlyRead.delete(channel);
     return () => {
       stop();
       const log = this.#logs.get(channel);
-      if (log && !this.#listeners.has(channel)) this.#idle.set(channel, log);
+      if (log && !this.#listeners.has(channel)) this.#rest(channel, log);
       this.#forget();
     };
   }
@@ -95,6 +98,7 @@ class MemoryBroker implements Broker {
     this.#listeners.clear();
     this.#logs.clear();
     this.#idle.clear();
+    this.#onlyRead.clear();
   }
 
   /** The log of that name, its first epoch begun when there is none. */
@@ -107,20 +111,27 @@ class MemoryBroker implements Broker {
       snapshot: null,
     };
     if (!known) this.#logs.set(channel, log);
-    if (!this.#listeners.has(channel)) {
-      this.#idle.delete(channel);
-      this.#idle.set(channel, log);
-    }
-    if (!known) this.#forget();
+    if (!this.#listeners.has(channel)) this.#rest(channel, log);
+    if (!known) this.#forget(channel);
     return log;
   }
 
-  /** Forgets logs beyond the bound, but never the one in use. */
-  #forget(): void {
-    for (const channel of this.#idle.keys()) {
-      if (this.#logs.size <= this.#logsMax || this.#idle.size === 1) return;
-      this.#idle.delete(channel);
-      this.#logs.delete(channel);
+  /** Nobody listens to this log: it may be forgotten, the one used longest ago first. */
+  #rest(channel: string, log: Log): void {
+    this.#idle.delete(channel);
+    this.#onlyRead.delete(channel);
+    (log.head.top === 0 ? this.#onlyRead : this.#idle).set(channel, log);
+  }
+
+  /** Forgets logs beyond the bound, but never the one in use: those that were only read before those that hold something. */
+  #forget(inUse?: string): void {
+    for (const channels of [this.#onlyRead, this.#idle]) {
+      for (const channel of channels.keys()) {
+        if (this.#logs.size <= this.#logsMax) return;
+        if (channel === inUse) continue;
+        channels.delete(channel);
+        this.#logs.delete(channel);
+      }
     }
   }
 }
