@@ -93,6 +93,18 @@ async function main(): Promise<void> {
   if (results.some((result) => result.failures.length > 0)) process.exitCode = 1;
 }
 
+// A run that is ended from outside says so; its servers leave when this process does.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const) {
+  process.once(signal, () => {
+    console.error(`bench: ended by ${signal}; nothing was written.`);
+    process.exit(code);
+  });
+}
+
 try {
   await main();
 } catch (error) {

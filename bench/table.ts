@@ -177,7 +177,7 @@ function renderMethod({ machine, notes, effort }: Report): string {
     '- Payloads are 128 bytes of JSON. The publisher subscribes too and sees its own message come back, which is how publishes outstanding are counted for all three alike.',
     "- *Complete* means that every publish reached every subscriber once, in its author's order, warm-up and drain included.",
     '- Latency counts from the time at which a publish was due, not from when it was sent, so that a stall is not hidden (open loop).',
-    '- Syncline does more per message than its peers here: it stores each entry, numbers it and acknowledges it. It writes the entries of one event-loop turn as one frame; the peers write each message by itself.',
+    '- Syncline does more per message than its peers here: it stores each entry, numbers it and acknowledges it. It writes the entries of one event-loop turn as one frame; the peers make a frame of each message.',
     "- Memory is resident memory after garbage collection, with the connections minus without; the kernel's own memory for sockets is not in it.",
     "- All traffic is on the loopback interface, without TLS. The generator's processor time stands beside the server's to show that it has capacity to spare.",
   ];

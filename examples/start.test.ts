@@ -36,7 +36,7 @@ async function complaint(launched: Launched): Promise<string> {
 
 test('prints one line with its address and serves the page there, and nothing else', async () => {
   const { url, output } = await start(folder());
-  expect(output.out).toMatch(/^Syncline chat: http:\/\/localhost:\d+ \(.*Ctrl\+C.*\)\.\n$/);
+  expect(output.out).toMatch(/^Syncline chat: http:\/\/localhost:\d+ \(.*kill -9 \d+ .*Ctrl\+C.*\)\.\n$/);
   const page = await fetch(url);
   expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
   expect(page.headers.get('content-security-policy')).toContain(
@@ -129,6 +129,14 @@ test('SIGTERM ends it with 0 while clients are there', async () => {
   const started = await start(folder());
   await lobby(started).publish({ name: 'Ada', text: 'here' });
   started.kill('SIGTERM');
+  expect(await started.ended).toBe(0);
+  expect(started.output.err).toBe('');
+});
+
+test('it ends with its runner, even while clients are there', async () => {
+  const started = await start(folder());
+  await lobby(started).publish({ name: 'Ada', text: 'here' });
+  started.leave();
   expect(await started.ended).toBe(0);
   expect(started.output.err).toBe('');
 });

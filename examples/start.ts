@@ -36,7 +36,7 @@ async function start(): Promise<void> {
   stopOnSignal(http, server);
   const warning = local ? '' : ' Anyone who can reach it may read and write.';
   console.log(
-    `Syncline chat: ${address(HOST, bound)} (open it in two windows; Ctrl+C stops it; messages stay in ${DATA_DIR}).${warning}`,
+    `Syncline chat: ${address(HOST, bound)} (open it in two windows; kill -9 ${process.pid} and start again: nothing is lost; Ctrl+C stops it; messages stay in ${DATA_DIR}).${warning}`,
   );
 }
 
@@ -66,7 +66,7 @@ function address(host: string, port: number): string {
   return `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
-/** The first signal lets everyone leave; a second one doesn't wait for that. */
+/** The first signal, or the end of its runner, lets everyone leave; a second signal doesn't wait for that. */
 function stopOnSignal(http: HttpServer, server: Server<typeof channels>): void {
   let stopping = false;
   const stop = (): void => {
@@ -82,6 +82,9 @@ function stopOnSignal(http: HttpServer, server: Server<typeof channels>): void {
       .catch(fail);
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
+  process.on('disconnect', () => stopping || stop());
+  // The runner went away meanwhile; without a runner this is undefined.
+  if (process.connected === false) stop();
 }
 
 function fail(thrown: unknown): never {

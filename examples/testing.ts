@@ -19,6 +19,8 @@ export interface Launched {
   readonly output: { readonly out: string; readonly err: string };
   /** Sends a signal. */
   kill(signal: NodeJS.Signals): void;
+  /** Does what the end of the runner does: closes the channel to it. */
+  leave(): void;
   /** Resolves with the exit code, null after a signal that killed it. */
   readonly ended: Promise<number | null>;
 }
@@ -29,13 +31,31 @@ export async function launch(
 ): Promise<Launched> {
   const { HOST: _, ...inherited } = process.env;
   const env = { ...inherited, PORT: '0', ...environment };
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script], { env });
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
   const output = { out: '', err: '' };
-  const ended = once(child, 'close').then(([code]: (number | null)[]) => code ?? null);
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.err += text));
+  const ended = whenEnded(child);
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.err += text));
   await Promise.race([ended, firstLine(child, output)]);
   const url = /http:\/\/\S+/.exec(output.out)?.[0] ?? '';
-  return { url, port: url && new URL(url).port, output, ended, kill: (signal) => child.kill(signal) };
+  return {
+    url,
+    port: url && new URL(url).port,
+    output,
+    ended,
+    kill: (signal) => child.kill(signal),
+    leave: () => child.disconnect(),
+  };
+}
+
+/** Waits for its output too. Not for 'close', which doesn't come after `disconnect`. */
+async function whenEnded(child: ChildProcess): Promise<number | null> {
+  const outputs = [child.stdout, child.stderr].map((output) => output && once(output, 'close'));
+  const [code]: (number | null)[] = await once(child, 'exit');
+  await Promise.all(outputs);
+  return code ?? null;
 }
 
 function firstLine({ stdout }: ChildProcess, output: { out: string }): Promise<void> {

@@ -19,6 +19,8 @@ const range: Column = {
   cell: ({ min, max }) => (min === undefined && max === undefined ? '' : `${show(min)} … ${show(max)}`),
 };
 
+const OPTIONS = [code('name'), field('type'), code('default'), field('unit'), range, field('doc', 'meaning')];
+
 const PAGES: Page[] = [
   {
     file: 'errors.md',
@@ -39,18 +41,19 @@ const PAGES: Page[] = [
   {
     file: 'options.md',
     title: 'Server options',
-    about: 'What `createServer` takes, and the environment variable that sets the same.',
+    about:
+      'What `createServer` takes. Without `broker` it writes to the folder `syncline-data`, where the program was started.',
     module: 'packages/server/src/options.ts',
-    table: 'optionsTable',
-    columns: [
-      code('name'),
-      field('type'),
-      code('default'),
-      field('unit'),
-      range,
-      code('env'),
-      field('doc', 'meaning'),
-    ],
+    table: 'serverOptions',
+    columns: OPTIONS,
+  },
+  {
+    file: 'client-options.md',
+    title: 'Client options',
+    about: 'What `createClient` takes. In a page all may be left out; Node needs a `url` with its host.',
+    module: 'packages/client/src/reference.ts',
+    table: 'clientOptions',
+    columns: OPTIONS,
   },
   {
     file: 'frames.md',

@@ -130,16 +130,34 @@ function installDependencies(node) {
   writeFileSync(stamp, lock);
 }
 
+/** The process of the npm that called us: our parent, or the one above it where npm's shell stands between. */
+function callerOf(parent) {
+  const { stdout } = spawnSync('ps', ['-o', 'ppid=,comm=', '-p', String(parent)], { encoding: 'utf8' });
+  const shell = /^\s*(\d+)\s+\S*sh\s*$/.exec(stdout || '');
+  return shell ? Number(shell[1]) : parent;
+}
+
+function isAlive(id) {
+  try {
+    return process.kill(id, 0);
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
 function handOver(node, entry, args) {
   const flags = ['--disable-warning=ExperimentalWarning', path.join(root, entry), ...args];
-  const child = spawn(node, flags, { cwd: root, env: environment(node), stdio: 'inherit' });
+  // The channel carries nothing; its end tells the server of `npm start` that this process is gone, even by kill -9.
+  const stdio = name === 'start' ? ['inherit', 'inherit', 'inherit', 'ipc'] : 'inherit';
+  const child = spawn(node, flags, { cwd: root, env: environment(node), stdio });
   // On a terminal Ctrl-C reaches the child by itself; from elsewhere the signal has to be passed on.
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   process.on('SIGHUP', () => child.kill('SIGHUP'));
   // npm's shell dies of SIGTERM without passing it on; whoever lost its parent to that stops the command.
   const parent = process.ppid;
-  const orphaned = () => process.ppid !== parent && child.kill('SIGTERM');
+  const npmId = process.env.npm_lifecycle_event ? callerOf(parent) : parent;
+  const orphaned = () => (process.ppid !== parent || !isAlive(npmId)) && child.kill('SIGTERM');
   if (process.env.npm_lifecycle_event) setInterval(orphaned, 250).unref();
   child.on('error', (error) => fail(`${node} could not be started: ${error.message}`));
   child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));

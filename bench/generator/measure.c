@@ -81,7 +81,7 @@ void report(const struct usage *from, const struct usage *to, uint64_t delivered
   double seconds = to->at - from->at;
   double generator = to->generator - from->generator, server = to->server - from->server;
   double others = to->everybody - from->everybody - generator - server;
-  qsort(samples, sample_count, sizeof *samples, by_size);
+  if (sample_count > 0) qsort(samples, sample_count, sizeof *samples, by_size);
   printf("{\"seconds\":%.6f,\"deliveries\":%llu,", seconds, (unsigned long long)delivered_in_window);
   printf("\"published\":%llu,\"delivered\":%llu,\"lost\":%llu,\"doubled\":%llu,\"stray\":%llu,\"drained\":%s,",
          (unsigned long long)totals.published, (unsigned long long)totals.delivered, (unsigned long long)totals.lost,

@@ -13,8 +13,8 @@ const isOwn = (item: Item): boolean => item.own || item.data.by === by;
 const writer = ({ data }: Item): string => data.by ?? data.name;
 /** What isn't stored yet has no time yet. */
 const timed = ({ at }: Item): number => at ?? Date.now();
-/** A hue that stays with a name. */
-const hueOf = (name: string) => [...name].reduce((hue, c) => (hue * 37 + c.charCodeAt(0) * 47) % 360, 0);
+/** One of ten hues, which stays with a name; these numbers let common short names differ. */
+const hueOf = (name: string) => ([...name].reduce((n, c) => (n * 25 + c.charCodeAt(0)) % 1009, 40) % 10) * 36;
 
 export function Log({ room }: { room: string }) {
   const timeline = timelineOf(room);

@@ -11,6 +11,8 @@ import { Log } from './log.tsx';
 
 const opened = client.stream('rooms').timeline();
 const lastName = localStorage.getItem('name') ?? '';
+/** A connection that comes back sooner was never "offline". */
+const connectingMs = 2000;
 const roomInAddress = (): string => roomName(location.hash) || 'lobby';
 
 function App() {
@@ -64,13 +66,14 @@ function App() {
 function Status({ room }: { room: string }) {
   const is = useStore(client.stream(`chat/${room}`).freshness);
   const unsent = useStore(client.unsent);
-  useStore(client.status);
+  const [, redraw] = useState({});
+  useEffect(() => void setTimeout(redraw, connectingMs, {}), [is]);
   const words = (): string => {
     if (is.state === 'live') return 'Live';
     if (is.state === 'catching-up') return `Catching up, ${is.left} left`;
     if (is.state === 'gap') return 'Older messages are gone';
     if (is.state === 'refused') return is.error.message;
-    const since = Date.now() - is.since < 2000 ? 'Connecting …' : `Offline since ${timeOf(is.since)}`;
+    const since = Date.now() - is.since < connectingMs ? 'Connecting …' : `Offline since ${timeOf(is.since)}`;
     return unsent > 0 ? `${since}, ${unsent} to send` : since;
   };
   return <output class={`freshness ${is.state}`}>{words()}</output>;
