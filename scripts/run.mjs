@@ -157,8 +157,12 @@ function handOver(node, entry, args) {
   // npm's shell dies of SIGTERM without passing it on; whoever lost its parent to that stops the command.
   const parent = process.ppid;
   const npmId = process.env.npm_lifecycle_event ? callerOf(parent) : parent;
-  const orphaned = () => (process.ppid !== parent || !isAlive(npmId)) && child.kill('SIGTERM');
-  if (process.env.npm_lifecycle_event) setInterval(orphaned, 250).unref();
+  const watch = setInterval(() => {
+    if (process.ppid === parent && isAlive(npmId)) return;
+    clearInterval(watch); // Once: a second signal would mean "at once".
+    child.kill('SIGTERM');
+  }, 250).unref();
+  if (!process.env.npm_lifecycle_event) clearInterval(watch);
   child.on('error', (error) => fail(`${node} could not be started: ${error.message}`));
   child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
 }
