@@ -11,7 +11,10 @@ export interface Append {
   readonly data: Data;
   /** Who appends, as the server knows them. */
   readonly from: string | null;
-  /** Makes a retry safe: a sequence number already stored is answered with its first position (rule A2). */
+  /**
+   * Makes a retry safe: a sequence number already stored is answered with its first position (rule A2). An id may begin with
+   * its owner and a `/`; a log that has to forget producers forgets those of the owner who adds one.
+   */
   readonly producer?: { readonly id: string; readonly sequence: number } | undefined;
   /** A name for what the entry is about; the log remembers the newest offset of each key. */
   readonly key?: string | undefined;

@@ -22,6 +22,20 @@ describe('head', () => {
     expect(() => admit(head, by('p1', 2), 1)).toThrow(SyncError);
   });
 
+  it('[A2] one owner cannot make a log forget what another one would have to repeat', () => {
+    const head = newHead('e');
+    const store = (id: string, sequence: number) => {
+      const { entry } = admit(head, by(id, sequence), 1);
+      if (entry) advance(head, by(id, sequence), entry);
+    };
+    store('victim/p', 1);
+    for (let i = 0; i <= producersMax + 10; i++) store(`mallory/p${i}`, 1);
+    expect(head.producers.size).toBe(producersMax);
+    expect(admit(head, by('victim/p', 1), 1).answer).toMatchObject({ offset: 1, duplicate: true });
+    store('new/p', 1);
+    expect(admit(head, by('new/p', 1), 1).answer.duplicate).toBe(true);
+  });
+
   it('[A5] holds the last 64 sequence numbers of a producer, and no more than that in memory', () => {
     const head = newHead('e');
     for (let sequence = 1; sequence <= 1000; sequence++) {

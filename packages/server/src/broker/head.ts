@@ -131,16 +131,32 @@ export function advance(head: Head, append: Append, entry: Entry): void {
     head.producers.delete(id);
     head.producers.set(id, producer);
     head.changes?.producers.add(id);
-    if (head.producers.size > producersMax) forgetProducer(head);
+    if (head.producers.size > producersMax) forgetProducer(head, id);
   }
 }
 
-function forgetProducer(head: Head): void {
+/**
+ * Forgets one producer to make room for `added`: the oldest of the same owner, so that nobody can make a log forget what
+ * someone else would have to repeat; the oldest of all only for an owner who has no other.
+ */
+function forgetProducer(head: Head, added: string): void {
+  const owner = ownerOf(added);
+  let forgotten: string | undefined;
   for (const id of head.producers.keys()) {
-    head.producers.delete(id);
-    head.changes?.producers.add(id);
-    return;
+    if (id === added) continue;
+    forgotten ??= id;
+    if (ownerOf(id) !== owner) continue;
+    forgotten = id;
+    break;
   }
+  if (forgotten === undefined) return;
+  head.producers.delete(forgotten);
+  head.changes?.producers.add(forgotten);
+}
+
+/** Whose producer an id names: what stands before its last `/`, as sessions write it; a bare id is of no one in particular. */
+function ownerOf(id: string): string {
+  return id.slice(0, id.lastIndexOf('/') + 1);
 }
 
 /**
