@@ -27,6 +27,18 @@ function numbers(from: number, to: number): string[] {
   return Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
 }
 
+/** A node with one subscriber who has read one entry, over a broker whose news and reads the test can meddle with. */
+async function begun() {
+  const inner = memory();
+  const { broker, meddling } = meddle(inner);
+  const { port, server } = await serve({ broker });
+  const client = await WireClient.connect(port);
+  await client.subscribe(room);
+  await server.publish(room, 1);
+  await client.entries(0, 1);
+  return { inner, meddling, port, server, client };
+}
+
 describe('announcements', () => {
   it.each([1, 2, 3])(
     '[D2] [P4] each entry arrives once and in order when they are lost, repeated and reordered (seed %i)',
@@ -69,13 +81,7 @@ describe('announcements', () => {
   });
 
   it('[D2] what is announced while a repair reads is not forgotten', async () => {
-    const inner = memory();
-    const { broker, meddling } = meddle(inner);
-    const { port, server } = await serve({ broker });
-    const client = await WireClient.connect(port);
-    await client.subscribe(room);
-    await server.publish(room, 1);
-    await client.entries(0, 1);
+    const { inner, meddling, client } = await begun();
     const news: Announcement[] = [];
     let tellLater = (_: Announcement): void => {};
     meddling.news = (one, tell) => {
@@ -100,13 +106,7 @@ describe('announcements', () => {
   });
 
   it('[S3] a reader who knows more of the log than this node is not told of a gap', async () => {
-    const inner = memory();
-    const { broker, meddling } = meddle(inner);
-    const { port, server } = await serve({ broker });
-    const client = await WireClient.connect(port);
-    await client.subscribe(room);
-    await server.publish(room, 1);
-    await client.entries(0, 1);
+    const { inner, meddling, port, client } = await begun();
     meddling.news = () => {};
     const { epoch, offset, check } = await inner.append(room, foreign(2));
     const returns = await WireClient.connect(port);
@@ -119,13 +119,7 @@ describe('announcements', () => {
   });
 
   it('[D2] the head never moves back when a repair finds the log trimmed while announcements went on', async () => {
-    const inner = memory();
-    const { broker, meddling } = meddle(inner);
-    const { port, server } = await serve({ broker });
-    const client = await WireClient.connect(port);
-    await client.subscribe(room);
-    await server.publish(room, 1);
-    await client.entries(0, 1);
+    const { inner, meddling, server, client } = await begun();
     const news: Announcement[] = [];
     let tell = (_: Announcement): void => {};
     meddling.news = (one, to) => {
