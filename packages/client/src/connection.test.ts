@@ -48,7 +48,7 @@ describe('connecting', () => {
     expect(server.link.closedWith).toBeUndefined();
     await clock.advance(1);
     expect(server.link.closedWith).toBe(1000);
-    expect(client.status.get()).toMatchObject({ state: 'waiting', error: { code: 'slow_start' } });
+    expect(client.status.get()).toMatchObject({ state: 'waiting', error: { code: 'silent' } });
     await clock.advance(250);
     expect(server.links).toHaveLength(2);
   });
@@ -130,7 +130,7 @@ describe('a link that is dead', () => {
     expect(client.status.get().state).toBe('open');
     await clock.advance(1);
     expect(link.closedWith).toBe(1000);
-    expect(client.status.get()).toMatchObject({ state: 'waiting', error: { code: 'slow_start' } });
+    expect(client.status.get()).toMatchObject({ state: 'waiting', error: { code: 'silent' } });
   });
 
   test('[H4] a paused process reads what waits before it judges', async () => {

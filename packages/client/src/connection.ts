@@ -219,7 +219,7 @@ export class Connection {
   }
 
   #deadline(ms: number): Cancel {
-    return deadline(this.#parts.clock, ms, () => this.#lose(new SyncError('slow_start')));
+    return deadline(this.#parts.clock, ms, () => this.#lose(new SyncError('silent')));
   }
 
   #take(link: number, frame: ServerFrame): void {

@@ -45,6 +45,7 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
       limit: fc.integer({ min: 1, max: 500 }),
     },
   }),
+  fc.record({ type: fc.constant('auth' as const), ref, token }),
   fc.constant({ type: 'heartbeat' as const }),
 );
 
@@ -58,12 +59,20 @@ const serverFrame: fc.Arbitrary<Control> = fc.oneof(
     session: token,
     heartbeatMs: count,
     payloadBytesMax: count,
+    expiresMs: fc.option(count),
   }),
   fc.record({
     ...{ type: fc.constant('subscribed' as const), ref, id: count, position, top: count },
     ...{ gap: fc.option(reason), stamped: fc.boolean() },
   }),
   fc.record({ type: fc.constant('unsubscribed' as const), ref }),
+  fc.record({
+    type: fc.constant('revoked' as const),
+    id: count,
+    code: fc.constant('forbidden' as const),
+    message: text,
+  }),
+  fc.record({ type: fc.constant('authenticated' as const), ref, expiresMs: fc.option(count) }),
   fc.record({ type: fc.constant('ack' as const), ref, position }),
   fc.record({
     ...{ type: fc.constant('history' as const), ref, epoch: token, first: count },

@@ -18,6 +18,7 @@ import {
 /** Writes a client's frame. */
 export function writeFrame(frame: ClientFrame): string {
   if (frame.type === 'heartbeat') return '["heartbeat"]';
+  if (frame.type === 'auth') return JSON.stringify(['auth', frame.ref, frame.token]);
   const { type, ref, channel } = frame;
   const head = [type, ref, channel];
   switch (type) {
@@ -64,9 +65,11 @@ type Controls = Exclude<ServerFrame, { type: 'entries' | 'snapshot' }>;
 
 /** The fields of each frame, in their order on the wire. */
 const controls: { readonly [T in Controls['type']]: Readers<FrameOf<Controls, T>> } = {
-  welcome: { session: words, heartbeatMs: count, payloadBytesMax: count },
+  welcome: { session: words, heartbeatMs: count, payloadBytesMax: count, expiresMs: nullOr(count) },
   subscribed: { ref: count, id: count, position, top: count, gap: nullOr(words<GapReason>), stamped: flag },
   unsubscribed: { ref: count },
+  revoked: { id: count, code, message: words },
+  authenticated: { ref: count, expiresMs: nullOr(count) },
   ack: { ref: count, position },
   history: {
     ...{ ref: count, epoch: words, first: count, more: flag, stamped: flag },

@@ -40,7 +40,7 @@ const events: { readonly [E in Event['type']]: Extract<Event, { type: E }> } = {
   offline: { type: 'offline' },
 };
 
-const late = new SyncError('slow_start');
+const late = new SyncError('silent');
 const dial = (link: number): Step => ({
   state: { state: 'connecting', link, tries: link === 1 ? { failures: 0, rejections: 0 } : tries },
   effects: [

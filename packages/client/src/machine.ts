@@ -120,7 +120,7 @@ function close(error: SyncError): Step {
 }
 
 function dial(link: number, tries: Tries): Step {
-  const late = new SyncError('slow_start');
+  const late = new SyncError('silent');
   return {
     state: { state: 'connecting', link, tries },
     effects: [

@@ -10,6 +10,7 @@ interface Answers {
   unsubscribe: 'unsubscribed';
   publish: 'ack';
   history: 'history';
+  auth: 'authenticated';
 }
 
 export type RequestType = keyof Answers;
@@ -28,4 +29,5 @@ export const answers: { readonly [T in RequestType]: Answers[T] } = {
   unsubscribe: 'unsubscribed',
   publish: 'ack',
   history: 'history',
+  auth: 'authenticated',
 };

@@ -332,6 +332,7 @@ describe('fields', () => {
   const alsoRight: Record<string, readonly string[]> = {
     data: wrong,
     gap: ['null'],
+    expiresMs: ['null'],
     detail: ['null', '{}'],
     entries: ['[]', '[[]]'],
     heads: ['[]'],
@@ -360,6 +361,26 @@ describe('fields', () => {
       );
     },
   );
+
+  test.each([
+    ['two words', 's3cret s3cret'],
+    ['not ASCII', 's3crét-s3cret'],
+    ['a line feed', 's3cret\n'],
+    ['8,193 characters', `s3cret${'x'.repeat(8187)}`],
+  ])('[I2] a token that can be none is refused without being repeated: %s', (_what, token) => {
+    const { ref, code, message } = refusal(JSON.stringify(['auth', 3, token]));
+    const expected = 'a token of 1 to 8192 printable ASCII characters without spaces';
+    expect([ref, code, message]).toEqual([
+      3,
+      'bad_frame',
+      cannot('auth', 'token', expected, '"a secret" (string)'),
+    ]);
+  });
+
+  test('[I2] a token has up to 8,192 characters', () => {
+    const token = `!~${'x'.repeat(8190)}`;
+    expect(decodeClient(JSON.stringify(['auth', 3, token]))).toEqual({ type: 'auth', ref: 3, token });
+  });
 
   test.each([
     ['[-1,1,0]', cannot('entries', 'id', 'an integer from 0 up', '-1 (number)')],

@@ -161,8 +161,8 @@ describe('shapes', () => {
   const server: [rule: string, text: string, frame: Exclude<ServerFrame, { type: 'entries' }>][] = [
     [
       'welcome',
-      '["welcome","s1",15000,65536]',
-      { type: 'welcome', session: 's1', heartbeatMs: 15000, payloadBytesMax: 65536 },
+      '["welcome","s1",15000,65536,null]',
+      { type: 'welcome', session: 's1', heartbeatMs: 15000, payloadBytesMax: 65536, expiresMs: null },
     ],
     [
       '[S2] subscribed, from where it was asked for',

@@ -25,11 +25,17 @@ export const clientFrames: Table<ClientFrame> = {
     offset: f.offset,
     limit: f.integer(1, historyEntriesMax),
   },
+  auth: { ref: f.ref, token: f.token },
   heartbeat: {},
 };
 
 export const serverFrames: Table<Control> = {
-  welcome: { session: f.words('a session id', 64), heartbeatMs: f.count, payloadBytesMax: f.count },
+  welcome: {
+    session: f.words('a session id', 64),
+    heartbeatMs: f.count,
+    payloadBytesMax: f.count,
+    expiresMs: f.nullable(f.count),
+  },
   subscribed: {
     ref: f.ref,
     id: f.count,
@@ -39,6 +45,8 @@ export const serverFrames: Table<Control> = {
     stamped: f.flag,
   },
   unsubscribed: { ref: f.ref },
+  revoked: { id: f.count, code: f.errorCode, message: f.sentence },
+  authenticated: { ref: f.ref, expiresMs: f.nullable(f.count) },
   ack: { ref: f.ref, position: f.position },
   history: {
     ref: f.ref,

@@ -5,7 +5,7 @@
 import type { Data } from './entry.ts';
 import { type ErrorCode, type ErrorDetail, isErrorCode, SyncError } from './errors.ts';
 import type { Direction, Head, Start } from './frame.ts';
-import { epochCharsMax, producerCharsMax, refMax } from './limits.ts';
+import { epochCharsMax, producerCharsMax, refMax, tokenCharsMax } from './limits.ts';
 import { nameFault } from './name.ts';
 import type { GapReason, Position } from './position.ts';
 import { elements, unbounded } from './scan.ts';
@@ -87,9 +87,19 @@ export function words(what: string, max: number, pattern?: RegExp): Field<string
   );
 }
 
-const token = /^[A-Za-z0-9_-]+$/;
-export const producer: Field<string> = words('a producer id', producerCharsMax, token);
-export const epoch: Field<string> = words('an epoch', epochCharsMax, token);
+const plain = /^[A-Za-z0-9_-]+$/;
+export const producer: Field<string> = words('a producer id', producerCharsMax, plain);
+export const epoch: Field<string> = words('an epoch', epochCharsMax, plain);
+
+/** A secret: what was sent instead is never quoted (rule I2). */
+export const token: Field<string> = {
+  shape: `a token of 1 to ${tokenCharsMax} printable ASCII characters without spaces`,
+  read: (value) => {
+    if (typeof value === 'string' && value.length <= tokenCharsMax && /^[!-~]+$/.test(value)) return value;
+    throw new FieldFault(token.shape, typeof value === 'string' ? 'a secret' : value);
+  },
+  write: JSON.stringify,
+};
 
 const sentenceCharsMax = 1000;
 /** A text for people. It is cut when written, so that no long message makes a frame which its reader refuses. */

@@ -29,6 +29,7 @@ export type ClientFrame =
       readonly offset: number;
       readonly limit: number;
     }
+  | { readonly type: 'auth'; readonly ref: number; readonly token: string }
   | { readonly type: 'heartbeat' };
 
 export type Direction = 'before' | 'after';
@@ -50,6 +51,8 @@ export type ServerFrame =
       readonly session: string;
       readonly heartbeatMs: number;
       readonly payloadBytesMax: number;
+      /** Time until the rights of this session end (rule I1); null: they don't. */
+      readonly expiresMs: number | null;
     }
   | {
       readonly type: 'subscribed';
@@ -61,6 +64,8 @@ export type ServerFrame =
       readonly stamped: boolean;
     }
   | { readonly type: 'unsubscribed'; readonly ref: number }
+  | { readonly type: 'revoked'; readonly id: number; readonly code: ErrorCode; readonly message: string }
+  | { readonly type: 'authenticated'; readonly ref: number; readonly expiresMs: number | null }
   | { readonly type: 'ack'; readonly ref: number; readonly position: Position }
   | {
       readonly type: 'history';

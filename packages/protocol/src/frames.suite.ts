@@ -48,6 +48,11 @@ const detail: fc.Arbitrary<ErrorDetail> = fc.dictionary(
   fact,
   { noNullPrototype: true, maxKeys: 5 },
 );
+const secret = fc.string({
+  unit: fc.integer({ min: 33, max: 126 }).map((one) => String.fromCharCode(one)),
+  minLength: 1,
+  maxLength: 300,
+});
 const code = fc.constantFrom(...(Object.keys(errors) as ErrorCode[]));
 
 export const clientFrames: Each<ClientFrame> = {
@@ -62,6 +67,7 @@ export const clientFrames: Each<ClientFrame> = {
     offset: count,
     limit: fc.integer({ min: 1, max: 500 }),
   }),
+  auth: fc.record({ type: fc.constant('auth'), ref, token: secret }),
   heartbeat: fc.record({ type: fc.constant('heartbeat') }),
 };
 
@@ -71,6 +77,7 @@ export const serverFrames: Each<Control> = {
     session: fc.string({ maxLength: 64 }),
     heartbeatMs: count,
     payloadBytesMax: count,
+    expiresMs: fc.option(count),
   }),
   subscribed: fc.record({
     type: fc.constant('subscribed'),
@@ -82,6 +89,8 @@ export const serverFrames: Each<Control> = {
     stamped: fc.boolean(),
   }),
   unsubscribed: fc.record({ type: fc.constant('unsubscribed'), ref }),
+  revoked: fc.record({ type: fc.constant('revoked'), id: count, code, message: text }),
+  authenticated: fc.record({ type: fc.constant('authenticated'), ref, expiresMs: fc.option(count) }),
   ack: fc.record({ type: fc.constant('ack'), ref, position }),
   history: fc.record({
     type: fc.constant('history'),

@@ -20,6 +20,7 @@ export const nameCharsMax = 255;
 export const nameSegmentsMax = 16;
 export const producerCharsMax = 64;
 export const refMax = 2_147_483_647;
+export const tokenCharsMax = 8192;
 export const unackedMax = 64;
 
 export const limits = {
@@ -39,6 +40,7 @@ export const limits = {
   payloadBytesMax: { default: 65_536, unit: 'bytes', doc: 'size of one payload, as sent' },
   producerCharsMax: { default: producerCharsMax, unit: 'characters', doc: 'length of a producer id' },
   refMax: { default: refMax, unit: 'number', doc: 'largest request number' },
+  tokenCharsMax: { default: tokenCharsMax, unit: 'characters', doc: 'length of a token' },
   unackedMax: {
     default: unackedMax,
     unit: 'publishes',

@@ -11,6 +11,7 @@ const fromClient: Record<ClientFrame['type'], string> = {
   unsubscribe: 'end a subscription (S6)',
   publish: 'append an entry; repeating it is harmless (A1, A2)',
   history: 'ask for a page of entries before or after an offset (S7)',
+  auth: 'renew the rights of this session with a new token (I2)',
   heartbeat: 'ask for a sign of life (H3)',
 };
 
@@ -19,6 +20,8 @@ const fromServer: Record<ServerFrame['type'], string> = {
   subscribed:
     'answers `subscribe`: the numeric id, where delivery starts, and why not where asked (S2 to S4)',
   unsubscribed: 'answers `unsubscribe`',
+  revoked: 'the server has ended this subscription, and why (I5)',
+  authenticated: 'answers `auth`: how long the rights last now (I2)',
   ack: 'answers `publish`: the entry is stored at this position (A1)',
   history: 'answers `history`',
   gap: 'the subscription stands elsewhere now; entries in between are gone (S8)',

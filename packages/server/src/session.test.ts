@@ -481,7 +481,7 @@ describe('heartbeats', () => {
       const frame = await silent.frame();
       ({ opcode } = frame);
       frames.push(opcode);
-      if (opcode === 8) expect(frame.payload.readUInt16BE()).toBe(errors.slow_start.close);
+      if (opcode === 8) expect(frame.payload.readUInt16BE()).toBe(errors.silent.close);
     }
     // The welcome, two heartbeats each with its ping, and the end.
     expect(frames).toEqual([1, 1, 9, 1, 9, 8]);

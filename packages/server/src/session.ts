@@ -92,6 +92,7 @@ export class Session {
       session: id,
       heartbeatMs: tools.heartbeatMs,
       payloadBytesMax: tools.payloadBytesMax,
+      expiresMs: null,
     });
   }
 
@@ -114,6 +115,8 @@ export class Session {
         return this.#requests.run(frame.ref, frame.channel, () => this.#unsubscribe(frame));
       case 'history':
         return this.#requests.run(frame.ref, historyLine, () => this.#history(frame));
+      case 'auth':
+        return this.#answerError(frame.ref, new SyncError('bad_frame', 'This server renews no rights.'));
       case 'heartbeat':
         return this.#heartbeat();
       case 'refused':
@@ -184,7 +187,7 @@ export class Session {
     if (this.#ended || this.#ending) return;
     if (this.#silentBeats++ < silentBeatsMax) return this.#heartbeat();
     this.#tools.metrics.sessionsSilent++;
-    this.#end('slow_start', `No sign of life for ${silentBeatsMax} heartbeats.`);
+    this.#end('silent', `No sign of life for ${silentBeatsMax} heartbeats.`);
   }
 
   /** Tells the client that the server leaves, and when to come back; ends once its requests are answered (rule L1). */

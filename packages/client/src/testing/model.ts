@@ -155,7 +155,7 @@ export class ModelServer implements Transport {
 
   open(_url: string, _token: string | undefined, handlers: LinkHandlers): ModelLink {
     const link = new ModelLink(this, handlers);
-    link.say({ type: 'welcome', session: 's', heartbeatMs: 20_000, payloadBytesMax: 1_000 });
+    link.say({ type: 'welcome', session: 's', heartbeatMs: 20_000, payloadBytesMax: 1_000, expiresMs: null });
     this.links.push(link);
     return link;
   }
@@ -190,6 +190,7 @@ export class ModelServer implements Transport {
 
   take(link: ModelLink, frame: ClientFrame): void {
     if (frame.type === 'heartbeat') return this.heartbeat(link);
+    if (frame.type === 'auth') throw new Error('No client of the model has a token.');
     const { ref, channel } = frame;
     const log = this.log(channel);
     if (frame.type === 'publish') return this.#publish(link, frame, log);

@@ -60,8 +60,9 @@ export class ScriptedLink implements Link {
     this.#handlers.message(data);
   }
 
-  welcome(options: { readonly heartbeatMs?: number; readonly payloadBytesMax?: number } = {}): this {
-    this.say({ type: 'welcome', session: 's', heartbeatMs, payloadBytesMax: 65_536, ...options });
+  welcome(options: Partial<FrameOf<ServerFrame, 'welcome'>> = {}): this {
+    const usual = { session: 's', heartbeatMs, payloadBytesMax: 65_536, expiresMs: null };
+    this.say({ type: 'welcome', ...usual, ...options });
     return this;
   }
 
