@@ -76,6 +76,13 @@ export const optionsTable = {
     'entries',
     'entries that a channel holds in memory for readers who are a little behind',
   ),
+  tlsHandshakeMs: number(
+    10_000,
+    1000,
+    120_000,
+    'ms',
+    'time that a TLS handshake may take before it is given up, where `listen()` serves TLS',
+  ),
 } as const satisfies Record<string, OptionRow>;
 
 export type Numbers = { readonly [K in keyof typeof optionsTable]: number };
@@ -126,6 +133,21 @@ const others = {
     doc: "origins, besides the server's own, whose pages may connect",
     expected: 'a list of origins such as "https://app.example"',
     fits: isOrigins,
+  },
+  tls: {
+    type: '{ cert, key }',
+    default: undefined,
+    doc: 'makes `listen()` serve https and wss, TLS 1.2 or newer: the paths of two PEM files, which are read again when they change, or the PEM texts themselves; a server you `attach()` to has its own',
+    expected: 'an object { cert, key } of paths of PEM files, or of PEM texts',
+    fits: isTls,
+  },
+  trustProxy: {
+    type: 'boolean or number',
+    default: 'false',
+    doc: 'set it where a proxy of yours serves TLS: each request must then carry one `X-Forwarded-Proto: https`, and the client is the last entry of `X-Forwarded-For`; with a number n the nth from the right, for n proxies in a row; otherwise both are ignored',
+    expected: 'true, false, or a number of proxies from 1 to 16',
+    fits: (v: unknown) =>
+      typeof v === 'boolean' || (Number.isInteger(v) && Number(v) >= 1 && Number(v) <= 16),
   },
   logger: {
     type: 'object',
@@ -217,4 +239,12 @@ function isOrigins(value: unknown): boolean {
       (origin) => typeof origin === 'string' && URL.canParse(origin) && new URL(origin).origin === origin,
     )
   );
+}
+
+function isTls(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !('cert' in value && 'key' in value)) return false;
+  const { cert, key, ...more } = value;
+  const fits = (part: unknown): boolean =>
+    (typeof part === 'string' && part !== '') || (part instanceof Uint8Array && part.length > 0);
+  return fits(cert) && fits(key) && Object.keys(more).length === 0;
 }

@@ -30,6 +30,7 @@ import { Pulse } from './pulse.ts';
 import { Members } from './session/members.ts';
 import { Doors, type Paths } from './transports/doors.ts';
 import { isLoopback } from './transports/handshake.ts';
+import type { Tls } from './transports/tls.ts';
 import { Turn } from './turn.ts';
 
 /** Options of `createServer`. The numbers, with defaults and bounds, are in docs/reference/options.md. */
@@ -46,6 +47,10 @@ export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
   readonly plain?: Readonly<Record<string, string>>;
   /** Origins, besides the server's own, whose pages may connect. Default none. */
   readonly originsAllowed?: readonly string[];
+  /** Makes `listen()` serve https and wss. Default none: then it is for this machine only, or behind a proxy. */
+  readonly tls?: Tls;
+  /** Whether a proxy of yours serves TLS before this server, or how many in a row. Default false. */
+  readonly trustProxy?: boolean | number;
   /** Where the node writes what an operator should know; pino and console fit. Default: nowhere. */
   readonly logger?: Logger;
   /** Time and chance, for tests. */
@@ -142,6 +147,7 @@ class Node<C extends Contract> implements Server<C> {
       anonymous: options.authenticate === undefined,
       authenticate: options.authenticate ?? null,
       originsAllowed: options.originsAllowed ?? [],
+      trustProxy: options.trustProxy ?? false,
       connection: { clock: this.#clock, metrics: this.metrics, ...this.#numbers },
       admit: (identity) => this.#members.admit(identity),
     });

@@ -19,11 +19,12 @@ import {
   subprotocols,
 } from './handshake.ts';
 import { servePlain } from './plain.ts';
+import { checkSecure, clientAddress, type SecureRules } from './secure.ts';
 import type { Connection } from './socket.ts';
 import { serveNative } from './websocket.ts';
 
 /** What the doors are given by the server. */
-export interface DoorSettings extends DoorRules {
+export interface DoorSettings extends DoorRules, SecureRules {
   readonly authenticate: Authenticate | null;
   readonly connection: Pick<Connection, 'clock' | 'metrics' | 'frameBytesMax' | 'socketBytesMax'>;
   /** Opens a session, or throws when there is no room for one. `gone` is to be called when its connection is over. */
@@ -130,8 +131,9 @@ export class Doors {
     head: Buffer,
     plain: string | undefined,
   ): Promise<void> {
-    const { authenticate, connection, admit } = this.#settings;
+    const { authenticate, connection, admit, trustProxy } = this.#settings;
     checkRequest(request, this.#settings);
+    checkSecure(request, this.#settings);
     this.#refuseLate();
     if (plain === undefined && !subprotocols(request).includes(subprotocol)) {
       throw new Refusal(
@@ -140,7 +142,8 @@ export class Doors {
         `Offer the subprotocol "${subprotocol}", as the SDK does; for bare payloads use a path configured as \`plain\`.`,
       );
     }
-    const identity = await this.#inTime(identify(authenticate, credentials(request)));
+    const from = { ...credentials(request), remoteAddress: clientAddress(request, trustProxy) };
+    const identity = await this.#inTime(identify(authenticate, from));
     if (socket.destroyed) return;
     this.#refuseLate();
     const { open, gone } = admit(identity);
