@@ -45,6 +45,20 @@ export const optionsTable = {
     'bytes',
     'size of one frame a client may send',
   ),
+  handshakeBytesMax: number(
+    8192,
+    0,
+    65_536,
+    'bytes',
+    'bytes that a client may send after its handshake before it is let in',
+  ),
+  handshakesPerIpMax: number(
+    1024,
+    1,
+    1_000_000,
+    'handshakes',
+    'connections from one address that wait to be let in; an IPv6 network of 64 bits counts as one address',
+  ),
   heartbeatMs: number(
     25_000,
     1000,
@@ -53,8 +67,16 @@ export const optionsTable = {
     'time between heartbeats; a session that answers none for two of them is ended',
   ),
   payloadBytesMax: number(limits.payloadBytesMax.default, 1, 16 * mebibyte, 'bytes', 'size of one payload'),
+  pingsPerSecondMax: number(10, 1, 10_000, 'pings', 'WebSocket pings of one client within a second'),
   requestsPerSessionMax: number(1024, 1, 100_000, 'requests', 'unanswered requests of one session'),
   sessionsMax: number(100_000, 1, 10_000_000, 'sessions', 'sessions on this node'),
+  sessionsPerIpMax: number(
+    10_000,
+    1,
+    10_000_000,
+    'sessions',
+    'sessions from one address; an IPv6 network of 64 bits counts as one address, and behind a proxy set `trustProxy`, or all clients count as one',
+  ),
   socketBytesMax: number(
     131_072,
     65_536,
