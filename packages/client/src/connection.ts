@@ -2,8 +2,15 @@
  * Runs the machine of machine.ts with a real transport, timers and browser hints, and turns the bytes of the present link
  * into frames and answers. The core holds one per client. It must not know what a channel is.
  */
-import { type ErrorCode, errors, SyncError } from '@syncline/protocol';
-import type { Cancel, ClientFrame, Clock, ServerFrame } from '@syncline/protocol/wire';
+import { type ErrorCode, SyncError } from '@syncline/protocol';
+import {
+  type Cancel,
+  type ClientFrame,
+  type Clock,
+  refMax,
+  type ServerFrame,
+  steps,
+} from '@syncline/protocol/wire';
 import { readFrame, writeFrame } from './frames.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { type Effect, type Event, next, type State } from './machine.ts';
@@ -55,7 +62,6 @@ const quietMsMin = 100;
 const probeMs = 2_000;
 /** Tokens that may be refused one after the other before the client gives up. */
 const rejectionsMax = 3;
-const refMax = 2 ** 31 - 1;
 
 export class Connection {
   readonly status: Value<Status>;
@@ -279,7 +285,6 @@ function unavailable(thrown: unknown): SyncError {
 
 /** What a close code says, by the table of errors; codes that only this side uses say nothing when they come from there. */
 function errorOfClose(close: number, reason: string): SyncError {
-  const codes = Object.keys(errors) as ErrorCode[];
-  const code = codes.find((one) => errors[one].close === close && errors[one].code < 4600);
+  const code = (Object.keys(steps) as ErrorCode[]).find((one) => steps[one].close === close && close > 1000);
   return new SyncError(code ?? 'unavailable', reason || `The connection ended with code ${close}.`);
 }

@@ -11,7 +11,7 @@ import {
   encodeEntriesBinary,
   encodeSnapshotBinary,
 } from './binary.ts';
-import { SyncError } from './errors.ts';
+import { SyncError } from './codes.ts';
 import * as frames from './frames.suite.ts';
 
 const ends = 'The binary frame ends too early.';

@@ -3,7 +3,7 @@
  * connection call it at their edge beside the codec, whose fields it reads names and numbers with.
  */
 import { clientFrames, type Refused, readField, refused, serverFrames, tooLarge } from './codec.ts';
-import { SyncError } from './errors.ts';
+import { SyncError } from './codes.ts';
 import type { ClientFrame, FrameOf, ServerFrame } from './frame.ts';
 import { frameBytesMax } from './limits.ts';
 

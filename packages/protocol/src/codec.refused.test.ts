@@ -12,7 +12,7 @@ import {
   encodeServer,
   serverFrames,
 } from './codec.ts';
-import { SyncError } from './errors.ts';
+import { SyncError } from './codes.ts';
 import * as frames from './frames.suite.ts';
 
 const notJson = 'The frame is not JSON.';

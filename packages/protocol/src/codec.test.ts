@@ -14,8 +14,9 @@ import {
   readWire,
   wireText,
 } from './codec.ts';
+import { SyncError } from './codes.ts';
 import type { Entry } from './entry.ts';
-import { errors, SyncError } from './errors.ts';
+import { errors } from './errors.ts';
 import type { ClientFrame, ServerFrame } from './frame.ts';
 import * as frames from './frames.suite.ts';
 

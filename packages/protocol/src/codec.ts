@@ -3,8 +3,9 @@
  * compiler holds them against the unions in frame.ts, and the reference page is generated from them. Sessions and
  * connections call it at their edge; nothing past them sees an untrusted value.
  */
+
+import { SyncError } from './codes.ts';
 import type { Data, Entry } from './entry.ts';
-import { SyncError } from './errors.ts';
 import * as f from './field.ts';
 import type { ClientFrame, FrameOf, ServerFrame } from './frame.ts';
 import { depthMax, frameBytesMax, historyEntriesMax, membersMax, refMax } from './limits.ts';

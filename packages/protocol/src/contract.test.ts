@@ -3,8 +3,8 @@
  * its definition. Precedence among patterns is in name.test.ts, what the compiler says in contract.types.test.ts.
  */
 import { describe, expect, test } from 'vitest';
+import { SyncError } from './codes.ts';
 import { type Contract, defineChannels, doc, lookup, state, stream } from './contract.ts';
-import { SyncError } from './errors.ts';
 import type { Schema } from './schema.ts';
 
 const schema: Schema<string> = {

@@ -2,8 +2,9 @@
  * The contract: one object, imported by both ends, that says which channels there are, of what kind, and what they carry.
  * Server and client infer their types from it; the server also reads how long a log is kept. It must not know who uses it.
  */
+
+import { SyncError } from './codes.ts';
 import { type Duration, milliseconds } from './duration.ts';
-import { SyncError } from './errors.ts';
 import { nameCharsMax } from './limits.ts';
 import { byLiteralness, matches, nameFault, type Pattern, parsePattern } from './name.ts';
 import type { Schema } from './schema.ts';

@@ -3,8 +3,8 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { SyncError } from './codes.ts';
 import { type Duration, milliseconds } from './duration.ts';
-import { SyncError } from './errors.ts';
 
 test.each<[Duration, number]>([
   [1, 1],

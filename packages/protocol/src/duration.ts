@@ -2,7 +2,7 @@
  * Spans of time as people write them in a contract: `'60s'`, `'7d'`, or a number of milliseconds. The contract reads
  * them once, when it is defined; everything else counts in milliseconds.
  */
-import { SyncError } from './errors.ts';
+import { SyncError } from './codes.ts';
 import { describe } from './field.ts';
 
 /** A number of milliseconds, or a text such as `'250ms'`, `'30s'`, `'5m'`, `'12h'`, `'7d'`. */

@@ -3,7 +3,8 @@
  * nothing foreign gets out through a SyncError.
  */
 import { describe, expect, test } from 'vitest';
-import { type ErrorCode, errors, isErrorCode, SyncError, type Then, toSyncError } from './errors.ts';
+import { type ErrorCode, isErrorCode, SyncError, type Then } from './codes.ts';
+import { errors, toSyncError } from './errors.ts';
 
 const rows = Object.entries(errors) as [ErrorCode, (typeof errors)[ErrorCode]][];
 
@@ -52,7 +53,7 @@ describe('the table', () => {
     expect(next.get(4401)).toBe('reauth');
   });
 
-  test.each(rows)('%s has a message of one sentence that a bundle can afford', (_name, { message }) => {
+  test.each(rows)('%s has a message of one short sentence', (_name, { message }) => {
     expect(message).toMatch(/^[A-Z].*\.$/);
     expect(message.length).toBeLessThanOrEqual(75);
   });

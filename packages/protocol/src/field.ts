@@ -2,8 +2,9 @@
  * The fields that frames are made of: how each is read from untrusted JSON, written, and described in the reference.
  * The codec's tables are built from these. A reader throws what it expected and what it got; the codec adds where.
  */
+
+import { type ErrorCode, type ErrorDetail, isErrorCode, SyncError } from './codes.ts';
 import type { Data } from './entry.ts';
-import { type ErrorCode, type ErrorDetail, isErrorCode, SyncError } from './errors.ts';
 import type { Direction, Head, Start } from './frame.ts';
 import { epochCharsMax, producerCharsMax, refMax, tokenCharsMax } from './limits.ts';
 import { nameFault } from './name.ts';

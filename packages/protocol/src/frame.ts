@@ -2,8 +2,9 @@
  * The whole vocabulary of the wire as two discriminated unions. Both ends build and switch on these; the codec turns them
  * into text and back. A new frame is added here and in the codec's table, and the compiler names every switch that must know it.
  */
+
+import type { ErrorCode, ErrorDetail } from './codes.ts';
 import type { Data } from './entry.ts';
-import type { ErrorCode, ErrorDetail } from './errors.ts';
 import type { GapReason, Position } from './position.ts';
 
 /** Where a subscription starts: at a position, or with the last n entries (0: only what comes next). */

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import type { BinaryPublish } from './binary.ts';
-import { type ErrorCode, type ErrorDetail, errors } from './errors.ts';
+import { type ErrorCode, type ErrorDetail, steps } from './codes.ts';
 import type { ClientFrame, FrameOf, ServerFrame } from './frame.ts';
 import type { GapReason, Position } from './position.ts';
 
@@ -53,7 +53,7 @@ const secret = fc.string({
   minLength: 1,
   maxLength: 300,
 });
-const code = fc.constantFrom(...(Object.keys(errors) as ErrorCode[]));
+const code = fc.constantFrom(...(Object.keys(steps) as ErrorCode[]));
 
 export const clientFrames: Each<ClientFrame> = {
   subscribe: fc.record({ type: fc.constant('subscribe'), ref, channel, start: fc.oneof(count, position) }),

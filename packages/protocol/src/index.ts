@@ -3,6 +3,8 @@
  * from the wire door, wire.ts. Every public name is listed here by hand.
  */
 
+export type { ErrorCode, ErrorDetail, Then } from './codes.ts';
+export { SyncError } from './codes.ts';
 export type {
   Contract,
   Definition,
@@ -13,8 +15,7 @@ export type {
 } from './contract.ts';
 export { defineChannels, doc, state, stream } from './contract.ts';
 export type { Duration } from './duration.ts';
-export type { ErrorCode, ErrorDetail, Then } from './errors.ts';
-export { errors, SyncError } from './errors.ts';
+export { errors } from './errors.ts';
 export { limits } from './limits.ts';
 export type { GapReason, Position } from './position.ts';
 export type { Schema } from './schema.ts';

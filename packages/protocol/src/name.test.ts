@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { SyncError } from './codes.ts';
 import { defineChannels, lookup, stream } from './contract.ts';
-import { SyncError } from './errors.ts';
 import { byLiteralness, matches, nameFault, parsePattern } from './name.ts';
 
 const characters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-=@,.:;';

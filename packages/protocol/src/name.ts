@@ -2,7 +2,7 @@
  * Channel names and the patterns that match them. The codec refuses bad names with it, the contract finds a channel's
  * definition with it. No regular expression comes from outside: matching walks segments.
  */
-import { SyncError } from './errors.ts';
+import { SyncError } from './codes.ts';
 import { nameCharsMax, nameSegmentsMax } from './limits.ts';
 
 const characters = /^[A-Za-z0-9_\-=@,.:;/]+$/;

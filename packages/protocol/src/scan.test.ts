@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { SyncError } from './errors.ts';
+import { SyncError } from './codes.ts';
 import { elements, unbounded } from './scan.ts';
 
 const notAnArray = 'A text frame must be one JSON array.';

@@ -3,7 +3,7 @@
  * and where each of its own elements begins and ends. The codec uses it to bound a frame (rule F3) and to cut payloads
  * out as the text their author sent (rule F9). It doesn't prove the text to be JSON; JSON.parse does that afterwards.
  */
-import { SyncError } from './errors.ts';
+import { SyncError } from './codes.ts';
 
 /** The bounds a scan keeps; the server gives the table's, a client trusts its server's sizes. */
 export interface ScanLimits {

@@ -3,7 +3,8 @@
  * is what Syncline reads of it and not one library.
  */
 import { expect, test } from 'vitest';
-import { SyncError, toSyncError } from './errors.ts';
+import { SyncError } from './codes.ts';
+import { toSyncError } from './errors.ts';
 import { type Schema, validate } from './schema.ts';
 
 type Validate<T> = Schema<T>['~standard']['validate'];

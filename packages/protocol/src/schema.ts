@@ -2,7 +2,7 @@
  * The part of Standard Schema (version 1, standardschema.dev) that Syncline reads, so that any library that follows it
  * can describe payloads. Server and client validate with it at their edges; nothing else looks at a payload.
  */
-import { SyncError } from './errors.ts';
+import { SyncError } from './codes.ts';
 
 /** What valibot, zod, arktype and others give you for a type. */
 export interface Schema<Output> {

@@ -25,16 +25,17 @@ export {
   serverFrames,
   wireText,
 } from './codec.ts';
+export { isErrorCode, steps } from './codes.ts';
 export type { Definition, Keep, Lookup } from './contract.ts';
 export { lookup } from './contract.ts';
 export type { CarriedBy, NameOf, PatternOf } from './contract.types.ts';
 export type { Data, Entry } from './entry.ts';
-export { isErrorCode, toSyncError } from './errors.ts';
+export { toSyncError } from './errors.ts';
 export type { ClientFrame, Direction, FrameOf, Head, ServerFrame, Start } from './frame.ts';
 export type { Kind, KindName } from './kind.ts';
 export { stateData, stateKind } from './kinds/state.ts';
 export { streamKind } from './kinds/stream.ts';
-export { depthMax, limits, membersMax, unackedMax } from './limits.ts';
+export { depthMax, historyEntriesMax, limits, membersMax, refMax, unackedMax } from './limits.ts';
 export type { Pattern } from './name.ts';
 export { matches, nameFault, parsePattern } from './name.ts';
 export type { GapReason, Position } from './position.ts';

@@ -5,8 +5,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as Y from 'yjs';
+import { SyncError } from '../codes.ts';
 import type { Data } from '../entry.ts';
-import { SyncError } from '../errors.ts';
 import { type DocView, docKind, load } from './doc.ts';
 import { kindSuite, logOf } from './kind.suite.ts';
 

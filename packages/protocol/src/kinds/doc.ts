@@ -4,8 +4,8 @@
  * a peer, so that nobody else pays for it. Folding decodes untrusted bytes: only a worker with a deadline may call it.
  */
 import * as Y from 'yjs';
+import { SyncError } from '../codes.ts';
 import type { Data, Entry } from '../entry.ts';
-import { SyncError } from '../errors.ts';
 import type { Kind } from '../kind.ts';
 
 /** A document as far as it was read, as one update in Yjs' second encoding. */

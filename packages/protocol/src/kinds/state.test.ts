@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { SyncError } from '../codes.ts';
 import type { Data } from '../entry.ts';
-import { SyncError } from '../errors.ts';
 import { kindSuite, logOf } from './kind.suite.ts';
 import { type StateView, stateData, stateKind } from './state.ts';
 

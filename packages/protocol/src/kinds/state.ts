@@ -2,8 +2,9 @@
  * The kind for keyed values: vehicle positions, cursors, presence. An entry is `[key, value]`, or `[key]` for a removal,
  * and the log folds into the last value of each key. Keys are data: `__proto__` is a key like any other (rule C3).
  */
+
+import { SyncError } from '../codes.ts';
 import type { Data, Entry } from '../entry.ts';
-import { SyncError } from '../errors.ts';
 import type { Kind } from '../kind.ts';
 
 /** One key's value, and the offset of the entry that set it: its version. */
