@@ -73,9 +73,10 @@ describe('listening', () => {
     },
   );
 
-  it('may be reached from outside when it asks who is there', async () => {
-    const { port } = await create({ authenticate: () => ({ user: 'ada' }) }).listen(0, '0.0.0.0');
-    await WireClient.connect(port);
+  it('may be reached from outside when it asks who is there, behind a proxy that serves TLS', async () => {
+    const server = create({ authenticate: () => ({ user: 'ada' }), trustProxy: true });
+    const { port } = await server.listen(0, '0.0.0.0');
+    await WireClient.dial(port, '/sync', { headers: { 'X-Forwarded-Proto': 'https' } });
   });
 
   it('waits for the broker, and passes on what keeps it from starting', async () => {

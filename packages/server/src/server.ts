@@ -2,7 +2,7 @@
  * The server's front: wires the rooms together, comes and goes. Whoever runs a node calls it. If it had an `if` about a
  * message, that would be in the wrong file.
  */
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
   type Contract,
@@ -29,7 +29,7 @@ import { checkOption, type Numbers, resolveClock, resolveNumbers, show } from '.
 import { Pulse } from './pulse.ts';
 import { Members } from './session/members.ts';
 import { Doors, type Paths } from './transports/doors.ts';
-import { isLoopback } from './transports/handshake.ts';
+import { listening, makeServer, type Reach, refuseExposed, watchExposed } from './transports/listen.ts';
 import type { Tls } from './transports/tls.ts';
 import { Turn } from './turn.ts';
 
@@ -113,12 +113,16 @@ class Node<C extends Contract> implements Server<C> {
   readonly #numbers: Numbers;
   readonly #find: Lookup;
   readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #reach: Reach;
   readonly #broker: Broker;
   readonly #hub: Hub;
   readonly #pulse: Pulse;
   readonly #doors: Doors;
   readonly #members: Members;
   readonly #own = new Set<HttpServer>();
+  /** What stops waiting for attached servers to listen. */
+  readonly #watching: (() => void)[] = [];
   #closing: Promise<void> | undefined;
 
   constructor(options: ServerOptions<C>) {
@@ -137,17 +141,23 @@ class Node<C extends Contract> implements Server<C> {
     this.#broker = options.broker ?? disk({ dir: 'syncline-data' });
     this.ready = this.#broker.ready ?? Promise.resolve();
     this.ready.catch(() => {});
-    const logger = harmless(options.logger ?? silentLogger);
+    this.#reach = { anonymous: options.authenticate === undefined, trustProxy: options.trustProxy ?? false };
+    this.#logger = harmless(options.logger ?? silentLogger);
     const turn = new Turn(this.#clock);
-    const tools = { broker: this.#broker, clock: this.#clock, turn, metrics: this.metrics, logger };
+    const tools = {
+      broker: this.#broker,
+      clock: this.#clock,
+      turn,
+      metrics: this.metrics,
+      logger: this.#logger,
+    };
     this.#hub = new Hub(this.#numbers, tools, this.#find);
     this.#pulse = new Pulse(this.#clock, this.#numbers.heartbeatMs);
     this.#members = new Members({ ...tools, ...this.#numbers, hub: this.#hub, pulse: this.#pulse });
     this.#doors = new Doors({
-      anonymous: options.authenticate === undefined,
+      ...this.#reach,
       authenticate: options.authenticate ?? null,
       originsAllowed: options.originsAllowed ?? [],
-      trustProxy: options.trustProxy ?? false,
       connection: { clock: this.#clock, metrics: this.metrics, ...this.#numbers },
       admit: (identity) => this.#members.admit(identity),
     });
@@ -155,7 +165,10 @@ class Node<C extends Contract> implements Server<C> {
 
   attach(server: HttpServer, at: At = {}): void {
     this.#refuseClosed();
-    this.#doors.attach(server, this.#paths(at));
+    const paths = this.#paths(at);
+    const stop = watchExposed(server, this.#reach, this.#logger);
+    this.#doors.attach(server, paths);
+    this.#watching.push(stop);
   }
 
   async listen(port = 0, host = 'localhost'): Promise<AddressInfo> {
@@ -165,27 +178,20 @@ class Node<C extends Contract> implements Server<C> {
         `Expected the port to be a number from 0 to 65535, got ${show(port)}.`,
       );
     }
-    if (!this.#options.authenticate && host !== 'localhost' && !isLoopback(host)) {
-      throw new SyncError(
-        'bad_option',
-        `Others can reach ${host}, and this server knows no way to tell who they are. Give createServer() an \`authenticate\` function, or listen on localhost.`,
-      );
-    }
+    const { tls } = this.#options;
+    refuseExposed(host, this.#reach, tls);
     this.#refuseClosed();
     await this.ready;
-    this.#refuseClosed();
-    const http = createHttpServer((_request, response) => {
-      response
-        .writeHead(426, { Upgrade: 'websocket', 'Content-Type': 'text/plain' })
-        .end('This is a WebSocket server.\n');
-    });
+    const http = await makeServer(tls, { clock: this.#clock, logger: this.#logger, ...this.#numbers });
     this.#own.add(http);
     try {
+      this.#refuseClosed();
       const address = await listening(http, port, host);
       this.attach(http);
       return address;
     } catch (thrown) {
       this.#own.delete(http);
+      http.close();
       throw thrown;
     }
   }
@@ -240,6 +246,7 @@ class Node<C extends Contract> implements Server<C> {
   /** In order: nobody new, everyone told, everyone answered and gone, and only then the logs. */
   async #leave(drainMs: number): Promise<void> {
     this.#doors.close();
+    for (const stop of this.#watching.splice(0)) stop();
     for (const http of this.#own) http.close();
     this.#members.leave('The server is restarting; come back.', 0);
     await this.#members.emptied(drainMs);
@@ -250,24 +257,6 @@ class Node<C extends Contract> implements Server<C> {
     this.#hub.close();
     await this.#broker.close();
   }
-}
-
-function listening(http: HttpServer, port: number, host: string): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    http.once('close', () =>
-      reject(new SyncError('closed', 'The server was closed before it could listen.')),
-    );
-    http.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = 'another program listens there. Stop it, or choose another port';
-      const why = error.code === 'EADDRINUSE' ? taken : error.message;
-      reject(new SyncError('unavailable', `The server can't listen on port ${port} of ${host}: ${why}.`));
-    });
-    http.listen(port, host, () => {
-      const address = http.address();
-      if (address === null || typeof address === 'string') reject(new SyncError('internal'));
-      else resolve(address);
-    });
-  });
 }
 
 /** The text of a payload given as a value. */

@@ -85,6 +85,7 @@ function plainAddress(text: string): string {
   return bare.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
-function insecure(message: string): Refusal {
+/** The answer to whoever came without TLS. */
+export function insecure(message: string): Refusal {
   return new Refusal(426, 'insecure', message, upgradeToTls);
 }

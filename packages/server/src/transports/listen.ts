@@ -1,0 +1,134 @@
+/**
+ * A server's own HTTP server: makes it, with TLS or without, opens its port and says why that can't be. It also judges
+ * which addresses others can reach, of its own servers and of those it is attached to. It knows no upgrade and no session.
+ */
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
+import { SyncError } from '@syncline/protocol';
+import type { Clock } from '@syncline/protocol/wire';
+import type { Logger } from '../observe.ts';
+import { isLoopback, refuse } from './handshake.ts';
+import { insecure } from './secure.ts';
+import { CertificateFiles, readCertificate, type Tls } from './tls.ts';
+
+/** What must be known of a server before others may reach it. */
+export interface Reach {
+  /** Whether nobody is asked who they are. */
+  readonly anonymous: boolean;
+  readonly trustProxy: boolean | number;
+}
+
+/** How long a request may take to arrive, and how often that is looked at. */
+const requests = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 2000 };
+
+/**
+ * Refuses a host that others can reach while the server has no way to tell them apart, or no encryption.
+ *
+ * @throws SyncError `bad_option`, with the mends.
+ */
+export function refuseExposed(host: string, reach: Reach, tls: Tls | undefined): void {
+  const why = exposure(host, reach, tls !== undefined, 'give createServer() `tls: { cert, key }`');
+  if (why) throw new SyncError('bad_option', why);
+}
+
+/**
+ * The same for an HTTP server that isn't ours, as soon as it is known where it listens. One that listens already, for
+ * people who can't be told apart, is refused; otherwise the log says once who will be turned away.
+ *
+ * @returns what stops the waiting.
+ * @throws SyncError `bad_option`
+ */
+export function watchExposed(http: HttpServer, reach: Reach, logger: Logger): () => void {
+  const why = (): string | undefined => {
+    const address = http.address();
+    if (address === null || typeof address === 'string') return undefined;
+    return exposure(address.address, reach, http instanceof TlsServer, 'attach to an https server');
+  };
+  const tell = (): void => {
+    const found = why();
+    if (found) logger.error({}, `WebSockets from other machines will be refused: ${found}`);
+  };
+  if (!http.listening) http.once('listening', tell);
+  else if (!reach.anonymous) tell();
+  else {
+    const found = why();
+    if (found) throw new SyncError('bad_option', found);
+  }
+  return () => void http.off('listening', tell);
+}
+
+function exposure(host: string, reach: Reach, tls: boolean, mend: string): string | undefined {
+  if (host === 'localhost' || isLoopback(host)) return undefined;
+  if (reach.anonymous)
+    return `Others can reach ${host}, and this server knows no way to tell who they are. Give createServer() an \`authenticate\` function, or listen on localhost.`;
+  if (tls || reach.trustProxy !== false) return undefined;
+  return `Others can reach ${host}, and nothing would be encrypted on the way: ${mend}, or set \`trustProxy\` if a proxy of yours serves TLS, or listen on localhost.`;
+}
+
+/** Makes an HTTP server that serves nothing but WebSockets. It ends, and leaves its files alone, when it is closed. */
+export async function makeServer(
+  tls: Tls | undefined,
+  tools: { readonly clock: Clock; readonly logger: Logger; readonly tlsHandshakeMs: number },
+): Promise<HttpServer> {
+  if (!tls) return answering(createHttpServer(requests));
+  const certificate = await readCertificate(tls, tools.clock.now());
+  const { context } = certificate;
+  const https = createHttpsServer({ ...requests, ...context, handshakeTimeout: tools.tlsHandshakeMs });
+  const files = new CertificateFiles(tls, certificate, tools, (next) => https.setSecureContext(next));
+  https.once('close', () => files.stop());
+  answerPlain(https);
+  return answering(https);
+}
+
+/** Opens the port. @throws SyncError `unavailable`, or `closed` when the server is closed meanwhile */
+export function listening(http: HttpServer, port: number, host: string): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    http.once('close', () =>
+      reject(new SyncError('closed', 'The server was closed before it could listen.')),
+    );
+    http.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = 'another program listens there. Stop it, or choose another port';
+      const why = error.code === 'EADDRINUSE' ? taken : error.message;
+      reject(new SyncError('unavailable', `The server can't listen on port ${port} of ${host}: ${why}.`));
+    });
+    http.listen(port, host, () => {
+      const address = http.address();
+      if (address === null || typeof address === 'string') reject(new SyncError('internal'));
+      else resolve(address);
+    });
+  });
+}
+
+function answering(http: HttpServer): HttpServer {
+  return http.on('request', (_request, response) => {
+    response
+      .writeHead(426, { Upgrade: 'websocket', 'Content-Type': 'text/plain' })
+      .end('This is a WebSocket server.\n');
+  });
+}
+
+/**
+ * Tells those who speak HTTP to a TLS port what it is. OpenSSL notices, but then has only the TLS side of the connection to
+ * show; the bare one is found by the peer's address and port.
+ */
+function answerPlain(https: HttpsServer): void {
+  const shakingHands = new Map<string, Socket>();
+  const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+  const forget = function (this: Socket): void {
+    shakingHands.delete(peerOf(this));
+  };
+  https.prependListener('connection', (bare: Socket) => {
+    bare.on('error', ignore).once('close', forget);
+    shakingHands.set(peerOf(bare), bare);
+  });
+  https.on('secureConnection', (socket: Socket) => forget.call(socket));
+  https.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const bare = shakingHands.get(peerOf(socket));
+    if (!bare || error.code !== 'ERR_SSL_HTTP_REQUEST') return;
+    refuse(bare, insecure('This port speaks TLS only: use wss:// or https://.'), 'Upgrade Required');
+  });
+}
+
+function ignore(): void {}
