@@ -2,6 +2,10 @@
  * What people import to run a Syncline server. Every public name is listed here by hand; contracts come from
  * `@syncline/protocol`, which clients import too.
  */
+
+export { type CookieSessionOptions, cookieSession } from './access/cookies.ts';
+export { type JwtOptions, jwt } from './access/jwt.ts';
+export { mintToken } from './access/tokens.ts';
 export type { Authenticate, Credentials, Identity } from './access.ts';
 export type { Announcement, Append, Appended, Broker, Range, Slice, Snapshot } from './broker/broker.ts';
 export { disk } from './broker/disk.ts';

@@ -1,0 +1,91 @@
+/**
+ * The requests a node makes by itself, to a key set or to a webhook: to addresses from its options only, in bounded time and
+ * size, and never on to where a redirect leads. It knows nothing of what is asked.
+ */
+import { SyncError } from '@syncline/protocol';
+import type { Clock } from '@syncline/protocol/wire';
+import { unreachable } from './checks.ts';
+
+const answerMs = 5000;
+const answerBytesMax = 65_536;
+
+/** An answer with a status; the text is there for 200 only. */
+export interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+
+/**
+ * An address that may be asked: https, or http on this machine.
+ *
+ * @throws SyncError `bad_option`, which doesn't repeat the address, since some hold a key.
+ */
+export function addressOption(name: string, value: unknown): URL {
+  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
+  const safe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isThisMachine(url.hostname));
+  if (url && safe && url.username === '' && url.password === '') return url;
+  throw new SyncError(
+    'bad_option',
+    `Expected \`${name}\` to be an address that begins with https://, without a user or a password. http:// is for this machine only.`,
+  );
+}
+
+/** Host names as `URL` writes them: it has brought all ways to write an address to one. */
+function isThisMachine(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/**
+ * Asks, and reads the answer.
+ *
+ * @throws SyncError `unavailable` when there is none within 5 s, or it is larger than 64 KiB.
+ */
+export async function ask(
+  clock: Clock,
+  url: URL,
+  request: { readonly headers?: Readonly<Record<string, string>>; readonly body?: string } = {},
+): Promise<Reply> {
+  const { body, headers } = request;
+  const abort = new AbortController();
+  const cancel = clock.timer(answerMs, () => abort.abort());
+  try {
+    const response = await fetch(url, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { accept: 'application/json', 'accept-encoding': 'identity', ...headers },
+      ...(body === undefined ? {} : { body }),
+      redirect: 'manual',
+      signal: abort.signal,
+    });
+    const { status } = response;
+    return { status, text: status === 200 ? await read(response) : '' };
+  } catch (thrown) {
+    const why = abort.signal.aborted ? `gave no answer within ${answerMs} ms` : reasonOf(thrown);
+    throw unreachable(`${url.origin} ${why}.`);
+  } finally {
+    cancel();
+    // Also ends what is still being sent, such as the rest of an answer that isn't read.
+    abort.abort();
+  }
+}
+
+class TooLarge extends Error {}
+
+async function read(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > answerBytesMax) throw new TooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/** Only the code of a network error: its text could hold anything. */
+function reasonOf(thrown: unknown): string {
+  if (thrown instanceof TooLarge) return `answered with more than ${answerBytesMax} bytes`;
+  const { cause } = thrown as { cause?: { code?: unknown } };
+  const code =
+    typeof cause?.code === 'string' && /^[A-Z0-9_]{1,60}$/.test(cause.code) ? cause.code : 'failed';
+  return `could not be reached (${code})`;
+}
