@@ -1,6 +1,6 @@
 /**
- * Tokens from the side of whoever hands them out: your web server, or a developer who tries things out. `jwt` takes what is
- * made here; it knows nothing of how.
+ * Tokens from the side of whoever hands them out: making one, for your web server or for trying things out, and remembering
+ * which were withdrawn. `jwt` takes what `mintToken` makes; whoever lets people in asks whether a token is revoked.
  */
 import { SyncError } from '@syncline/protocol';
 import { type Clock, systemClock } from '@syncline/protocol/wire';
@@ -59,5 +59,57 @@ function checkIdentity(value: unknown): ReturnType<typeof readIdentity> {
     return readIdentity(value);
   } catch (thrown) {
     throw new SyncError('bad_option', thrown instanceof Error ? thrown.message : undefined);
+  }
+}
+
+/**
+ * The ids of tokens that were withdrawn, each until it would have ended by itself.
+ *
+ * @throws SyncError `bad_option`
+ * @example
+ * revoked.add('token-1', clock.now() + 86_400_000)
+ * revoked.has('token-1') // true, for a day
+ */
+export class Revoked {
+  readonly #clock: Clock;
+  readonly #max: number;
+  readonly #until = new Map<string, number>();
+
+  /** `revokedMax`: ids kept at once, 100,000 by default. */
+  constructor({ revokedMax = 100_000, clock = systemClock }: { revokedMax?: number; clock?: Clock } = {}) {
+    this.#clock = clock;
+    this.#max = numberOption('revokedMax', revokedMax, 1, 10_000_000);
+  }
+
+  /**
+   * Withdraws a token until a time in ms since 1970: when it ends by itself. Said twice, the later time holds.
+   *
+   * @throws SyncError `too_many` when there is no room: to forget another would let that one in again.
+   */
+  add(tokenId: string, untilMs: number): void {
+    const before = this.#until.get(tokenId);
+    if (before === undefined && !this.#hasRoom())
+      throw new SyncError(
+        'too_many',
+        `${this.#max} tokens are revoked already. Change the key they are signed with instead.`,
+      );
+    this.#until.set(tokenId, Math.max(untilMs, before ?? untilMs));
+  }
+
+  /** Whether a token is withdrawn. */
+  has(tokenId: string): boolean {
+    const until = this.#until.get(tokenId);
+    if (until === undefined) return false;
+    if (until > this.#clock.now()) return true;
+    this.#until.delete(tokenId);
+    return false;
+  }
+
+  /** Whether another fits, when those whose time is over are gone. */
+  #hasRoom(): boolean {
+    if (this.#until.size < this.#max) return true;
+    const now = this.#clock.now();
+    for (const [tokenId, until] of this.#until) if (until <= now) this.#until.delete(tokenId);
+    return this.#until.size < this.#max;
   }
 }
