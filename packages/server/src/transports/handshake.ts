@@ -5,17 +5,30 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { errors, SyncError } from '@syncline/protocol';
 import type { Credentials } from '../access.ts';
 
 export const subprotocol = 'syncline.v1';
 const bearerPrefix = 'bearer.';
 const headersMax = 100;
+/** More than any client offers; each costs a comparison or two. */
+const subprotocolsMax = 32;
+/** A name, an IPv4 address, or an IPv6 address in brackets; then perhaps a port. */
+const hostPattern = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
+/** RFC 9110 section 5.6.2. */
+const tokenPattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** 16 bytes in base64 (RFC 6455 section 4.1). */
+const keyPattern = /^[+/0-9A-Za-z]{22}==$/;
 const forwarders = new Set(['forwarded', 'x-real-ip', 'via', 'cf-connecting-ip', 'true-client-ip']);
 
 /** What the door must know of the server. */
 export interface DoorRules {
   readonly originsAllowed: readonly string[];
+  /** The names, with or without a port, by which the server may be called; all, where there are none. */
+  readonly hostsAllowed?: readonly string[];
+  /** Whether a proxy of ours stands before the server: then everyone comes over TLS, whatever this socket is. */
+  readonly trustProxy: boolean | number;
   /** Whether nobody is asked who they are, and so only this machine may come in. */
   readonly anonymous: boolean;
 }
@@ -54,7 +67,11 @@ export function checkRequest(request: IncomingMessage, rules: DoorRules): void {
     throw new Refusal(505, 'bad_frame', 'A WebSocket handshake needs HTTP/1.1.');
   if (request.rawHeaders.length / 2 > headersMax)
     throw new Refusal(431, 'frame_too_large', `More than ${headersMax} header fields.`);
-  if (count(request, 'host') !== 1) throw new Refusal(400, 'bad_frame', 'Exactly one Host header is needed.');
+  checkHost(request, rules);
+  if (request.headers.upgrade?.toLowerCase() !== 'websocket')
+    throw new Refusal(400, 'bad_frame', 'The Upgrade header must be "websocket".');
+  if (!keyPattern.test(request.headers['sec-websocket-key'] ?? ''))
+    throw new Refusal(400, 'bad_frame', 'Exactly one Sec-WebSocket-Key of 16 bytes in base64 is needed.');
   if (request.headers['sec-websocket-version'] !== '13') {
     throw new Refusal(400, 'bad_frame', 'The WebSocket version must be 13.', {
       'Sec-WebSocket-Version': '13',
@@ -82,12 +99,18 @@ export function credentials(request: IncomingMessage): Credentials {
   };
 }
 
-/** The subprotocols that the client offers. */
+/** The subprotocols that the client offers. @throws Refusal for what is no list of different tokens (RFC 6455 section 4.1) */
 export function subprotocols(request: IncomingMessage): string[] {
-  return (request.headers['sec-websocket-protocol'] ?? '')
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
+  const field = request.headers['sec-websocket-protocol'];
+  if (field === undefined) return [];
+  const names = field.split(',').map((name) => name.trim());
+  const sound = names.length <= subprotocolsMax && names.every((name) => tokenPattern.test(name));
+  if (sound && new Set(names).size === names.length) return names;
+  throw new Refusal(
+    400,
+    'bad_frame',
+    `Sec-WebSocket-Protocol must be a list of up to ${subprotocolsMax} different names.`,
+  );
 }
 
 /** Answers a request with a status and a JSON body, and closes. */
@@ -106,19 +129,43 @@ export function refuse(socket: Duplex, refusal: Refusal, statusText: string): vo
   );
 }
 
+/** The name the server is called by. A foreign name that resolves to this machine opens pages a way to it (DNS rebinding). */
+function checkHost(request: IncomingMessage, { hostsAllowed = [] }: DoorRules): void {
+  const host = request.headers.host?.toLowerCase() ?? '';
+  if (count(request, 'host') !== 1 || !hostPattern.test(host))
+    throw new Refusal(400, 'bad_frame', 'Exactly one Host header with a host and perhaps a port is needed.');
+  if (hostsAllowed.length === 0) return;
+  const names = [host, host.replace(/:\d+$/, '')];
+  if (hostsAllowed.some((allowed) => names.includes(allowed.toLowerCase()))) return;
+  throw new Refusal(
+    421,
+    'forbidden',
+    `This server is not called ${JSON.stringify(host.slice(0, 100))}. Add it to \`hostsAllowed\` if it is.`,
+  );
+}
+
 /** CORS doesn't cover WebSockets: a page of another origin could otherwise act with the visitor's cookies. */
-function checkOrigin(request: IncomingMessage, { originsAllowed }: DoorRules): void {
-  const { origin, host } = request.headers;
+function checkOrigin(request: IncomingMessage, rules: DoorRules): void {
+  const { origin } = request.headers;
   if (origin === undefined) return;
-  if (count(request, 'origin') === 1 && originsAllowed.includes(origin)) return;
-  const own =
-    URL.canParse(origin) && new URL(origin).origin === origin && new URL(origin).host === host?.toLowerCase();
-  if (own && count(request, 'origin') === 1) return;
+  const listed = rules.originsAllowed.includes(origin);
+  if (count(request, 'origin') === 1 && (listed || isOwn(origin, request, rules))) return;
   throw new Refusal(
     403,
     'forbidden',
     `The origin ${JSON.stringify(origin.slice(0, 100))} is not this server's own. Add it to \`originsAllowed\` if its pages may connect.`,
   );
+}
+
+/**
+ * Whether an origin, as browsers write it, is the server's own: host, port, and the scheme too where it is known. Without
+ * TLS here and without a trusted proxy nobody knows whether the page came over TLS, so either scheme is good.
+ */
+function isOwn(origin: string, { headers, socket }: IncomingMessage, { trustProxy }: DoorRules): boolean {
+  const { protocol } = URL.parse(origin) ?? {};
+  const overTls = trustProxy !== false || (socket as Partial<TLSSocket>).encrypted === true;
+  if (protocol !== 'https:' && (protocol !== 'http:' || overTls)) return false;
+  return URL.parse(`${protocol}//${headers.host}`)?.origin === origin;
 }
 
 /** Without \`authenticate\` only this machine may come in, by a name of its own: a foreign name that resolves here may not. */
