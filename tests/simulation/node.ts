@@ -10,6 +10,7 @@ import {
   type Executor,
   Hub,
   newMetrics,
+  openAccess,
   type Port,
   Pulse,
   resolveNumbers,
@@ -66,7 +67,14 @@ export class SimNode {
     const store = new Store({ dir, clock });
     const broker = tamper(diskOver(this.#executor(store, life), { clock }));
     const turn = new Turn(clock);
-    const tools = { broker, clock, turn, metrics: newMetrics(), logger: silentLogger };
+    const tools = {
+      access: openAccess(clock),
+      broker,
+      clock,
+      turn,
+      metrics: newMetrics(),
+      logger: silentLogger,
+    };
     const numbers = resolveNumbers({ heartbeatMs, tailEntriesMax, channelIdleMs: 5000 });
     const hub = new Hub(numbers, tools, lookup(channels));
     const pulse = new Pulse(clock, heartbeatMs);

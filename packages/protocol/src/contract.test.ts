@@ -16,29 +16,56 @@ describe('definitions', () => {
     expect(stream()).toEqual({
       kind: 'stream',
       schema: undefined,
+      carries: 'json',
       keep: { entriesMax: 1000, bytesMax: 16_777_216, ageMs: Number.POSITIVE_INFINITY },
       stamped: false,
+      anonymous: [],
     });
   });
 
   test('a stream takes its options', () => {
-    expect(stream({ message: schema, keep: { entries: 1, bytes: 2, age: '7d' }, stamp: true })).toEqual({
+    const keep = { entries: 1, bytes: 2, age: '7d' } as const;
+    expect(stream({ message: schema, keep, stamp: true, anonymous: ['subscribe'] })).toEqual({
       kind: 'stream',
       schema,
+      carries: 'json',
       keep: { entriesMax: 1, bytesMax: 2, ageMs: 604_800_000 },
       stamped: true,
+      anonymous: ['subscribe'],
     });
     expect(stream({ keep: { age: '1s' } }).keep).toMatchObject({ entriesMax: 1000, ageMs: 1000 });
   });
 
   test('a state channel is stamped, keeps values without end, and takes its options', () => {
-    const endless = { kind: 'state', schema: undefined, ttlMs: Number.POSITIVE_INFINITY, stamped: true };
+    const endless = {
+      kind: 'state',
+      schema: undefined,
+      carries: 'json',
+      keep: null,
+      ttlMs: Number.POSITIVE_INFINITY,
+      stamped: true,
+      anonymous: [],
+    };
     expect(state()).toEqual(endless);
     expect(state({ value: schema, ttl: '60s' })).toEqual({ ...endless, schema, ttlMs: 60_000 });
   });
 
   test('a doc has no schema and no stamps', () => {
-    expect(doc()).toEqual({ kind: 'doc', schema: undefined, stamped: false });
+    expect(doc({ anonymous: ['history'] })).toEqual({
+      kind: 'doc',
+      schema: undefined,
+      carries: 'bytes',
+      keep: null,
+      stamped: false,
+      anonymous: ['history'],
+    });
+  });
+
+  test('what anybody may do is one of the actions', () => {
+    const anonymous = JSON.parse('["subscribe","delete"]');
+    expect(() => stream({ anonymous })).toThrow(
+      'Expected `anonymous` to be a list of subscribe, publish, history, presence, got "delete" in it.',
+    );
   });
 
   test.each([

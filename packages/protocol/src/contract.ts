@@ -19,21 +19,31 @@ export interface Keep {
   readonly ageMs: number;
 }
 
-export interface StreamDefinition<Message> {
-  readonly kind: 'stream';
-  readonly schema: Schema<Message> | undefined;
-  readonly keep: Keep;
-  readonly stamped: boolean;
-}
+/** What someone does with a channel. */
+export type Action = 'subscribe' | 'publish' | 'history' | 'presence';
 
-export interface StateDefinition<Value> {
-  readonly kind: 'state';
+/** What every channel has, so that a node needn't know its kind: what it carries, what its log keeps, who may use it. */
+interface Common<Value> {
   readonly schema: Schema<Value> | undefined;
-  readonly ttlMs: number;
+  readonly carries: 'json' | 'bytes';
+  /** Null where entries are only dropped once a snapshot covers them. */
+  readonly keep: Keep | null;
   readonly stamped: boolean;
+  /** What anybody may do, whoever they are. */
+  readonly anonymous: readonly Action[];
 }
 
-export interface DocDefinition {
+export interface StreamDefinition<Message> extends Common<Message> {
+  readonly kind: 'stream';
+  readonly keep: Keep;
+}
+
+export interface StateDefinition<Value> extends Common<Value> {
+  readonly kind: 'state';
+  readonly ttlMs: number;
+}
+
+export interface DocDefinition extends Common<never> {
   readonly kind: 'doc';
   readonly schema: undefined;
   readonly stamped: false;
@@ -42,7 +52,12 @@ export interface DocDefinition {
 export type Definition = StreamDefinition<unknown> | StateDefinition<unknown> | DocDefinition;
 export type Contract = Readonly<Record<string, Definition>>;
 
-export interface StreamOptions<Message> {
+interface CommonOptions {
+  /** What anybody may do without being known, such as `['subscribe', 'history']`. Default: nothing. */
+  readonly anonymous?: readonly Action[];
+}
+
+export interface StreamOptions<Message> extends CommonOptions {
   /** Any Standard Schema; payloads are validated with it. Left out, any JSON value is taken. */
   readonly message?: Schema<Message>;
   /** What is kept: `entries` (default 1000), `bytes` of payload (default 16 MiB), `age` (default without end). */
@@ -70,22 +85,50 @@ export function stream<Message = unknown>(options: StreamOptions<Message> = {}):
   return {
     kind: 'stream',
     schema: options.message,
+    carries: 'json',
     keep: { entriesMax: entries, bytesMax: bytes, ageMs },
     stamped: options.stamp ?? false,
+    anonymous: actions(options),
   };
 }
 
 /** A channel of keyed values: positions, cursors, presence. `ttl` is how long a value stays without being set again. */
 export function state<Value = unknown>(
-  options: { readonly value?: Schema<Value>; readonly ttl?: Duration } = {},
+  options: { readonly value?: Schema<Value>; readonly ttl?: Duration } & CommonOptions = {},
 ): StateDefinition<Value> {
   const ttlMs = options.ttl === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.ttl, '`ttl`');
-  return { kind: 'state', schema: options.value, ttlMs, stamped: true };
+  return {
+    kind: 'state',
+    schema: options.value,
+    carries: 'json',
+    keep: null,
+    ttlMs,
+    stamped: true,
+    anonymous: actions(options),
+  };
 }
 
 /** A channel that is one Yjs document. */
-export function doc(): DocDefinition {
-  return { kind: 'doc', schema: undefined, stamped: false };
+export function doc(options: CommonOptions = {}): DocDefinition {
+  return {
+    kind: 'doc',
+    schema: undefined,
+    carries: 'bytes',
+    keep: null,
+    stamped: false,
+    anonymous: actions(options),
+  };
+}
+
+const everyAction: readonly string[] = ['subscribe', 'publish', 'history', 'presence'] satisfies Action[];
+
+function actions({ anonymous = [] }: CommonOptions): readonly Action[] {
+  const unknown = anonymous.find((action) => !everyAction.includes(action));
+  if (unknown === undefined) return Object.freeze([...anonymous]);
+  throw new SyncError(
+    'bad_option',
+    `Expected \`anonymous\` to be a list of ${everyAction.join(', ')}, got "${String(unknown).slice(0, 60)}" in it.`,
+  );
 }
 
 /**

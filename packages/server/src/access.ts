@@ -1,19 +1,18 @@
 /**
  * Who a session is, and what it may do. The handshake asks for an identity before a connection takes a slot; sessions ask
- * `may` at each use. It knows requests and identities, no channel and no transport.
+ * their rights at each use. It knows requests, identities and the contract's words; no channel and no transport.
  */
-import { SyncError } from '@syncline/protocol';
+import { type Definition, SyncError } from '@syncline/protocol';
+import type { Clock } from '@syncline/protocol/wire';
+import { compile, type May } from './access/capabilities.ts';
+import { type Action, type Identity, readIdentity } from './access/identity.ts';
+import { Revoked } from './access/tokens.ts';
 
-/** Who someone is, as `authenticate` found out. `user` is stamped on what they append; null for nobody in particular. */
-export interface Identity {
-  readonly user: string | null;
-}
-
-/** What a session does with a channel. */
-export type Action = 'subscribe' | 'publish' | 'history';
+export type { Action, Capabilities, Identity } from './access/identity.ts';
 
 /** What `authenticate` gets of a handshake: its headers, its address, and the token, if the client sent one. */
 export interface Credentials {
+  /** Empty when a session renews its rights: a new token is all that the client sends then. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly url: string;
   readonly remoteAddress: string;
@@ -22,34 +21,179 @@ export interface Credentials {
 }
 
 /**
- * Finds out who is asking. Throw to refuse: a SyncError as it is, anything else as `unauthenticated`.
+ * Finds out who is asking, at each handshake and each time a session sends a new token. Throw to refuse: a SyncError as it
+ * is, anything else as `unauthenticated`.
  */
 export type Authenticate = (credentials: Credentials) => Identity | Promise<Identity>;
 
-const userCharsMax = 255;
+/** Whether someone may do that, for what neither their capabilities nor the contract allow. Asked at each use. */
+export type Authorize = (identity: Identity, action: Action, channel: string) => boolean | Promise<boolean>;
 
-const anonymous: Identity = { user: null };
-
-/** Runs `authenticate`, and holds its answer to what an identity is. @throws SyncError `unauthenticated`, or what it threw. */
-export async function identify(
-  authenticate: Authenticate | null,
-  credentials: Credentials,
-): Promise<Identity> {
-  if (!authenticate) return anonymous;
-  let identity: unknown;
-  try {
-    identity = await authenticate(credentials);
-  } catch (thrown) {
-    throw thrown instanceof SyncError ? thrown : new SyncError('unauthenticated');
-  }
-  const user =
-    typeof identity === 'object' && identity !== null && 'user' in identity ? identity.user : undefined;
-  if (user === null) return anonymous;
-  if (typeof user === 'string' && user.length > 0 && user.length <= userCharsMax) return { user };
-  throw new SyncError('unauthenticated', '`authenticate` must return { user: string | null }.');
+/** What is about to be appended for a client. */
+export interface Attempt {
+  readonly identity: Identity;
+  readonly channel: string;
+  /** The payload, parsed and validated. */
+  readonly data: unknown;
 }
 
-/** Whether this identity may do that. Whoever got past the handshake may, until capabilities narrow it. */
-export function may(_identity: Identity, _action: Action, _channel: string): boolean {
-  return true;
+/**
+ * Looks at what a client publishes before it is stored. Throw a SyncError to refuse it; return `{ data }` to store
+ * something else. A repeated publish is looked at again, so its effects must bear repetition.
+ */
+export type BeforePublish = (
+  attempt: Attempt,
+) => undefined | { readonly data: unknown } | Promise<undefined | { readonly data: unknown }>;
+
+export interface AccessSettings {
+  readonly authenticate: Authenticate | null;
+  readonly authorize: Authorize | null;
+  readonly beforePublish: BeforePublish | null;
+  /** How long any of the three may take; then the answer is no. */
+  readonly hookMs: number;
+  readonly clock: Clock;
+}
+
+const anonymous: Identity = Object.freeze({ user: null });
+
+export class Access {
+  readonly #settings: AccessSettings;
+  readonly #revoked: Revoked;
+  #anonymous: Rights | undefined;
+
+  constructor(settings: AccessSettings) {
+    this.#settings = settings;
+    this.#revoked = new Revoked({ clock: settings.clock });
+  }
+
+  /** Whether nobody is asked who they are, so that whoever gets in may do everything. */
+  get open(): boolean {
+    return this.#settings.authenticate === null;
+  }
+
+  /** Whether what clients publish is looked at first. */
+  get screens(): boolean {
+    return this.#settings.beforePublish !== null;
+  }
+
+  /** Who is asking. @throws SyncError `unauthenticated`, `expired`, `revoked`, `unavailable`, or what the hook threw. */
+  async identify(credentials: Credentials): Promise<Identity> {
+    const { authenticate } = this.#settings;
+    if (!authenticate) return anonymous;
+    let given: unknown;
+    try {
+      given = await this.#inTime(async () => authenticate(credentials), 'to find out who you are');
+    } catch (thrown) {
+      throw thrown instanceof SyncError ? thrown : new SyncError('unauthenticated');
+    }
+    const identity = readIdentity(given);
+    if (this.ended(identity)) throw new SyncError('expired', 'What you came with has ended already.');
+    if (identity.tokenId !== undefined && this.#revoked.has(identity.tokenId)) throw new SyncError('revoked');
+    return identity;
+  }
+
+  /** Refuses a token from now on, until it would have ended anyway. */
+  revoke(tokenId: string, untilMs: number): void {
+    this.#revoked.add(tokenId, untilMs);
+  }
+
+  /** What this identity may do. */
+  rights(identity: Identity): Rights {
+    if (identity !== anonymous) return new Rights(identity, this);
+    this.#anonymous ??= new Rights(anonymous, this);
+    return this.#anonymous;
+  }
+
+  /** What is stored instead of a payload; undefined when it is stored as it is. @throws SyncError, whatever goes wrong. */
+  async screen(attempt: Attempt): Promise<{ readonly data: unknown } | undefined> {
+    const { beforePublish } = this.#settings;
+    return beforePublish
+      ? await this.#inTime(async () => beforePublish(attempt), 'to look at what you published')
+      : undefined;
+  }
+
+  /** What `authorize` says. @throws what it threw, or `unavailable` when it took too long. */
+  async ask(identity: Identity, action: Action, channel: string): Promise<boolean> {
+    const { authorize } = this.#settings;
+    if (!authorize) return false;
+    return await this.#inTime(
+      async () => authorize(identity, action, channel),
+      'to find out what you may do',
+    );
+  }
+
+  /** Whether an identity's rights have ended. */
+  ended({ expiresAt }: Identity): boolean {
+    return expiresAt !== undefined && expiresAt <= this.now();
+  }
+
+  now(): number {
+    return this.#settings.clock.now();
+  }
+
+  #inTime<T>(run: () => Promise<T>, what: string): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#settings.clock.timer(this.#settings.hookMs, () =>
+        reject(new SyncError('unavailable', `It took too long ${what}. Try again.`)),
+      );
+      run().then(resolve, reject).finally(cancel);
+    });
+  }
+}
+
+/** Access for whoever gets in, who may then do everything: the simulator's, and tests'. */
+export function openAccess(clock: Clock): Access {
+  return new Access({ authenticate: null, authorize: null, beforePublish: null, hookMs: 1000, clock });
+}
+
+/** What one identity may do. It changes for no one: a session whose rights are renewed gets another. */
+export class Rights {
+  readonly identity: Identity;
+  readonly #access: Access;
+  readonly #may: May | undefined;
+
+  constructor(identity: Identity, access: Access) {
+    this.identity = identity;
+    this.#access = access;
+    this.#may = identity.capabilities && compile(identity.capabilities);
+  }
+
+  /** Time in ms until they end; null when they don't. */
+  get leftMs(): number | null {
+    const { expiresAt } = this.identity;
+    return expiresAt === undefined ? null : Math.max(0, expiresAt - this.#access.now());
+  }
+
+  /** Whether they have ended: a timer may be late, a question at use is not. */
+  get ended(): boolean {
+    return this.#access.ended(this.identity);
+  }
+
+  /** Whether this is allowed for as long as the rights last, without asking anyone. */
+  grant(action: Action, channel: string, definition: Definition): boolean {
+    return (
+      this.#access.open || definition.anonymous.includes(action) || (this.#may?.(action, channel) ?? false)
+    );
+  }
+
+  /** @throws SyncError `forbidden` when this isn't allowed now, `expired` when nothing is any more. */
+  async demand(action: Action, channel: string, definition: Definition): Promise<void> {
+    if (!this.ended && (this.grant(action, channel, definition) || (await this.#asked(action, channel))))
+      return;
+    if (this.ended) throw new SyncError('expired');
+    throw new SyncError(
+      'forbidden',
+      `You may not ${action} on "${channel}": your capabilities don't allow it, nor does anything else.`,
+    );
+  }
+
+  /** A hook that fails allows nothing. */
+  async #asked(action: Action, channel: string): Promise<boolean> {
+    try {
+      return (await this.#access.ask(this.identity, action, channel)) === true && !this.ended;
+    } catch (thrown) {
+      if (thrown instanceof SyncError) throw thrown;
+      return false;
+    }
+  }
 }

@@ -14,7 +14,7 @@ import { memory } from './broker/memory.ts';
 import { Batch } from './cursor.ts';
 import { type Gate, gate, meddle } from './testing/meddle.ts';
 import { clientFrame, RawClient } from './testing/raw.ts';
-import { channels, serve, serveChannels } from './testing/serve.ts';
+import { channels, everything, serve, serveChannels } from './testing/serve.ts';
 import { WireClient } from './testing/wire.ts';
 import { nativeBatch } from './transports/websocket.ts';
 
@@ -140,7 +140,7 @@ describe('publishing', () => {
 
   it('[A2] keeps the numbers of one user from another', async () => {
     const { port } = await serve({
-      authenticate: ({ url }) => ({ user: url.endsWith('ada') ? 'ada' : 'bob' }),
+      authenticate: ({ url }) => ({ user: url.endsWith('ada') ? 'ada' : 'bob', capabilities: everything }),
     });
     const ada = await WireClient.connect(port, '/sync?ada');
     const bob = await WireClient.connect(port, '/sync?bob');

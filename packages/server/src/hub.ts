@@ -73,7 +73,7 @@ export class Hub {
     for (const [name, slot] of this.#slots) this.#closeSlot(name, slot);
   }
 
-  #openSlot(name: string, definition: Definition): Slot {
+  #openSlot(name: string, { stamped, keep }: Definition): Slot {
     if (this.#closed) throw new SyncError('restart');
     const { channelsOpenMax, tailEntriesMax, tailBytesMax } = this.#settings;
     if (this.#slots.size >= channelsOpenMax && !this.#closeIdlest()) {
@@ -83,11 +83,7 @@ export class Hub {
       );
     }
     const id = this.#freeIds.pop() ?? this.#nextId++;
-    const keep = definition.kind === 'stream' ? definition.keep : null;
-    const opening = Channel.open(
-      { id, name, stamped: definition.stamped, keep, tailEntriesMax, tailBytesMax },
-      this.#tools,
-    );
+    const opening = Channel.open({ id, name, stamped, keep, tailEntriesMax, tailBytesMax }, this.#tools);
     const slot: Slot = { id, opening, channel: undefined, used: true, askedAt: this.#tools.clock.now() };
     this.#slots.set(name, slot);
     this.#tools.metrics.channelsOpen++;

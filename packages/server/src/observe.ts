@@ -40,6 +40,11 @@ export const metricsTable = {
   bytesSent: { type: 'counter', unit: 'bytes', doc: 'bytes handed to sockets' },
   framesReceived: { type: 'counter', unit: 'frames', doc: 'frames that clients sent' },
   framesRefused: { type: 'counter', unit: 'frames', doc: 'frames answered with an error' },
+  requestsLimited: {
+    type: 'counter',
+    unit: 'requests',
+    doc: 'requests refused because their session asked for more than it may',
+  },
   gapsTold: { type: 'counter', unit: 'gaps', doc: 'subscriptions told that their place is gone' },
   readsBehind: {
     type: 'counter',

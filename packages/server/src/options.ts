@@ -31,6 +31,13 @@ export const optionsTable = {
   ),
   channelsOpenMax: number(100_000, 1, 10_000_000, 'channels', 'channels this node holds open at once'),
   channelsPerSessionMax: number(128, 1, 100_000, 'channels', 'subscriptions of one session'),
+  hookMs: number(
+    10_000,
+    10,
+    600_000,
+    'ms',
+    'time that `authenticate`, `authorize` and `beforePublish` may take; then the answer is no',
+  ),
   drainMs: number(
     5000,
     0,
@@ -68,6 +75,20 @@ export const optionsTable = {
   ),
   payloadBytesMax: number(limits.payloadBytesMax.default, 1, 16 * mebibyte, 'bytes', 'size of one payload'),
   pingsPerSecondMax: number(10, 1, 10_000, 'pings', 'WebSocket pings of one client within a second'),
+  requestsBurstMax: number(
+    5000,
+    1,
+    100_000_000,
+    'requests',
+    'requests a session may send at once, after it was quiet for a while; a subscribe counts as 2, a page of history as 5, a new token as 20, and a publish as one more for each 4096 characters',
+  ),
+  requestsPerSecondMax: number(
+    500,
+    1,
+    100_000_000,
+    'requests',
+    'requests per second that a session may send for long, counted in the same way',
+  ),
   requestsPerSessionMax: number(1024, 1, 100_000, 'requests', 'unanswered requests of one session'),
   sessionsMax: number(100_000, 1, 10_000_000, 'sessions', 'sessions on this node'),
   sessionsPerIpMax: number(
@@ -77,6 +98,7 @@ export const optionsTable = {
     'sessions',
     'sessions from one address; an IPv6 network of 64 bits counts as one address, and behind a proxy set `trustProxy`, or all clients count as one',
   ),
+  sessionsPerUserMax: number(100, 1, 1_000_000, 'sessions', 'sessions of one user on this node'),
   socketBytesMax: number(
     131_072,
     65_536,
@@ -121,7 +143,21 @@ const others = {
   authenticate: {
     type: 'function',
     default: undefined,
-    doc: 'called with `{ token, headers, url, remoteAddress }` for each connection; returns `{ user }`, or throws to refuse; without it only this machine is served',
+    doc: 'called with `{ token, headers, url, remoteAddress }` for each connection; returns `{ user, capabilities }`, or throws to refuse; without it only this machine is served',
+    expected: 'a function',
+    fits: (v: unknown) => typeof v === 'function',
+  },
+  authorize: {
+    type: 'function',
+    default: undefined,
+    doc: 'called with `(identity, action, channel)` at each use of what neither capabilities nor the contract allow; anything but `true` refuses',
+    expected: 'a function',
+    fits: (v: unknown) => typeof v === 'function',
+  },
+  beforePublish: {
+    type: 'function',
+    default: undefined,
+    doc: 'called with `{ identity, channel, data }` before what a client publishes is stored; throws to refuse it, returns `{ data }` to store something else',
     expected: 'a function',
     fits: (v: unknown) => typeof v === 'function',
   },

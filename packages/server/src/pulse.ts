@@ -39,8 +39,11 @@ export class Pulse {
 
   #later(): Cancel {
     return this.#clock.timer(this.#stepMs, () => {
-      for (const beating of this.#parts[this.#step++ % partsMax] ?? []) beating.beat();
       this.#cancel = this.#later();
+      // A process that was frozen finds its timers due before it has read what came meanwhile: it reads, and judges then.
+      this.#clock.endOfTurn(() => {
+        for (const beating of this.#parts[this.#step++ % partsMax] ?? []) beating.beat();
+      });
     });
   }
 }

@@ -11,18 +11,11 @@ import {
   type StreamDefinition,
   SyncError,
 } from '@syncline/protocol';
-import {
-  type CarriedBy,
-  type Clock,
-  type Lookup,
-  lookup,
-  type NameOf,
-  readPayload,
-  validate,
-} from '@syncline/protocol/wire';
-import type { Authenticate } from './access.ts';
+import { type CarriedBy, type Clock, type Lookup, lookup, type NameOf } from '@syncline/protocol/wire';
+import { Access, type Authenticate, type Authorize, type BeforePublish } from './access.ts';
 import type { Broker } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
+import { checkData, checkValue, payloadText } from './hub/admission.ts';
 import { Hub } from './hub.ts';
 import { harmless, type Logger, type Metrics, newMetrics, reason, silentLogger } from './observe.ts';
 import { checkOption, type Numbers, resolveClock, resolveNumbers, show } from './options.ts';
@@ -39,6 +32,10 @@ export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
   readonly channels: C;
   /** Who is asking; throws to refuse. Without it only connections from this machine are served. */
   readonly authenticate?: Authenticate;
+  /** Whether someone may do what neither their capabilities nor the contract allow. Default: nobody may. */
+  readonly authorize?: Authorize;
+  /** Looks at what clients publish before it is stored: refuses it, or replaces it. */
+  readonly beforePublish?: BeforePublish;
   /** Where logs are stored. Default: on disk, in the folder `syncline-data`. */
   readonly broker?: Broker;
   /** Where the SDK connects. Default `/sync`. */
@@ -57,6 +54,8 @@ export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
   readonly clock?: Clock;
 }
 
+/** How long a revoked token is remembered when nobody says when it ends. */
+const tokenLifeMsMax = 30 * 86_400_000;
 /** How long sockets that are cut off may take to say that they are gone. */
 const cutMs = 1000;
 
@@ -89,6 +88,16 @@ export interface Server<C extends Contract> {
   readonly ready: Promise<void>;
   /** Counters, as in docs/reference/metrics.md. */
   readonly metrics: Readonly<Metrics>;
+  /**
+   * Ends all sessions of a user on this node, at once and for good: their clients don't come back by themselves. Whoever
+   * must stay out is refused by `authenticate`. Returns how many there were.
+   */
+  disconnect(user: string, why?: string): number;
+  /**
+   * Withdraws a token by its id (`jti` in a JWT): its sessions on this node end, and it lets nobody in again. Returns how many there were.
+   * @param untilMs when the token would have ended by itself, in ms since 1970; default in 30 days
+   */
+  revoke(tokenId: string, untilMs?: number): number;
   /** Tells clients to come back, lets them leave for up to `drainMs`, and releases everything. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
@@ -115,6 +124,7 @@ class Node<C extends Contract> implements Server<C> {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #reach: Reach;
+  readonly #access: Access;
   readonly #broker: Broker;
   readonly #hub: Hub;
   readonly #pulse: Pulse;
@@ -144,7 +154,15 @@ class Node<C extends Contract> implements Server<C> {
     this.#reach = { anonymous: options.authenticate === undefined, trustProxy: options.trustProxy ?? false };
     this.#logger = harmless(options.logger ?? silentLogger);
     const turn = new Turn(this.#clock);
+    this.#access = new Access({
+      authenticate: options.authenticate ?? null,
+      authorize: options.authorize ?? null,
+      beforePublish: options.beforePublish ?? null,
+      hookMs: this.#numbers.hookMs,
+      clock: this.#clock,
+    });
     const tools = {
+      access: this.#access,
       broker: this.#broker,
       clock: this.#clock,
       turn,
@@ -156,7 +174,7 @@ class Node<C extends Contract> implements Server<C> {
     this.#members = new Members({ ...tools, ...this.#numbers, hub: this.#hub, pulse: this.#pulse });
     this.#doors = new Doors({
       ...this.#reach,
-      authenticate: options.authenticate ?? null,
+      identify: (credentials) => this.#access.identify(credentials),
       originsAllowed: options.originsAllowed ?? [],
       connection: { clock: this.#clock, metrics: this.metrics, ...this.#numbers },
       admit: (identity) => this.#members.admit(identity),
@@ -199,17 +217,21 @@ class Node<C extends Contract> implements Server<C> {
   async publish(channel: string, data: unknown): Promise<Position> {
     const { payloadBytesMax } = this.#numbers;
     const definition = this.#hub.definition(channel);
-    const text = toText(data);
-    const bytes = Buffer.byteLength(text);
-    if (bytes > payloadBytesMax)
-      throw new SyncError(
-        'payload_too_large',
-        `The payload has ${bytes} bytes; \`payloadBytesMax\` is ${payloadBytesMax}.`,
-      );
-    // What is validated is what travels: a Date, say, is a text by then.
-    if (definition.schema) await validate(definition.schema, JSON.parse(text));
+    const text = payloadText(data);
+    checkData(channel, text, definition, payloadBytesMax);
+    await checkValue(text, definition);
     const { epoch, offset, check } = await (await this.#hub.open(channel)).append({ data: text, from: null });
     return { epoch, offset, check };
+  }
+
+  disconnect(user: string, why = 'The server ended this session.'): number {
+    return this.#members.end((identity) => identity.user === user, 'disconnected', why);
+  }
+
+  revoke(tokenId: string, untilMs = this.#clock.now() + tokenLifeMsMax): number {
+    this.#access.revoke(tokenId, untilMs);
+    const why = 'The token that this session came with was revoked.';
+    return this.#members.end((identity) => identity.tokenId === tokenId, 'revoked', why);
   }
 
   close(options: { readonly drainMs?: number } = {}): Promise<void> {
@@ -248,8 +270,13 @@ class Node<C extends Contract> implements Server<C> {
     this.#doors.close();
     for (const stop of this.#watching.splice(0)) stop();
     for (const http of this.#own) http.close();
-    this.#members.leave('The server is restarting; come back.', 0);
-    await this.#members.emptied(drainMs);
+    const why = 'The server is restarting; come back.';
+    const lastMs = Math.min(cutMs, drainMs / 4);
+    // They come back spread over half of the time; the other half is for those who take longer.
+    this.#members.leave(why, drainMs / 2);
+    await this.#members.emptied(drainMs - lastMs);
+    this.#members.finish(why);
+    await this.#members.emptied(lastMs);
     this.#pulse.stop();
     this.#doors.detach();
     for (const http of this.#own) http.closeAllConnections();
@@ -257,22 +284,6 @@ class Node<C extends Contract> implements Server<C> {
     this.#hub.close();
     await this.#broker.close();
   }
-}
-
-/** The text of a payload given as a value. */
-function toText(data: unknown): string {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(data);
-  } catch (thrown) {
-    throw new SyncError(
-      'bad_payload',
-      `The payload can't be written as JSON: ${thrown instanceof Error ? thrown.message : 'it is not a JSON value'}.`,
-    );
-  }
-  if (text === undefined)
-    throw new SyncError('bad_payload', `Expected the payload to be a JSON value, got ${show(data)}.`);
-  return readPayload(text);
 }
 
 /** Kinds that fold need more of a node than this version has; better said at the start than found out in use. */

@@ -9,7 +9,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { memory } from './broker/memory.ts';
 import { gate, meddle } from './testing/meddle.ts';
 import { clientFrame, RawClient } from './testing/raw.ts';
-import { serve, serveChannels } from './testing/serve.ts';
+import { everything, serve, serveChannels } from './testing/serve.ts';
 import { WireClient } from './testing/wire.ts';
 
 const room = 'chat/x';
@@ -325,7 +325,7 @@ describe('history', () => {
     const { port, server } = await serve({
       clock,
       broker: memory({ clock }),
-      authenticate: () => ({ user: 'ada' }),
+      authenticate: () => ({ user: 'ada', capabilities: everything }),
     });
     const client = await WireClient.connect(port);
     expect(await client.subscribe('stamped/x', 0)).toMatchObject({ stamped: true });
@@ -491,25 +491,27 @@ describe('heartbeats', () => {
 });
 
 describe('leaving', () => {
-  it('[L1] [L2] says bye, answers what is under way, takes nothing new, and closes with 1012', async () => {
-    const { broker, meddling } = meddle(memory());
-    const { port, server } = await serve({ broker });
+  it('[L1] [L2] says bye, serves on until the time is nearly over, answers what is under way then, and closes with 1012', async () => {
+    const clock = fakeClock();
+    const { broker, meddling } = meddle(memory({ clock }));
+    const { port, server } = await serve({ broker, clock });
     const client = await WireClient.connect(port);
     await client.subscribe(room);
+    const closed = server.close({ drainMs: 4000 });
+    const bye = await client.expect('bye');
+    expect(bye.reason).toContain('restarting');
+    expect(bye.afterMs).toBeLessThan(2000);
+    client.publish(room, 'in time', 'p', 1);
+    expect(await client.expect('ack')).toMatchObject({ position: { offset: 1 } });
     const held = gate();
     meddling.append = (append) => held.passed.then(append);
-    client.publish(room, 'in time', 'p', 1);
+    client.publish(room, 'just in time', 'p', 2);
     await client.flush();
-    const closed = server.close();
-    expect(await client.expect('bye')).toEqual({
-      type: 'bye',
-      reason: expect.stringContaining('restarting'),
-      afterMs: 0,
-    });
-    client.publish(room, 'too late', 'p', 2);
+    await clock.advance(3000);
+    client.publish(room, 'too late', 'p', 3);
     expect(await client.expect('error')).toMatchObject({ code: 'restart' });
     held.open();
-    expect(await client.expect('ack')).toMatchObject({ position: { offset: 1 } });
+    expect(await client.expect('ack')).toMatchObject({ position: { offset: 2 } });
     expect(await client.inbox.closed()).toBe(1012);
     await closed;
   });

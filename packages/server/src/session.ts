@@ -1,43 +1,28 @@
 /**
- * One connected client on this node: who it is, its cursors, and the one switch over what clients send. A transport gives
+ * One connected client on this node: who it is, what it may, and the one switch over what clients send. A transport gives
  * it frames and takes encoded bytes from it when it has room. It never sees bytes of the wire, nor how a log is stored.
  */
 import { type Definition, type ErrorCode, SyncError } from '@syncline/protocol';
 import {
+  type Cancel,
   type ClientFrame,
   type Data,
+  type FrameOf,
   type Refused,
   toSyncError,
-  validate,
   wireText,
 } from '@syncline/protocol/wire';
-import { type Action, type Identity, may } from './access.ts';
+import type { Identity, Rights } from './access.ts';
 import type { Channel } from './channel.ts';
-import { Batch, type Cursor } from './cursor.ts';
-import type { Hub } from './hub.ts';
-import { type Logger, type Metrics, reason } from './observe.ts';
+import { Batch } from './cursor.ts';
+import { checkData, checkValue, payloadText } from './hub/admission.ts';
+import { reason } from './observe.ts';
+import { Answers } from './session/answers.ts';
+import { Bucket } from './session/bucket.ts';
 import { type Control, gapFrame, own, type Port } from './session/port.ts';
 import { Requests } from './session/requests.ts';
-import type { Turn } from './turn.ts';
-
-/** What all sessions of a node share. */
-export interface SessionTools {
-  readonly hub: Hub;
-  readonly turn: Turn;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-  readonly heartbeatMs: number;
-  readonly payloadBytesMax: number;
-  readonly channelsPerSessionMax: number;
-  readonly requestsPerSessionMax: number;
-}
-
-interface Subscription {
-  readonly channel: Channel;
-  readonly definition: Definition;
-  readonly cursor: Cursor;
-  ready: boolean;
-}
+import { type Subscription, Subscriptions } from './session/subscriptions.ts';
+import type { SessionTools } from './session/tools.ts';
 
 /** What a publish needs; a plain client has no producer, so its publishes can't be told apart when repeated. */
 export interface Publish {
@@ -51,49 +36,57 @@ export interface Publish {
 const silentBeatsMax = 2;
 /** Frames that may wait unread beside the answers to requests: heartbeats, gaps, refusals. */
 const otherControlsMax = 64;
-/** All pages of history wait in one line; no channel has this name. */
+/** Requests refused one after another with which a session is given up. */
+const refusalsMax = 1000;
+/** All pages of history wait in one line, and so do renewals; no channel has such a name. */
 const historyLine = '';
+const authLine = ' ';
+/** What a request takes from the session's bucket; a publish takes one more for each of these bytes. */
+const costs = { publish: 1, subscribe: 2, unsubscribe: 1, history: 5, auth: 20, heartbeat: 1 } as const;
+const bytesPerCost = 4096;
 
 export class Session {
   readonly id: string;
-  readonly #identity: Identity;
   readonly #port: Port;
   readonly #tools: SessionTools;
-  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #subscriptions: Subscriptions;
   /** In lines by channel: what comes later for a channel waits for what came before. */
   readonly #requests: Requests;
+  readonly #bucket: Bucket;
   readonly #pump: () => void;
-  #controls: Control[] = [];
-  #ready: Subscription[] = [];
-  /** Subscriptions that are being made. */
-  #joining = 0;
+  #rights: Rights;
+  #cancelExpiry: Cancel | undefined;
+  readonly #answers: Answers;
+  #refusals = 0;
   #silentBeats = 0;
   #pumping = false;
-  #heartbeatDue = false;
-  #onTaken: (() => void) | undefined;
   /** The connection is on its way out: what the client still sends is not looked at. */
   #ending = false;
   #ended = false;
 
   constructor(id: string, identity: Identity, port: Port, tools: SessionTools) {
     this.id = id;
-    this.#identity = identity;
+    this.#rights = tools.access.rights(identity);
     this.#port = port;
     this.#tools = tools;
+    this.#subscriptions = new Subscriptions(tools.channelsPerSessionMax);
+    this.#answers = new Answers(2 * tools.requestsPerSessionMax + otherControlsMax);
     this.#requests = new Requests(tools.requestsPerSessionMax, (ref, thrown) =>
       this.#answerError(ref, thrown),
     );
+    this.#bucket = new Bucket(tools.clock, tools.requestsPerSecondMax, tools.requestsBurstMax);
     this.#pump = () => {
       this.#pumping = false;
       if (!this.#ended) port.pump();
     };
-    this.#say({
-      type: 'welcome',
-      session: id,
-      heartbeatMs: tools.heartbeatMs,
-      payloadBytesMax: tools.payloadBytesMax,
-      expiresMs: null,
-    });
+    const { heartbeatMs, payloadBytesMax } = tools;
+    const expiresMs = this.#expireLater();
+    this.#say({ type: 'welcome', session: id, heartbeatMs, payloadBytesMax, expiresMs });
+  }
+
+  /** Who this is. Its user never changes. */
+  get identity(): Identity {
+    return this.#rights.identity;
   }
 
   /** One frame of the client, or what could not be read as one. */
@@ -101,14 +94,13 @@ export class Session {
     if (this.#ended || this.#ending) return;
     this.#tools.metrics.framesReceived++;
     this.alive();
+    if (frame.type === 'publish') {
+      const { ref, channel, data, producer, sequence } = frame;
+      return this.publish({ ref, channel, data, producer: { id: producer, sequence } });
+    }
+    if (frame.type === 'refused') return this.#refuse(frame.ref, frame.error);
+    if (!this.#affords(costs[frame.type], 'ref' in frame ? frame.ref : null)) return;
     switch (frame.type) {
-      case 'publish':
-        return this.publish({
-          ref: frame.ref,
-          channel: frame.channel,
-          data: frame.data,
-          producer: { id: frame.producer, sequence: frame.sequence },
-        });
       case 'subscribe':
         return this.#requests.run(frame.ref, frame.channel, () => this.#subscribe(frame));
       case 'unsubscribe':
@@ -116,11 +108,9 @@ export class Session {
       case 'history':
         return this.#requests.run(frame.ref, historyLine, () => this.#history(frame));
       case 'auth':
-        return this.#answerError(frame.ref, new SyncError('bad_frame', 'This server renews no rights.'));
+        return this.#requests.run(frame.ref, authLine, () => this.#renew(frame));
       case 'heartbeat':
         return this.#heartbeat();
-      case 'refused':
-        return this.#refuse(frame.ref, frame.error);
       default:
         frame satisfies never;
     }
@@ -129,48 +119,31 @@ export class Session {
   /** Appends for this client; the answer is an `ack` or an `error` for its `ref`. */
   publish(request: Publish): void {
     if (this.#ended || this.#ending) return;
-    const { ref, channel: name } = request;
+    const { ref, channel: name, data } = request;
+    if (!this.#affords(costs.publish + Math.floor(data.length / bytesPerCost), ref)) return;
     const subscription = this.#subscriptions.get(name);
-    // The hot path: nothing to wait for, nothing to validate, so the append is called before this function returns.
-    if (subscription && !subscription.definition.schema && !this.#requests.line(name)) {
-      if (!this.#requests.admit(ref)) return;
-      try {
-        this.#check(request, subscription.definition);
-        this.#append(subscription.channel, request);
-      } catch (thrown) {
-        this.#answerError(ref, thrown);
-      }
-      return;
+    if (!subscription || !this.#knows(subscription) || this.#requests.line(name)) {
+      return this.#requests.run(ref, name, () => this.#publish(request));
     }
-    this.#requests.run(ref, name, async () => {
-      const definition = this.#tools.hub.definition(name);
-      this.#check(request, definition);
-      if (definition.schema && typeof request.data === 'string')
-        await validate(definition.schema, JSON.parse(request.data));
-      this.#append(await this.#channel(name), request);
-    });
+    // The hot path: nothing to wait for, nothing to validate, so the append is called before this function returns.
+    if (!this.#requests.admit(ref)) return;
+    try {
+      checkData(name, data, subscription.definition, this.#tools.payloadBytesMax);
+      this.#append(subscription.channel, request);
+    } catch (thrown) {
+      this.#answerError(ref, thrown);
+    }
   }
 
   /** The next bytes to write: answers first, then the entries of whichever channel has some. */
   take(): Uint8Array | undefined {
-    if (this.#controls.length > 0 || this.#heartbeatDue) {
-      const controls = this.#controls;
-      if (this.#heartbeatDue) controls.push(this.#heads());
-      this.#heartbeatDue = false;
-      this.#controls = [];
-      this.#onTaken?.();
-      const bytes = this.#port.controls(controls);
+    if (this.#answers.waiting) {
+      const bytes = this.#port.controls(this.#answers.take(() => this.#subscriptions.heads()));
       if (bytes) return bytes;
     }
-    for (let subscription = this.#ready.shift(); subscription; subscription = this.#ready.shift()) {
-      const taken = subscription.cursor.take();
-      if (!taken) {
-        subscription.ready = false;
-        continue;
-      }
-      // Whoever has more goes to the end of the line, so that one busy channel doesn't hold the others up.
-      subscription.ready = subscription.cursor.hasMore;
-      if (subscription.ready) this.#ready.push(subscription);
+    // Rights that have ended give nothing more to read, whenever their timer fires.
+    if (this.#rights.ended) return undefined;
+    for (let taken = this.#subscriptions.take(); taken; taken = this.#subscriptions.take()) {
       const bytes = taken instanceof Batch ? this.#port.batch(taken) : this.#port.controls([gapFrame(taken)]);
       if (bytes) return bytes;
     }
@@ -187,54 +160,56 @@ export class Session {
     if (this.#ended || this.#ending) return;
     if (this.#silentBeats++ < silentBeatsMax) return this.#heartbeat();
     this.#tools.metrics.sessionsSilent++;
-    this.#end('silent', `No sign of life for ${silentBeatsMax} heartbeats.`);
+    this.end('silent', `No sign of life for ${silentBeatsMax} heartbeats.`);
   }
 
-  /** Tells the client that the server leaves, and when to come back; ends once its requests are answered (rule L1). */
+  /** Tells the client that the server leaves, and when to come back; until it goes, it is served (rule L1). */
   leave(why: string, afterMs: number): void {
     this.#say({ type: 'bye', reason: why, afterMs });
-    this.#requests.finish(() => this.#end('restart', why));
+  }
+
+  /** Lets no more requests begin, and ends once those under way are answered. */
+  finish(code: ErrorCode, why: string): void {
+    this.#requests.finish(() => this.end(code, why));
+  }
+
+  /** Ends the connection because of an error of the table. */
+  end(code: ErrorCode, why: string): void {
+    if (this.#ended || this.#ending) return;
+    this.#ending = true;
+    this.#port.end(code, why);
   }
 
   /** Lets go of everything. The transport calls it once the connection is gone. */
   release(): void {
     this.#ended = true;
-    for (const { cursor } of this.#subscriptions.values()) cursor.release();
+    this.#cancelExpiry?.();
     this.#subscriptions.clear();
-    this.#controls = [];
-    this.#ready = [];
-    this.#onTaken?.();
+    this.#answers.clear();
   }
 
-  async #subscribe(frame: Extract<ClientFrame, { type: 'subscribe' }>): Promise<void> {
-    const { channel: name } = frame;
-    this.#may('subscribe', name);
-    if (this.#subscriptions.has(name)) return this.#join(frame);
-    // Those on their way count too, or a burst of requests would pass all at once.
-    const { channelsPerSessionMax } = this.#tools;
-    if (this.#subscriptions.size + this.#joining >= channelsPerSessionMax) {
-      throw new SyncError(
-        'too_many',
-        `A session may subscribe to ${channelsPerSessionMax} channels. Unsubscribe from some, or raise \`channelsPerSessionMax\`.`,
-      );
-    }
-    this.#joining++;
-    try {
-      await this.#join(frame);
-    } finally {
-      this.#joining--;
-    }
+  async #subscribe(frame: FrameOf<ClientFrame, 'subscribe'>): Promise<void> {
+    await this.#subscriptions.withRoom(frame.channel, () => this.#join(frame));
   }
 
-  async #join({ ref, channel: name, start }: Extract<ClientFrame, { type: 'subscribe' }>): Promise<void> {
-    const definition = this.#tools.hub.definition(name);
+  async #join({ ref, channel: name, start }: FrameOf<ClientFrame, 'subscribe'>): Promise<void> {
+    const definition = this.#definition(name);
+    const rights = this.#rights;
+    await rights.demand('subscribe', name, definition);
     const channel = await this.#channel(name);
     let subscription: Subscription | undefined;
     const { cursor, position, gap } = await channel.join(start, () => this.#wakeUp(subscription));
+    try {
+      // They may have been renewed meanwhile, and others checked before this one was there to be checked.
+      if (rights !== this.#rights) await this.#rights.demand('subscribe', name, definition);
+    } catch (thrown) {
+      cursor.release();
+      throw thrown;
+    }
     if (this.#ended) return cursor.release();
-    this.#subscriptions.get(name)?.cursor.release();
-    subscription = { channel, definition, cursor, ready: false };
-    this.#subscriptions.set(name, subscription);
+    const publishes = this.#rights.grant('publish', name, definition);
+    subscription = { name, channel, definition, cursor, publishes, ready: false };
+    this.#subscriptions.add(subscription);
     const { id, stamped } = channel.settings;
     this.#say({ type: 'subscribed', ref, id, position, top: channel.top.offset, gap, stamped });
     this.#wakeUp(subscription);
@@ -242,68 +217,105 @@ export class Session {
 
   /** There may be something to take. */
   #wakeUp(subscription: Subscription | undefined): void {
-    if (!subscription || subscription.ready) return;
-    subscription.ready = true;
-    this.#ready.push(subscription);
-    this.#wake();
+    if (subscription && this.#subscriptions.wake(subscription)) this.#wake();
   }
 
-  async #unsubscribe({
-    ref,
-    channel: name,
-  }: {
-    readonly ref: number;
-    readonly channel: string;
-  }): Promise<void> {
-    this.#subscriptions.get(name)?.cursor.release();
-    this.#subscriptions.delete(name);
+  async #unsubscribe({ ref, channel }: FrameOf<ClientFrame, 'unsubscribe'>): Promise<void> {
+    this.#subscriptions.remove(channel);
     this.#say({ type: 'unsubscribed', ref });
   }
 
-  async #history(frame: Extract<ClientFrame, { type: 'history' }>): Promise<void> {
-    this.#may('history', frame.channel);
-    await this.#requests.line(frame.channel);
-    const channel = await this.#channel(frame.channel);
-    const { epoch, entries, more } = await channel.history(frame.direction, frame.offset, frame.limit);
+  async #history({
+    ref,
+    channel: name,
+    direction,
+    offset,
+    limit,
+  }: FrameOf<ClientFrame, 'history'>): Promise<void> {
+    await this.#rights.demand('history', name, this.#definition(name));
+    await this.#requests.line(name);
+    const channel = await this.#channel(name);
+    const { epoch, entries, more } = await channel.history(direction, offset, limit);
     const { stamped } = channel.settings;
     const texts = entries.map((entry) => wireText(entry, stamped));
-    this.#say({
-      type: 'history',
-      ref: frame.ref,
-      epoch,
-      first: entries[0]?.offset ?? frame.offset,
-      more,
-      stamped,
-      entries: texts,
-    });
+    const first = entries[0]?.offset ?? offset;
+    this.#say({ type: 'history', ref, epoch, first, more, stamped, entries: texts });
     // Pages are the one answer that is large: the next is read when this one has been taken.
-    if (!this.#ended) await new Promise<void>((resolve) => (this.#onTaken = resolve));
+    if (!this.#ended) await this.#answers.taken();
+  }
+
+  /** New rights for the same user; what they no longer allow ends (rules I2 to I5). */
+  async #renew({ ref, token }: FrameOf<ClientFrame, 'auth'>): Promise<void> {
+    const { access } = this.#tools;
+    const identity = await access.identify({ token, headers: {}, url: '', remoteAddress: '' });
+    if (identity.user !== this.identity.user)
+      throw new SyncError(
+        'forbidden',
+        'The token is of someone else, and a session keeps its user. Connect anew.',
+      );
+    const rights = access.rights(identity);
+    this.#rights = rights;
+    this.#say({ type: 'authenticated', ref, expiresMs: this.#expireLater() });
+    for (const { name, channel, definition } of [...this.#subscriptions.all()]) {
+      const refused = await rights.demand('subscribe', name, definition).catch(toSyncError);
+      const subscription = this.#subscriptions.get(name);
+      if (!subscription) continue;
+      subscription.publishes = rights.grant('publish', name, definition);
+      if (!refused) continue;
+      this.#subscriptions.remove(name);
+      this.#say({ type: 'revoked', id: channel.settings.id, code: refused.code, message: refused.message });
+    }
+  }
+
+  /** Sees to it that the session ends with its rights; returns in how many ms that is. */
+  #expireLater(): number | null {
+    this.#cancelExpiry?.();
+    const { leftMs } = this.#rights;
+    if (leftMs === null) return null;
+    this.#cancelExpiry = this.#tools.clock.timer(leftMs, () => {
+      // A timer's wait is cut to the longest that timers can hold: then there is time left.
+      if (this.#rights.ended) this.end('expired', 'The rights of this session have ended.');
+      else this.#expireLater();
+    });
+    return leftMs;
   }
 
   #channel(name: string): Channel | Promise<Channel> {
     return this.#tools.hub.opened(name) ?? this.#tools.hub.open(name);
   }
 
-  /** What must hold before a payload is looked into. */
-  #check({ channel, data }: Publish, definition: Definition): void {
-    this.#may('publish', channel);
-    const { payloadBytesMax } = this.#tools;
-    const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
-    if (bytes > payloadBytesMax)
-      throw new SyncError(
-        'payload_too_large',
-        `The payload has ${bytes} bytes; this server takes up to ${payloadBytesMax}.`,
-      );
-    if ((typeof data === 'string') === (definition.kind === 'doc')) {
-      throw new SyncError(
-        'unsupported_data',
-        `"${channel}" carries ${definition.kind === 'doc' ? 'bytes' : 'JSON'}.`,
-      );
+  /** What the contract says of a channel. Which patterns it has is not everybody's business. */
+  #definition(name: string): Definition {
+    try {
+      return this.#tools.hub.definition(name);
+    } catch {
+      throw new SyncError('unknown_channel', `This server has no channel called "${name}".`);
     }
   }
 
+  /** Whether a publish needs nothing to be waited for: it is granted, and nobody wants to look at it. */
+  #knows({ publishes, definition }: Subscription): boolean {
+    return publishes && !definition.schema && !this.#tools.access.screens && !this.#rights.ended;
+  }
+
+  async #publish(request: Publish): Promise<void> {
+    const { access, payloadBytesMax } = this.#tools;
+    const { channel: name } = request;
+    const definition = this.#definition(name);
+    let { data } = request;
+    await this.#rights.demand('publish', name, definition);
+    checkData(name, data, definition, payloadBytesMax);
+    if (typeof data === 'string' && (definition.schema || access.screens)) {
+      const value = await checkValue(data, definition);
+      const instead = await access.screen({ identity: this.identity, channel: name, data: value });
+      if (instead) data = payloadText(instead.data);
+      if (instead) checkData(name, data, definition, payloadBytesMax);
+    }
+    this.#append(await this.#channel(name), { ...request, data });
+  }
+
   #append(channel: Channel, { ref, data, producer }: Publish): void {
-    const { user } = this.#identity;
+    const { user } = this.identity;
     // A producer id is its user's own: nobody else can spend its sequence numbers.
     const scoped = producer && {
       id: user === null ? producer.id : `${user}/${producer.id}`,
@@ -322,35 +334,30 @@ export class Session {
     );
   }
 
-  #end(code: ErrorCode, why: string): void {
-    if (this.#ended || this.#ending) return;
-    this.#ending = true;
-    this.#port.end(code, why);
+  /** Whether the session may still ask for so much; if not, it has been told when it may (rule F11). */
+  #affords(cost: number, ref: number | null): boolean {
+    const retryMs = this.#bucket.take(cost);
+    if (retryMs === 0) {
+      this.#refusals = 0;
+      return true;
+    }
+    this.#tools.metrics.requestsLimited++;
+    const many = `This session asked for more than the server takes from one. Go on in ${retryMs} ms.`;
+    if (ref !== null) this.#answerError(ref, new SyncError('too_many', many, { retryMs }));
+    if (++this.#refusals > refusalsMax) this.end('too_many', many);
+    return false;
   }
 
-  #may(action: Action, channel: string): void {
-    if (!may(this.#identity, action, channel))
-      throw new SyncError('forbidden', `You may not ${action} on "${channel}".`);
-  }
-
-  /** One heartbeat waits to be taken at the most: it tells the heads as they are then, so one answers for all. */
   #heartbeat(): void {
     if (this.#ended || this.#ending) return;
-    this.#heartbeatDue = true;
+    this.#answers.addHeartbeat();
     this.#wake();
-  }
-
-  #heads(): Control {
-    const heads = [...this.#subscriptions.values()].map(({ channel }) => {
-      const { offset, check } = channel.top;
-      return { id: channel.settings.id, offset, check };
-    });
-    return { type: 'heartbeat', heads };
   }
 
   #refuse(ref: number | null, error: SyncError): void {
     this.#answerError(ref, error);
-    if (ref === null) this.#end(error.code, error.message);
+    if (ref === null) this.end(error.code, error.message);
+    else if (++this.#refusals > refusalsMax) this.end('bad_frame', 'Frame after frame could not be read.');
   }
 
   #answerError(ref: number | null, thrown: unknown): void {
@@ -361,17 +368,16 @@ export class Session {
         'A request failed for a reason of our own.',
       );
     this.#tools.metrics.framesRefused++;
-    const code: ErrorCode = error.code;
-    this.#say({ type: 'error', ref, code, message: error.message, detail: error.detail ?? null });
+    const { code, message, detail = null } = error;
+    this.#say({ type: 'error', ref, code, message, detail });
   }
 
   #say(frame: Control): void {
     if (this.#ended || this.#ending) return;
-    this.#controls.push(frame);
-    this.#wake();
     // Each request is bounded, but its answer waits for the client to read: one who only writes is not written to for ever.
-    if (this.#controls.length <= 2 * this.#tools.requestsPerSessionMax + otherControlsMax) return;
-    this.#end('too_many', 'Frames were sent on and on, and what the server answered was not read.');
+    if (!this.#answers.add(frame))
+      this.end('too_many', 'Frames were sent on and on, and what the server answered was not read.');
+    this.#wake();
   }
 
   #wake(): void {

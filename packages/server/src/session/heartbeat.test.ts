@@ -6,6 +6,7 @@ import { defineChannels, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { lookup } from '@syncline/protocol/wire';
 import { expect, it } from 'vitest';
+import { openAccess } from '../access.ts';
 import { memory } from '../broker/memory.ts';
 import { Hub } from '../hub.ts';
 import { newMetrics, silentLogger } from '../observe.ts';
@@ -18,6 +19,7 @@ import type { Control } from './port.ts';
 it('[H3] however many heartbeats a client sends without reading, one answer waits, with the heads as they are then', async () => {
   const clock = fakeClock();
   const tools = {
+    access: openAccess(clock),
     broker: memory({ clock }),
     clock,
     turn: new Turn(clock),

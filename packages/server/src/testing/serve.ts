@@ -11,6 +11,7 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import { type Contract, defineChannels, stream } from '@syncline/protocol';
 import { onTestFinished } from 'vitest';
+import type { Capabilities } from '../access.ts';
 import { memory } from '../broker/memory.ts';
 import { createServer, type Server, type ServerOptions } from '../server.ts';
 
@@ -19,6 +20,9 @@ export const channels = defineChannels({
   'chat/:room': stream({ keep: { entries: 100_000, bytes: 1024 ** 3 } }),
   'stamped/:room': stream({ stamp: true }),
 });
+
+/** Capabilities of someone who may do everything. */
+export const everything: Capabilities = { '*': ['*'] };
 
 export interface Running<C extends Contract> {
   readonly server: Server<C>;

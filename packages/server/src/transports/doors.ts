@@ -3,11 +3,16 @@
  * sessions. The server gives it paths and a way to open sessions; it never sees a channel.
  */
 import { type Server as HttpServer, type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Server as TlsServer } from 'node:tls';
 import { SyncError } from '@syncline/protocol';
+import type { Cancel } from '@syncline/protocol/wire';
 import { WebSocketServer } from 'ws';
-import { type Authenticate, type Identity, identify } from '../access.ts';
+import type { Credentials, Identity } from '../access.ts';
+import type { Numbers } from '../options.ts';
 import type { Place } from '../session/members.ts';
+import { Crowd, networkOf } from './crowd.ts';
 import {
   checkRequest,
   credentials,
@@ -18,6 +23,7 @@ import {
   subprotocol,
   subprotocols,
 } from './handshake.ts';
+import { boundPings } from './pings.ts';
 import { servePlain } from './plain.ts';
 import { checkSecure, clientAddress, type SecureRules } from './secure.ts';
 import type { Connection } from './socket.ts';
@@ -25,11 +31,18 @@ import { serveNative } from './websocket.ts';
 
 /** What the doors are given by the server. */
 export interface DoorSettings extends DoorRules, SecureRules {
-  readonly authenticate: Authenticate | null;
-  readonly connection: Pick<Connection, 'clock' | 'metrics' | 'frameBytesMax' | 'socketBytesMax'>;
+  /** Finds out who is asking, in time; throws to refuse. */
+  readonly identify: (credentials: Credentials) => Promise<Identity>;
+  readonly connection: Pick<Connection, 'clock' | 'metrics' | 'frameBytesMax' | 'socketBytesMax'> & Bounds;
   /** Opens a session, or throws when there is no room for one. `gone` is to be called when its connection is over. */
   readonly admit: (identity: Identity) => Place;
 }
+
+/** The options about who may come in, and how many. */
+type Bounds = Pick<
+  Numbers,
+  'handshakeBytesMax' | 'handshakesPerIpMax' | 'pingsPerSecondMax' | 'sessionsMax' | 'sessionsPerIpMax'
+>;
 
 /** Which paths lead where on one HTTP server. */
 export interface Paths {
@@ -37,8 +50,10 @@ export interface Paths {
   readonly plain: ReadonlyMap<string, string>;
 }
 
-/** How long `authenticate` may take before the handshake is given up. */
-const authenticateMs = 10_000;
+/** How long a path that isn't ours may stay without an answer, where others might give one. */
+const unclaimedMs = 10_000;
+/** How many seconds at the most whoever finds no room is told to stay away; chance spreads them. */
+const awaySecondsMax = 4;
 /** How long `ws` waits for a client that began to close to be done with it; its types don't know the option yet. */
 const closing = { closeTimeout: 2000 };
 
@@ -49,20 +64,31 @@ export class Doors {
   readonly #settings: DoorSettings;
   readonly #sockets: WebSocketServer;
   readonly #detach: (() => void)[] = [];
+  /** Who waits to be let in, and who is in, by address. */
+  readonly #waiting: Crowd;
+  readonly #present: Crowd;
+  /** How connections that were counted before their handshake are counted out. */
+  readonly #counted = new WeakMap<Duplex, () => void>();
+  /** What stops the waiting for others to answer. */
+  readonly #unclaimed = new Set<Cancel>();
   /** Everyone who came in, from the request on. */
   readonly #inside = new Set<Duplex>();
   #closing = false;
 
   constructor(settings: DoorSettings) {
     this.#settings = settings;
+    const { frameBytesMax, handshakesPerIpMax, sessionsPerIpMax, sessionsMax } = settings.connection;
+    this.#waiting = new Crowd(handshakesPerIpMax, Math.max(handshakesPerIpMax, sessionsMax));
+    this.#present = new Crowd(sessionsPerIpMax, sessionsMax);
     this.#sockets = new WebSocketServer({
       ...closing,
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: settings.connection.frameBytesMax,
-      maxFragments: 64,
-      maxBufferedChunks: 1024,
+      maxPayload: frameBytesMax,
+      // Each piece costs more than its bytes. Honest ones are larger than this, on the slowest of links.
+      maxFragments: Math.max(64, Math.ceil(frameBytesMax / 16_384)),
+      maxBufferedChunks: Math.max(1024, Math.ceil(frameBytesMax / 512)),
       handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
     });
   }
@@ -87,11 +113,8 @@ export class Doors {
         this.#enter(request, socket, head, paths.plain.get(path)).catch((thrown: unknown) =>
           this.#refuse(socket, thrown),
         );
-      } else if (
-        all[0] === paths &&
-        server.listenerCount('upgrade') === all.length &&
-        !all.some((other) => leads(other, path))
-      ) {
+      } else if (all[0] === paths && !all.some((other) => leads(other, path))) {
+        if (server.listenerCount('upgrade') > all.length) return this.#giveUpLater(request.socket);
         const natives = all.map(({ native }) => native).join(', ');
         this.#refuse(
           socket,
@@ -108,6 +131,23 @@ export class Doors {
     });
   }
 
+  /**
+   * Counts connections from their first moment on, not only from their handshake. It is for an HTTP server that serves
+   * nothing else, before it listens. Behind a proxy there is nothing to count: all come from there.
+   */
+  guard(server: HttpServer): void {
+    if (this.#settings.trustProxy !== false) return;
+    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+      const leave = this.#waiting.enter(networkOf(socket.remoteAddress ?? ''));
+      if (!leave) {
+        this.#settings.connection.metrics.sessionsRefused++;
+        return void socket.destroy();
+      }
+      this.#counted.set(socket, leave);
+      socket.once('close', leave);
+    });
+  }
+
   /** Lets nobody in from now on. */
   close(): void {
     this.#closing = true;
@@ -116,6 +156,8 @@ export class Doors {
   /** Stops listening on all HTTP servers, and cuts off whoever is still inside. */
   detach(): void {
     for (const detach of this.#detach.splice(0)) detach();
+    for (const cancel of this.#unclaimed) cancel();
+    this.#unclaimed.clear();
     for (const socket of this.#inside) socket.destroy();
   }
 
@@ -131,49 +173,125 @@ export class Doors {
     head: Buffer,
     plain: string | undefined,
   ): Promise<void> {
-    const { authenticate, connection, admit, trustProxy } = this.#settings;
+    const { identify, trustProxy } = this.#settings;
+    this.#check(request, head, plain);
+    const remoteAddress = clientAddress(request, trustProxy);
+    const network = networkOf(remoteAddress);
+    const leave = this.#wait(socket, network);
+    try {
+      const identity = await identify({ ...credentials(request), remoteAddress });
+      if (socket.destroyed) return;
+      this.#refuseLate();
+      this.#letIn(request, socket, head, plain, this.#admit(identity, network));
+    } finally {
+      leave();
+    }
+  }
+
+  /** What can be seen without asking anyone. @throws Refusal */
+  #check(request: IncomingMessage, head: Buffer, plain: string | undefined): void {
+    const { handshakeBytesMax } = this.#settings.connection;
     checkRequest(request, this.#settings);
     checkSecure(request, this.#settings);
     this.#refuseLate();
-    if (plain === undefined && !subprotocols(request).includes(subprotocol)) {
+    const offered = subprotocols(request);
+    if (plain === undefined && !offered.includes(subprotocol)) {
       throw new Refusal(
         400,
         'bad_frame',
         `Offer the subprotocol "${subprotocol}", as the SDK does; for bare payloads use a path configured as \`plain\`.`,
       );
     }
-    const from = { ...credentials(request), remoteAddress: clientAddress(request, trustProxy) };
-    const identity = await this.#inTime(identify(authenticate, from));
-    if (socket.destroyed) return;
-    this.#refuseLate();
-    const { open, gone } = admit(identity);
+    if (head.length > handshakeBytesMax) {
+      throw new Refusal(
+        413,
+        'frame_too_large',
+        `More than ${handshakeBytesMax} bytes came before the handshake was answered. Wait for the answer.`,
+      );
+    }
+  }
+
+  /** Counts someone who is to be let in. @throws SyncError `too_many` @returns what is called when that is decided */
+  #wait(socket: Duplex, network: string): () => void {
+    const leave = this.#counted.get(socket) ?? this.#waiting.enter(network);
+    if (leave) return leave;
+    throw new SyncError(
+      'too_many',
+      'Too many connections from this address wait to be let in (`handshakesPerIpMax`). Try again later.',
+    );
+  }
+
+  /** A place on this node for someone from there. @throws SyncError `too_many` */
+  #admit(identity: Identity, network: string): Place {
+    const { open, gone } = this.#settings.admit(identity);
+    const leave = this.#present.enter(network);
+    if (leave) {
+      return {
+        open,
+        gone: () => {
+          leave();
+          gone();
+        },
+      };
+    }
+    gone();
+    throw new SyncError(
+      'too_many',
+      'This address has as many sessions as one may have (`sessionsPerIpMax`). Close some first.',
+    );
+  }
+
+  #letIn(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    plain: string | undefined,
+    { open, gone }: Place,
+  ): void {
+    const { connection } = this.#settings;
     socket.once('close', gone);
     this.#sockets.handleUpgrade(request, socket, head, (ws) => {
       socket.off('close', gone);
+      boundPings(ws, connection.clock, connection.pingsPerSecondMax);
       const made: Connection = { ...connection, ws, socket };
       if (plain === undefined) serveNative(made, open, gone);
       else servePlain(made, plain, open, gone);
     });
   }
 
-  #refuseLate(): void {
-    if (this.#closing)
-      throw new Refusal(503, 'restart', 'The server is leaving; come back.', { 'Retry-After': '1' });
-  }
-
-  #inTime(identity: Promise<Identity>): Promise<Identity> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#settings.connection.clock.timer(authenticateMs, () =>
-        reject(new SyncError('unavailable', 'It took too long to find out who you are.')),
-      );
-      identity.then(resolve, reject).finally(cancel);
+  /** Someone else may answer on a path that isn't ours; if nobody does, the connection would stay for ever. */
+  #giveUpLater(socket: Socket): void {
+    const { bytesWritten } = socket;
+    const cancel = this.#settings.connection.clock.timer(unclaimedMs, () => {
+      this.#unclaimed.delete(cancel);
+      // Whoever took it before us has written already, but reads.
+      const read = socket.listenerCount('data') + socket.listenerCount('readable') > 0;
+      if (!read && socket.bytesWritten === bytesWritten) socket.destroy();
+    });
+    this.#unclaimed.add(cancel);
+    socket.once('close', () => {
+      cancel();
+      this.#unclaimed.delete(cancel);
     });
   }
 
+  #refuseLate(): void {
+    if (this.#closing) throw new SyncError('restart');
+  }
+
   #refuse(socket: Duplex, thrown: unknown): void {
-    this.#settings.connection.metrics.sessionsRefused++;
-    const refusal = Refusal.from(thrown);
-    refuse(socket, refusal, STATUS_CODES[refusal.status] ?? 'Error');
+    const { clock, metrics } = this.#settings.connection;
+    metrics.sessionsRefused++;
+    const { status, code, message, headers } = Refusal.from(thrown);
+    const later =
+      status === 429 || status === 503
+        ? { 'Retry-After': String(1 + Math.floor(clock.random() * awaySecondsMax)) }
+        : {};
+    refuse(
+      socket,
+      new Refusal(status, code, message, { ...headers, ...later }),
+      STATUS_CODES[status] ?? 'Error',
+    );
   }
 }
 

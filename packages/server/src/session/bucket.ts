@@ -1,0 +1,40 @@
+/**
+ * How much one session may ask for: a token bucket, filled at a steady rate up to a burst. A session takes what each request
+ * costs before it does anything else with it. It knows numbers and a clock, no frames.
+ */
+import type { Clock } from '@syncline/protocol/wire';
+
+export class Bucket {
+  readonly #clock: Clock;
+  readonly #perSecond: number;
+  readonly #burst: number;
+  #level: number;
+  #at: number;
+
+  /** @param perSecond what flows in; @param burst what it holds, and holds at first */
+  constructor(clock: Clock, perSecond: number, burst: number) {
+    this.#clock = clock;
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#level = burst;
+    this.#at = clock.now();
+  }
+
+  /** Takes `cost` and returns 0; or takes nothing and returns after how many ms there will be enough. */
+  take(cost: number): number {
+    if (this.#level < cost) this.#fill();
+    if (this.#level >= cost) {
+      this.#level -= cost;
+      return 0;
+    }
+    return Math.ceil(((Math.min(cost, this.#burst) - this.#level) * 1000) / this.#perSecond);
+  }
+
+  #fill(): void {
+    const now = this.#clock.now();
+    // A clock that was set back fills nothing, and is believed from then on.
+    const gainedMs = Math.max(0, now - this.#at);
+    this.#level = Math.min(this.#burst, this.#level + (gainedMs * this.#perSecond) / 1000);
+    this.#at = now;
+  }
+}
