@@ -22,7 +22,14 @@ import { checkOption, type Numbers, resolveClock, resolveNumbers, show } from '.
 import { Pulse } from './pulse.ts';
 import { Members } from './session/members.ts';
 import { Doors, type Paths } from './transports/doors.ts';
-import { listening, makeServer, type Reach, refuseExposed, watchExposed } from './transports/listen.ts';
+import {
+  listening,
+  makeServer,
+  type OwnServer,
+  type Reach,
+  refuseExposed,
+  watchExposed,
+} from './transports/listen.ts';
 import type { Tls } from './transports/tls.ts';
 import { Turn } from './turn.ts';
 
@@ -130,7 +137,7 @@ class Node<C extends Contract> implements Server<C> {
   readonly #pulse: Pulse;
   readonly #doors: Doors;
   readonly #members: Members;
-  readonly #own = new Set<HttpServer>();
+  readonly #own = new Set<OwnServer>();
   /** What stops waiting for attached servers to listen. */
   readonly #watching: (() => void)[] = [];
   #closing: Promise<void> | undefined;
@@ -200,16 +207,17 @@ class Node<C extends Contract> implements Server<C> {
     refuseExposed(host, this.#reach, tls);
     this.#refuseClosed();
     await this.ready;
-    const http = await makeServer(tls, { clock: this.#clock, logger: this.#logger, ...this.#numbers });
-    this.#own.add(http);
+    const own = await makeServer(tls, { clock: this.#clock, logger: this.#logger, ...this.#numbers });
+    this.#own.add(own);
     try {
       this.#refuseClosed();
-      const address = await listening(http, port, host);
-      this.attach(http);
+      const address = await listening(own.http, port, host);
+      this.attach(own.http);
       return address;
     } catch (thrown) {
-      this.#own.delete(http);
-      http.close();
+      this.#own.delete(own);
+      own.http.close();
+      own.cut();
       throw thrown;
     }
   }
@@ -269,7 +277,7 @@ class Node<C extends Contract> implements Server<C> {
   async #leave(drainMs: number): Promise<void> {
     this.#doors.close();
     for (const stop of this.#watching.splice(0)) stop();
-    for (const http of this.#own) http.close();
+    for (const { http } of this.#own) http.close();
     const why = 'The server is restarting; come back.';
     const lastMs = Math.min(cutMs, drainMs / 4);
     // They come back spread over half of the time; the other half is for those who take longer.
@@ -279,7 +287,7 @@ class Node<C extends Contract> implements Server<C> {
     await this.#members.emptied(lastMs);
     this.#pulse.stop();
     this.#doors.detach();
-    for (const http of this.#own) http.closeAllConnections();
+    for (const { cut } of this.#own) cut();
     await this.#members.emptied(cutMs);
     this.#hub.close();
     await this.#broker.close();

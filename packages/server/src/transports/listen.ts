@@ -20,6 +20,13 @@ export interface Reach {
   readonly trustProxy: boolean | number;
 }
 
+/** An HTTP server of our own. */
+export interface OwnServer {
+  readonly http: HttpServer;
+  /** Ends what is no WebSocket, or none yet, and leaves the files of the certificate alone. */
+  readonly cut: () => void;
+}
+
 /** How long a request may take to arrive, and how often that is looked at. */
 const requests = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 2000 };
 
@@ -67,19 +74,30 @@ function exposure(host: string, reach: Reach, tls: boolean, mend: string): strin
   return `Others can reach ${host}, and nothing would be encrypted on the way: ${mend}, or set \`trustProxy\` if a proxy of yours serves TLS, or listen on localhost.`;
 }
 
-/** Makes an HTTP server that serves nothing but WebSockets. It ends, and leaves its files alone, when it is closed. */
+/**
+ * Makes an HTTP server that serves nothing but WebSockets, with TLS or without.
+ *
+ * @throws SyncError `bad_option` for a certificate that can't be used.
+ */
 export async function makeServer(
   tls: Tls | undefined,
   tools: { readonly clock: Clock; readonly logger: Logger; readonly tlsHandshakeMs: number },
-): Promise<HttpServer> {
-  if (!tls) return answering(createHttpServer(requests));
+): Promise<OwnServer> {
+  if (!tls) {
+    const http = answering(createHttpServer(requests));
+    return { http, cut: () => http.closeAllConnections() };
+  }
   const certificate = await readCertificate(tls, tools.clock.now());
   const { context } = certificate;
   const https = createHttpsServer({ ...requests, ...context, handshakeTimeout: tools.tlsHandshakeMs });
   const files = new CertificateFiles(tls, certificate, tools, (next) => https.setSecureContext(next));
-  https.once('close', () => files.stop());
-  answerPlain(https);
-  return answering(https);
+  const shakingHands = answerPlain(https);
+  const cut = (): void => {
+    files.stop();
+    for (const bare of shakingHands.values()) bare.destroy();
+    https.closeAllConnections();
+  };
+  return { http: answering(https), cut };
 }
 
 /** Opens the port. @throws SyncError `unavailable`, or `closed` when the server is closed meanwhile */
@@ -112,8 +130,10 @@ function answering(http: HttpServer): HttpServer {
 /**
  * Tells those who speak HTTP to a TLS port what it is. OpenSSL notices, but then has only the TLS side of the connection to
  * show; the bare one is found by the peer's address and port.
+ *
+ * @returns the bare connections that are no TLS yet.
  */
-function answerPlain(https: HttpsServer): void {
+function answerPlain(https: HttpsServer): ReadonlyMap<string, Socket> {
   const shakingHands = new Map<string, Socket>();
   const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
   const forget = function (this: Socket): void {
@@ -129,6 +149,7 @@ function answerPlain(https: HttpsServer): void {
     if (!bare || error.code !== 'ERR_SSL_HTTP_REQUEST') return;
     refuse(bare, insecure('This port speaks TLS only: use wss:// or https://.'), 'Upgrade Required');
   });
+  return shakingHands;
 }
 
 function ignore(): void {}

@@ -23,7 +23,7 @@ export interface Certificate {
   readonly endsAt: number;
 }
 
-/** How long files must rest before they are read: certificate and key are seldom written in one go. */
+/** How long files must rest before they are judged: certificate and key are seldom written in one go. */
 const settleMs = 500;
 /** Some file systems tell of no change, so the files are looked at from time to time too. */
 const lookMs = 60_000;
@@ -50,8 +50,10 @@ export class CertificateFiles {
   readonly #watchers: FSWatcher[] = [];
   #endsAt: number;
   #complained = false;
-  /** What was read last, taken or not. */
-  #seen: string;
+  /** What was judged last, taken or not. */
+  #judged: string;
+  /** What was read last. */
+  #read: string;
   #cancelSettle: Cancel = () => {};
   #cancelLook: Cancel = () => {};
   #stopped = false;
@@ -64,7 +66,7 @@ export class CertificateFiles {
   ) {
     this.#tls = tls;
     this.#endsAt = endsAt;
-    this.#seen = `${context.cert}${context.key}`;
+    this.#judged = this.#read = `${context.cert}${context.key}`;
     this.#clock = clock;
     this.#logger = logger;
     this.#use = use;
@@ -83,15 +85,17 @@ export class CertificateFiles {
   /** The folder, not the file: what is renamed into its place, or linked anew, would go unseen otherwise. */
   #follow(folder: string): void {
     try {
-      const watcher = watch(folder, { persistent: false }, () => {
-        this.#cancelSettle();
-        if (!this.#stopped) this.#cancelSettle = this.#clock.timer(settleMs, () => void this.#look());
-      });
+      const watcher = watch(folder, { persistent: false }, () => this.#lookSoon());
       watcher.on('error', () => watcher.close());
       this.#watchers.push(watcher);
     } catch {
       // A system out of watches: looking from time to time has to do.
     }
+  }
+
+  #lookSoon(): void {
+    this.#cancelSettle();
+    if (!this.#stopped) this.#cancelSettle = this.#clock.timer(settleMs, () => void this.#look());
   }
 
   #lookAgain(): void {
@@ -104,9 +108,12 @@ export class CertificateFiles {
   async #look(): Promise<void> {
     const read = await readBoth(this.#tls).catch(toError);
     if (this.#stopped) return;
-    const seen = read instanceof Error ? read.message : `${read.cert}${read.key}`;
-    if (seen !== this.#seen) {
-      this.#seen = seen;
+    const text = read instanceof Error ? read.message : `${read.cert}${read.key}`;
+    const rests = text === this.#read;
+    this.#read = text;
+    if (!rests) this.#lookSoon();
+    else if (text !== this.#judged) {
+      this.#judged = text;
       this.#take(read);
     }
     const days = Math.floor((this.#endsAt - this.#clock.now()) / 86_400_000);
