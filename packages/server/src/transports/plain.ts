@@ -57,7 +57,11 @@ export function servePlain(
     session.release();
     gone();
   });
-  socket.on('drain', () => port.pump());
+  socket.on('drain', () => {
+    // Whoever reads is alive: the answer to a ping may lie behind much that is still to be read.
+    session.alive();
+    port.pump();
+  });
 }
 
 /** What is said to one plain client, and what isn't: answers that only the SDK understands, and its own payloads. */

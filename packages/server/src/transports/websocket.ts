@@ -2,8 +2,15 @@
  * The native WebSocket transport: reads `syncline.v1` frames into a session and writes what it takes from it. It knows the
  * codec and the socket; it never sees a channel.
  */
-import { SyncError } from '@syncline/protocol';
-import { decodeClient, encodeEntries, encodeServer, type Refused, wireText } from '@syncline/protocol/wire';
+import { limits, SyncError } from '@syncline/protocol';
+import {
+  type ClientFrame,
+  decodeClient,
+  encodeEntries,
+  encodeServer,
+  type Refused,
+  wireText,
+} from '@syncline/protocol/wire';
 import type { Batch } from '../cursor.ts';
 import type { Control, Port } from '../session/port.ts';
 import type { Session } from '../session.ts';
@@ -15,6 +22,9 @@ const binaryRefused: Refused = {
   ref: null,
   error: new SyncError('unsupported_data', 'This server takes text frames.'),
 };
+
+/** How every request begins: its name, its number, and something more. */
+const request = /^[\t\n\r ]*\[[\t\n\r ]*"[a-z]{1,32}"[\t\n\r ]*,[\t\n\r ]*([1-9]\d{0,9})[\t\n\r ]*,/;
 
 /** Joins a socket and a session. `open` makes the session for the port; `gone` is called once when the connection is over. */
 export function serveNative(connection: Connection, open: (port: Port) => Session, gone: () => void): void {
@@ -31,14 +41,30 @@ export function serveNative(connection: Connection, open: (port: Port) => Sessio
   };
   const session = open(port);
   ws.on('message', (data, isBinary) => {
-    session.receive(isBinary ? binaryRefused : decodeClient(String(data), frameBytesMax));
+    session.receive(isBinary ? binaryRefused : readFrame(String(data), frameBytesMax));
   });
   ws.on('pong', () => session.alive());
   ws.on('close', () => {
     session.release();
     gone();
   });
-  socket.on('drain', () => writer.pump(session));
+  socket.on('drain', () => {
+    // Whoever reads is alive: the answer to a ping may lie behind much that is still to be read.
+    session.alive();
+    writer.pump(session);
+  });
+}
+
+/**
+ * A client's frame. One that nests too deep or holds too much is never built, so its number is looked for in its text: then
+ * it is answered like any other that is refused, and the session goes on (rule F5).
+ */
+function readFrame(text: string, bytesMax: number): ClientFrame | Refused {
+  const frame = decodeClient(text, bytesMax);
+  // Of all refusals only those for a bound have a detail.
+  if (frame.type !== 'refused' || frame.ref !== null || !frame.error.detail) return frame;
+  const ref = Number(request.exec(text)?.[1]);
+  return ref <= limits.refMax.default ? { ...frame, ref } : frame;
 }
 
 /** Control frames as bytes of the native transport. */
