@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { defineChannels, stream } from '@syncline/protocol';
+import { fakeClock } from '@syncline/protocol/testing';
 import express from 'express';
 import fastify from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -128,6 +129,30 @@ describe('others who take upgrades', () => {
     await client.closed();
     expect(client.received.toString()).toBe('');
   });
+
+  it.each(['before', 'after'])(
+    'have 10 seconds to answer on their paths; then what nobody took is ended: they came %s us',
+    async (order) => {
+      const clock = fakeClock();
+      const http = createHttpServer();
+      if (order === 'before') echoOn(http, '/echo');
+      syncline({ clock }).attach(http);
+      if (order === 'after') echoOn(http, '/echo');
+      const port = await listen(http);
+      const echo = await dial(`ws://localhost:${port}/echo`);
+      const seen = once(http, 'upgrade');
+      const unclaimed = await RawClient.connect(port);
+      unclaimed.socket.write(handshake(port, {}, 'GET /nobody HTTP/1.1'));
+      await seen;
+      await clock.advance(9_999);
+      expect(unclaimed.socket.closed).toBe(false);
+      await clock.advance(1);
+      await unclaimed.closed();
+      expect(unclaimed.received.toString()).toBe('');
+      echo.socket.send('still');
+      expect(await echo.next()).toBe('echo still');
+    },
+  );
 
   it('a path nobody claims is answered once, with 404, when all who are there are ours', async () => {
     const http = createHttpServer();
