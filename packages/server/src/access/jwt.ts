@@ -113,6 +113,8 @@ function readKeys(options: JwtOptions['keys'], clock: Clock): Keys {
   const own: Key[] = [];
   const sets: KeySet[] = [];
   for (const option of options as readonly (KeyOption | KeySetOption)[]) {
+    if (typeof option !== 'object' || option === null)
+      throw misfit('keys', 'a list of objects such as { alg: "HS256", secret }');
     if (!('jwksUrl' in option)) own.push(readKey(option));
     else {
       const { jwksUrl, algs } = option;

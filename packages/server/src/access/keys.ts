@@ -55,12 +55,10 @@ export function isPublicAlgorithm(alg: unknown): alg is PublicAlgorithm {
 
 /** Makes a key of an option. @throws SyncError `bad_option`, which never repeats the key. */
 export function readKey(option: KeyOption): Key {
-  if (typeof option !== 'object' || option === null)
-    throw new SyncError('bad_option', 'Expected a key to be an object such as { alg: "HS256", secret }.');
   const { alg, kid } = option;
   if (kid !== undefined && typeof kid !== 'string')
     throw new SyncError('bad_option', 'Expected `kid` of a key to be a text.');
-  if (!Object.hasOwn(families, alg))
+  if (typeof alg !== 'string' || !Object.hasOwn(families, alg))
     throw new SyncError(
       'bad_option',
       `Expected \`alg\` of a key to be one of ${Object.keys(families).join(', ')}.`,
