@@ -1,5 +1,5 @@
 /**
- * What capabilities allow, held against a second implementation that goes segment by segment and knows no patterns; and
+ * What capabilities allow, held against a second implementation that goes segment by segment and knows no patterns. Then
  * the tricks with names that prefixes and regular expressions fall for.
  */
 import { SyncError } from '@syncline/protocol';

@@ -1,5 +1,5 @@
 /**
- * Tokens that we hand out, read by the side that lets people in; and tokens that were withdrawn, which must not be forgotten
+ * Tokens that we hand out, read by the side that lets people in. And tokens that were withdrawn, which must not be forgotten
  * before their time.
  */
 import { fakeClock } from '@syncline/protocol/testing';
