@@ -16,8 +16,11 @@ const Message = object({
 });
 export type Message = InferOutput<typeof Message>;
 
+/** A demo: whoever gets in may read and write. */
+const anonymous = ['subscribe', 'publish', 'history'] as const;
+
 export const channels = defineChannels({
-  'chat/:room': stream({ message: Message, keep: { entries: 1000, age: '7d' }, stamp: true }),
+  'chat/:room': stream({ message: Message, keep: { entries: 1000, age: '7d' }, stamp: true, anonymous }),
   /** Each room that somebody opened, by its name. */
-  rooms: stream({ message: pipe(string(), regex(/^[a-z0-9-]{1,40}$/)), keep: { entries: 200 } }),
+  rooms: stream({ message: pipe(string(), regex(/^[a-z0-9-]{1,40}$/)), keep: { entries: 200 }, anonymous }),
 });

@@ -6,6 +6,7 @@ import { type Definition, SyncError } from '@syncline/protocol';
 import type { Clock } from '@syncline/protocol/wire';
 import { compile, type May } from './access/capabilities.ts';
 import { type Action, type Identity, readIdentity } from './access/identity.ts';
+import { Tickets } from './access/tickets.ts';
 import { Revoked } from './access/tokens.ts';
 
 export type { Action, Capabilities, Identity } from './access/identity.ts';
@@ -49,6 +50,8 @@ export interface AccessSettings {
   readonly authenticate: Authenticate | null;
   readonly authorize: Authorize | null;
   readonly beforePublish: BeforePublish | null;
+  /** The query parameter that a token may come in; null: none, since addresses end up in logs. */
+  readonly tokenParameter: string | null;
   /** How long any of the three may take; then the answer is no. */
   readonly hookMs: number;
   readonly clock: Clock;
@@ -59,11 +62,13 @@ const anonymous: Identity = Object.freeze({ user: null });
 export class Access {
   readonly #settings: AccessSettings;
   readonly #revoked: Revoked;
+  readonly #tickets: Tickets;
   #anonymous: Rights | undefined;
 
   constructor(settings: AccessSettings) {
     this.#settings = settings;
     this.#revoked = new Revoked({ clock: settings.clock });
+    this.#tickets = new Tickets({ clock: settings.clock });
   }
 
   /** Whether nobody is asked who they are, so that whoever gets in may do everything. */
@@ -76,20 +81,27 @@ export class Access {
     return this.#settings.beforePublish !== null;
   }
 
-  /** Who is asking. @throws SyncError `unauthenticated`, `expired`, `revoked`, `unavailable`, or what the hook threw. */
+  /**
+   * Who is asking: whoever a one-time ticket in the address stands for, or whom `authenticate` takes them for.
+   *
+   * @throws SyncError `unauthenticated`, `expired`, `revoked`, `unavailable`, or what the hook threw.
+   */
   async identify(credentials: Credentials): Promise<Identity> {
-    const { authenticate } = this.#settings;
-    if (!authenticate) return anonymous;
-    let given: unknown;
-    try {
-      given = await this.#inTime(async () => authenticate(credentials), 'to find out who you are');
-    } catch (thrown) {
-      throw thrown instanceof SyncError ? thrown : new SyncError('unauthenticated');
-    }
-    const identity = readIdentity(given);
+    if (this.open) return anonymous;
+    const query = new URLSearchParams(credentials.url.split('?')[1]);
+    const identity = query.has('ticket')
+      ? this.#redeem(query.getAll('ticket'), credentials)
+      : await this.#authenticate(this.#withToken(credentials, query));
     if (this.ended(identity)) throw new SyncError('expired', 'What you came with has ended already.');
     if (identity.tokenId !== undefined && this.#revoked.has(identity.tokenId)) throw new SyncError('revoked');
     return identity;
+  }
+
+  /** A word that opens one connection as whoever is asking, for a short time: it may stand in an address (`?ticket=…`). */
+  async issueTicket(
+    credentials: Credentials,
+  ): Promise<{ readonly ticket: string; readonly expiresMs: number }> {
+    return this.#tickets.issue(await this.identify(credentials));
   }
 
   /** Refuses a token from now on, until it would have ended anyway. */
@@ -131,6 +143,36 @@ export class Access {
     return this.#settings.clock.now();
   }
 
+  #redeem([ticket, ...more]: readonly string[], { token }: Credentials): Identity {
+    const identity =
+      ticket !== undefined && more.length === 0 && token === null && this.#tickets.redeem(ticket);
+    if (identity) return identity;
+    throw new SyncError(
+      'unauthenticated',
+      'The ticket is used, too old, or came with other credentials. Ask for a new one.',
+    );
+  }
+
+  #withToken(credentials: Credentials, query: URLSearchParams): Credentials {
+    const { tokenParameter } = this.#settings;
+    const [token, ...more] = tokenParameter === null ? [] : query.getAll(tokenParameter);
+    if (token === undefined) return credentials;
+    if (more.length === 0 && credentials.token === null) return { ...credentials, token };
+    throw new SyncError('unauthenticated', 'Send one token, in one place.');
+  }
+
+  async #authenticate(credentials: Credentials): Promise<Identity> {
+    const { authenticate } = this.#settings;
+    if (!authenticate) return anonymous;
+    let given: unknown;
+    try {
+      given = await this.#inTime(async () => authenticate(credentials), 'to find out who you are');
+    } catch (thrown) {
+      throw thrown instanceof SyncError ? thrown : new SyncError('unauthenticated');
+    }
+    return readIdentity(given);
+  }
+
   #inTime<T>(run: () => Promise<T>, what: string): Promise<T> {
     return new Promise((resolve, reject) => {
       const cancel = this.#settings.clock.timer(this.#settings.hookMs, () =>
@@ -143,7 +185,14 @@ export class Access {
 
 /** Access for whoever gets in, who may then do everything: the simulator's, and tests'. */
 export function openAccess(clock: Clock): Access {
-  return new Access({ authenticate: null, authorize: null, beforePublish: null, hookMs: 1000, clock });
+  return new Access({
+    authenticate: null,
+    authorize: null,
+    beforePublish: null,
+    tokenParameter: null,
+    hookMs: 1000,
+    clock,
+  });
 }
 
 /** What one identity may do. It changes for no one: a session whose rights are renewed gets another. */

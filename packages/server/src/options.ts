@@ -199,6 +199,13 @@ const others = {
     expected: 'an object { cert, key } of paths of PEM files, or of PEM texts',
     fits: isTls,
   },
+  tokenParameter: {
+    type: 'name of a query parameter',
+    default: undefined,
+    doc: 'the query parameter in which a token may come; none, since addresses end up in logs: use a one-time ticket there',
+    expected: 'a name such as "token"',
+    fits: (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v) && v !== 'ticket',
+  },
   trustProxy: {
     type: 'boolean or number',
     default: 'false',

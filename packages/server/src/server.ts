@@ -22,6 +22,7 @@ import { checkOption, type Numbers, resolveClock, resolveNumbers, show } from '.
 import { Pulse } from './pulse.ts';
 import { Members } from './session/members.ts';
 import { Doors, type Paths } from './transports/doors.ts';
+import { serveHttp } from './transports/http.ts';
 import {
   listening,
   makeServer,
@@ -43,6 +44,8 @@ export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
   readonly authorize?: Authorize;
   /** Looks at what clients publish before it is stored: refuses it, or replaces it. */
   readonly beforePublish?: BeforePublish;
+  /** The query parameter in which a token may come, such as `token`. Default none: addresses end up in logs. */
+  readonly tokenParameter?: string;
   /** Where logs are stored. Default: on disk, in the folder `syncline-data`. */
   readonly broker?: Broker;
   /** Where the SDK connects. Default `/sync`. */
@@ -140,6 +143,9 @@ class Node<C extends Contract> implements Server<C> {
   readonly #own = new Set<OwnServer>();
   /** What stops waiting for attached servers to listen. */
   readonly #watching: (() => void)[] = [];
+  /** What stops answering plain requests. */
+  readonly #answering: (() => void)[] = [];
+  #isReady = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: ServerOptions<C>) {
@@ -157,7 +163,10 @@ class Node<C extends Contract> implements Server<C> {
     this.#clock = resolveClock(options.clock);
     this.#broker = options.broker ?? disk({ dir: 'syncline-data' });
     this.ready = this.#broker.ready ?? Promise.resolve();
-    this.ready.catch(() => {});
+    this.ready.then(
+      () => (this.#isReady = true),
+      () => {},
+    );
     this.#reach = { anonymous: options.authenticate === undefined, trustProxy: options.trustProxy ?? false };
     this.#logger = harmless(options.logger ?? silentLogger);
     const turn = new Turn(this.#clock);
@@ -165,6 +174,7 @@ class Node<C extends Contract> implements Server<C> {
       authenticate: options.authenticate ?? null,
       authorize: options.authorize ?? null,
       beforePublish: options.beforePublish ?? null,
+      tokenParameter: options.tokenParameter ?? null,
       hookMs: this.#numbers.hookMs,
       clock: this.#clock,
     });
@@ -194,6 +204,14 @@ class Node<C extends Contract> implements Server<C> {
     const stop = watchExposed(server, this.#reach, this.#logger);
     this.#doors.attach(server, paths);
     this.#watching.push(stop);
+    this.#answering.push(
+      serveHttp(server, paths.native.replace(/\/$/, ''), {
+        ...this.#reach,
+        originsAllowed: this.#options.originsAllowed ?? [],
+        issueTicket: (credentials) => this.#access.issueTicket(credentials),
+        ready: () => this.#isReady && !this.#closing,
+      }),
+    );
   }
 
   async listen(port = 0, host = 'localhost'): Promise<AddressInfo> {
@@ -287,6 +305,7 @@ class Node<C extends Contract> implements Server<C> {
     await this.#members.emptied(lastMs);
     this.#pulse.stop();
     this.#doors.detach();
+    for (const stop of this.#answering.splice(0)) stop();
     for (const { cut } of this.#own) cut();
     await this.#members.emptied(cutMs);
     this.#hub.close();

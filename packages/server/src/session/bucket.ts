@@ -20,14 +20,13 @@ export class Bucket {
     this.#at = clock.now();
   }
 
-  /** Takes `cost` and returns 0; or takes nothing and returns after how many ms there will be enough. */
+  /** Takes `cost`, or all it can hold where that is less, and returns 0; or takes nothing and returns after how many ms to ask again. */
   take(cost: number): number {
-    if (this.#level < cost) this.#fill();
-    if (this.#level >= cost) {
-      this.#level -= cost;
-      return 0;
-    }
-    return Math.ceil(((Math.min(cost, this.#burst) - this.#level) * 1000) / this.#perSecond);
+    const share = Math.min(cost, this.#burst);
+    if (this.#level < share) this.#fill();
+    if (this.#level < share) return Math.ceil(((share - this.#level) * 1000) / this.#perSecond);
+    this.#level -= share;
+    return 0;
   }
 
   #fill(): void {

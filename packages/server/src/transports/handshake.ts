@@ -87,6 +87,13 @@ export function checkRequest(request: IncomingMessage, rules: DoorRules): void {
   if (rules.anonymous) checkLocal(request);
 }
 
+/** What is checked of any request, handshake or not: whom it asks, on whose behalf, and from where. @throws Refusal */
+export function checkCaller(request: IncomingMessage, rules: DoorRules): void {
+  checkHost(request, rules);
+  checkOrigin(request, rules);
+  if (rules.anonymous) checkLocal(request);
+}
+
 /** The token a client sent, and the facts that `authenticate` may look at. */
 export function credentials(request: IncomingMessage): Credentials {
   const [, bearer] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];

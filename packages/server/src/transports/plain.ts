@@ -3,7 +3,7 @@
  * without any SDK can chat (rules W1 to W3). It speaks to the session as a client would; it never sees a channel.
  */
 import { type ErrorCode, limits, type Position } from '@syncline/protocol';
-import { readPayload, toSyncError, wireText } from '@syncline/protocol/wire';
+import { type Cancel, type FrameOf, readPayload, toSyncError, wireText } from '@syncline/protocol/wire';
 import type { Batch } from '../cursor.ts';
 import type { Control, Port } from '../session/port.ts';
 import type { Session } from '../session.ts';
@@ -22,9 +22,13 @@ export function servePlain(
   open: (port: Port) => Session,
   gone: () => void,
 ): void {
-  const { ws, socket, metrics } = connection;
+  const { ws, socket, metrics, clock } = connection;
   const writer = new SocketWriter(connection);
-  const words = new Words();
+  let cancelLeave: Cancel | undefined;
+  // Such a client knows no farewell: it is closed when its time to come back has come.
+  const words = new Words(({ reason, afterMs }) => {
+    cancelLeave ??= clock.timer(afterMs, () => session.finish('restart', reason));
+  });
   let ref = subscribeRef;
   const port: Port = {
     controls: (frames) => words.controls(frames),
@@ -54,6 +58,7 @@ export function servePlain(
   });
   ws.on('pong', () => session.alive());
   ws.on('close', () => {
+    cancelLeave?.();
     session.release();
     gone();
   });
@@ -68,8 +73,13 @@ export function servePlain(
 class Words {
   /** Why the client can't be told what others append, if so. */
   deaf: ErrorCode | undefined;
+  readonly #onBye: (bye: FrameOf<Control, 'bye'>) => void;
   readonly #own = new Set<number>();
   #epoch = '';
+
+  constructor(onBye: (bye: FrameOf<Control, 'bye'>) => void) {
+    this.#onBye = onBye;
+  }
 
   controls(frames: readonly Control[]): Uint8Array | undefined {
     const texts: string[] = [];
@@ -81,6 +91,7 @@ class Words {
         texts.push(JSON.stringify({ error: { code: frame.code, message: frame.message } }));
         if (frame.ref === subscribeRef) this.deaf = frame.code;
       }
+      if (frame.type === 'bye') this.#onBye(frame);
       ping ||= frame.type === 'heartbeat';
     }
     if (texts.length === 0) return ping ? pingFrame : undefined;
