@@ -229,6 +229,7 @@ class Node<C extends Contract> implements Server<C> {
     this.#own.add(own);
     try {
       this.#refuseClosed();
+      this.#doors.guard(own.http);
       const address = await listening(own.http, port, host);
       this.attach(own.http);
       return address;

@@ -5,6 +5,7 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '@syncline/protocol/wire';
 import { generate } from 'selfsigned';
 import { onTestFinished } from 'vitest';
 
@@ -17,7 +18,7 @@ export interface Pair {
 const day = 86_400_000;
 
 /** A certificate for localhost that is good from yesterday to `days` after `now`, in ms since 1970. */
-export async function makePair(days = 30, now = Date.now()): Promise<Pair> {
+export async function makePair(days = 30, now = systemClock.now()): Promise<Pair> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     algorithm: 'sha256',
