@@ -8,6 +8,7 @@ import { compile, type May } from './access/capabilities.ts';
 import { type Action, type Identity, readIdentity } from './access/identity.ts';
 import { Tickets } from './access/tickets.ts';
 import { Revoked } from './access/tokens.ts';
+import { type Logger, reason, silentLogger } from './observe.ts';
 
 export type { Action, Capabilities, Identity } from './access/identity.ts';
 
@@ -55,6 +56,7 @@ export interface AccessSettings {
   /** How long any of the three may take; then the answer is no. */
   readonly hookMs: number;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 const anonymous: Identity = Object.freeze({ user: null });
@@ -168,9 +170,20 @@ export class Access {
     try {
       given = await this.#inTime(async () => authenticate(credentials), 'to find out who you are');
     } catch (thrown) {
-      throw thrown instanceof SyncError ? thrown : new SyncError('unauthenticated');
+      throw this.#refusal(thrown);
     }
     return readIdentity(given);
+  }
+
+  /** Whoever is refused is told no reason but the table's; whoever runs the node is told what keeps it from knowing anyone. */
+  #refusal(thrown: unknown): SyncError {
+    if (!(thrown instanceof SyncError)) return new SyncError('unauthenticated');
+    if (thrown.code === 'unavailable')
+      this.#settings.logger.error(
+        { reason: reason(thrown.cause ?? thrown) },
+        'Who is asking could not be found out, so they were refused.',
+      );
+    return thrown;
   }
 
   #inTime<T>(run: () => Promise<T>, what: string): Promise<T> {
@@ -192,6 +205,7 @@ export function openAccess(clock: Clock): Access {
     tokenParameter: null,
     hookMs: 1000,
     clock,
+    logger: silentLogger,
   });
 }
 

@@ -177,6 +177,7 @@ class Node<C extends Contract> implements Server<C> {
       tokenParameter: options.tokenParameter ?? null,
       hookMs: this.#numbers.hookMs,
       clock: this.#clock,
+      logger: this.#logger,
     });
     const tools = {
       access: this.#access,
