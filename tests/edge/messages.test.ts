@@ -1,0 +1,7 @@
+/**
+ * Bad messages in sound frames over every way in that takes them. The rows say what is sent and what is answered; the harness holds each to the rules.
+ */
+import { declare } from './declare.ts';
+import { protocolMessages } from './rows.ts';
+
+declare(protocolMessages);

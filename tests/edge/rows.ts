@@ -1,0 +1,54 @@
+/**
+ * All rows of this suite by subject, in the order in which the page of bad input lists them. A new table of rows is named
+ * here; what runs the rows and what writes the page both read this.
+ */
+import * as door from './door.rows.ts';
+import * as frames from './frames.rows.ts';
+import * as handshake from './handshake.rows.ts';
+import type { Row } from './harness.ts';
+import * as messages from './messages.rows.ts';
+import * as names from './names.rows.ts';
+
+/** Rows about one thing. */
+export interface Subject {
+  readonly title: string;
+  readonly rows: readonly Row[];
+}
+
+export const handshakes: readonly Subject[] = [
+  { title: 'The path and the method', rows: handshake.paths },
+  { title: 'Versions and keys', rows: handshake.versions },
+  { title: 'Header fields', rows: handshake.headers },
+  { title: 'Origins', rows: handshake.origins },
+  { title: 'Subprotocols and extensions', rows: handshake.subprotocols },
+];
+
+export const doors: readonly Subject[] = [
+  { title: 'Early bytes', rows: door.earlyBytes },
+  { title: 'Silence and resets', rows: door.silence },
+  { title: 'Crowds', rows: door.crowds },
+  { title: 'Bursts and half-open connections', rows: door.bursts },
+];
+
+export const webSocketFrames: readonly Subject[] = [
+  { title: 'The form of frames', rows: frames.format },
+  { title: 'Letters', rows: frames.letters },
+  { title: 'Closing', rows: frames.closing },
+  { title: 'Sizes and pieces', rows: frames.sizes },
+  { title: 'Pings and pongs', rows: frames.pings },
+];
+
+export const protocolMessages: readonly Subject[] = [
+  { title: 'JSON', rows: messages.json },
+  { title: 'Depth and number', rows: messages.bounds },
+  { title: 'Frames that nobody knows', rows: messages.unknown },
+  { title: 'Numbers of requests', rows: messages.numbers },
+  { title: 'Fields', rows: messages.fields },
+  { title: 'Payloads', rows: messages.payloads },
+  { title: 'One bad frame after another', rows: messages.insistence },
+];
+
+export const namesOfChannels: readonly Subject[] = [
+  { title: 'What is no channel name', rows: names.channelNames },
+  { title: 'What is one', rows: names.oddNames },
+];
