@@ -24,11 +24,11 @@ import { Members } from './session/members.ts';
 import { Doors, type Paths } from './transports/doors.ts';
 import { serveHttp } from './transports/http.ts';
 import {
+  checkPlace,
   listening,
   makeServer,
   type OwnServer,
   type Reach,
-  refuseExposed,
   watchExposed,
 } from './transports/listen.ts';
 import type { Tls } from './transports/tls.ts';
@@ -168,7 +168,8 @@ class Node<C extends Contract> implements Server<C> {
       () => {},
     );
     this.#reach = { anonymous: options.authenticate === undefined, trustProxy: options.trustProxy ?? false };
-    this.#logger = harmless(options.logger ?? silentLogger);
+    const logger = harmless(options.logger ?? silentLogger);
+    this.#logger = logger;
     const turn = new Turn(this.#clock);
     this.#access = new Access({
       authenticate: options.authenticate ?? null,
@@ -179,14 +180,8 @@ class Node<C extends Contract> implements Server<C> {
       clock: this.#clock,
       logger: this.#logger,
     });
-    const tools = {
-      access: this.#access,
-      broker: this.#broker,
-      clock: this.#clock,
-      turn,
-      metrics: this.metrics,
-      logger: this.#logger,
-    };
+    const own = { access: this.#access, broker: this.#broker, clock: this.#clock, metrics: this.metrics };
+    const tools = { ...own, turn, logger };
     this.#hub = new Hub(this.#numbers, tools, this.#find);
     this.#pulse = new Pulse(this.#clock, this.#numbers.heartbeatMs);
     this.#members = new Members({ ...tools, ...this.#numbers, hub: this.#hub, pulse: this.#pulse });
@@ -216,14 +211,8 @@ class Node<C extends Contract> implements Server<C> {
   }
 
   async listen(port = 0, host = 'localhost'): Promise<AddressInfo> {
-    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-      throw new SyncError(
-        'bad_option',
-        `Expected the port to be a number from 0 to 65535, got ${show(port)}.`,
-      );
-    }
     const { tls } = this.#options;
-    refuseExposed(host, this.#reach, tls);
+    checkPlace(port, host, this.#reach, tls);
     this.#refuseClosed();
     await this.ready;
     const own = await makeServer(tls, { clock: this.#clock, logger: this.#logger, ...this.#numbers });

@@ -9,6 +9,7 @@ import { Server as TlsServer } from 'node:tls';
 import { SyncError } from '@syncline/protocol';
 import type { Clock } from '@syncline/protocol/wire';
 import type { Logger } from '../observe.ts';
+import { show } from '../options.ts';
 import { isLoopback, refuse } from './handshake.ts';
 import { insecure } from './secure.ts';
 import { CertificateFiles, readCertificate, type Tls } from './tls.ts';
@@ -31,11 +32,14 @@ export interface OwnServer {
 const requests = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 2000 };
 
 /**
- * Refuses a host that others can reach while the server has no way to tell them apart, or no encryption.
+ * Checks where a server is to listen. A host that others can reach is refused while there is no way to tell them apart,
+ * or no encryption.
  *
  * @throws SyncError `bad_option`, with the mends.
  */
-export function refuseExposed(host: string, reach: Reach, tls: Tls | undefined): void {
+export function checkPlace(port: number, host: string, reach: Reach, tls: Tls | undefined): void {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new SyncError('bad_option', `Expected the port to be a number from 0 to 65535, got ${show(port)}.`);
   const why = exposure(host, reach, tls !== undefined, 'give createServer() `tls: { cert, key }`');
   if (why) throw new SyncError('bad_option', why);
 }
