@@ -5,7 +5,13 @@
 import type { Link, LinkHandlers, Transport } from '@syncline/client/internal';
 import { errors } from '@syncline/protocol';
 import { decodeClient } from '@syncline/protocol/wire';
-import { nativeBatch, nativeControls, type Port, type Session } from '@syncline/server/internal';
+import {
+  nativeBatch,
+  nativeControls,
+  nativeSnapshot,
+  type Port,
+  type Session,
+} from '@syncline/server/internal';
 import type { World } from './world.ts';
 
 /** How bad the network is; each number is a probability per message, connection or second. */
@@ -153,7 +159,7 @@ class Wire {
     this.client = {
       send: (data) => this.#send(String(data)),
       close: () => this.#clientLeaves(),
-      bufferedBytes: 0,
+      bufferedAmount: 0,
     };
     world.after(world.between(0.2, 2 * network.faults.latencyMsMax), () => this.#arriveAtDoor());
   }
@@ -170,6 +176,7 @@ class Wire {
     const port: Port = {
       controls: nativeControls,
       batch: nativeBatch,
+      snapshot: nativeSnapshot,
       pump: () => this.#pump(),
       end: (code) => {
         this.#pump();

@@ -70,22 +70,17 @@ describe('layout', () => {
     expect(decodeServerBinary(bytes)).toEqual({ type: 'entries', id: 3, first: 128, entries });
   });
 
-  test('[F8] a server sends a snapshot: 2, id, offset, check, and the data to the end', () => {
-    const bytes = raw(2, 3, 5, 0xff, 0xff, 0xff, 0xff, 0x0f, 7, 8);
+  test('[F8] a server sends a snapshot: 2, id, offset, check, whether more follows, and the data to the end', () => {
+    const bytes = raw(2, 3, 5, 0xff, 0xff, 0xff, 0xff, 0x0f, 1, 7, 8);
     const data = Uint8Array.of(7, 8);
-    expect(encodeSnapshotBinary(3, 5, 2 ** 32 - 1, data)).toEqual(bytes);
-    expect(decodeServerBinary(bytes)).toEqual({
-      type: 'snapshot',
-      id: 3,
-      offset: 5,
-      check: 2 ** 32 - 1,
-      data,
-    });
+    const frame = { type: 'snapshot', id: 3, offset: 5, check: 2 ** 32 - 1, more: true, data } as const;
+    expect(encodeSnapshotBinary(frame)).toEqual(bytes);
+    expect(decodeServerBinary(bytes)).toEqual(frame);
   });
 
   test('[F8] data may be empty', () => {
     expect(decodeClientBinary(raw(1, 1, 1, 'c', 1, 'p', 1))).toMatchObject({ data: new Uint8Array() });
-    expect(decodeServerBinary(raw(2, 1, 1, 1))).toMatchObject({ data: new Uint8Array() });
+    expect(decodeServerBinary(raw(2, 1, 1, 1, 0))).toMatchObject({ data: new Uint8Array() });
   });
 
   test('[F8] every frame is read back', () => {
@@ -101,9 +96,8 @@ describe('layout', () => {
       }),
     );
     fc.assert(
-      fc.property(frames.count, frames.count, frames.check, frames.bytes, (id, offset, check, data) => {
-        const bytes = encodeSnapshotBinary(id, offset, check, data);
-        expect(decodeServerBinary(bytes)).toEqual({ type: 'snapshot', id, offset, check, data });
+      fc.property(frames.binarySnapshot, (frame) => {
+        expect(decodeServerBinary(encodeSnapshotBinary(frame))).toEqual(frame);
       }),
     );
   });

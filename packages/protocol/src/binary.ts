@@ -10,6 +10,9 @@ import { frameBytesMax } from './limits.ts';
 /** A client's frame that carries bytes. */
 export type BinaryPublish = FrameOf<ClientFrame, 'publish'> & { readonly data: Uint8Array };
 
+/** A part of a snapshot that is bytes. */
+export type BinarySnapshot = FrameOf<ServerFrame, 'snapshot'> & { readonly data: Uint8Array };
+
 const entriesTag = 0;
 const publishTag = 1;
 const snapshotTag = 2;
@@ -76,6 +79,7 @@ export function decodeServerBinary(bytes: Uint8Array): ServerFrame | undefined {
     id,
     offset,
     check: readField('snapshot', 'check', serverFrames.snapshot.check, reader.number()),
+    more: reader.number() === 1,
     data: reader.rest(),
   };
 }
@@ -85,14 +89,10 @@ export function encodeEntriesBinary(id: number, first: number, entries: readonly
   return join([entriesTag, id, first, ...entries.flatMap(sized)]);
 }
 
-/** The bytes of a frame with a snapshot. */
-export function encodeSnapshotBinary(
-  id: number,
-  offset: number,
-  check: number,
-  data: Uint8Array,
-): Uint8Array {
-  return join([snapshotTag, id, offset, check, data]);
+/** The bytes of a frame with a part of a snapshot. */
+export function encodeSnapshotBinary(frame: BinarySnapshot): Uint8Array {
+  const { id, offset, check, more, data } = frame;
+  return join([snapshotTag, id, offset, check, Number(more), data]);
 }
 
 /** Takes a frame apart from its front; what would reach past its end is refused. */

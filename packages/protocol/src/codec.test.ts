@@ -311,7 +311,9 @@ describe('shapes', () => {
       "A text frame can't carry bytes; they travel in binary frames.",
     );
     expect(() => encodeClient({ ...publish, data })).toThrow(error);
-    expect(() => encodeServer({ type: 'snapshot', id: 1, offset: 1, check: 1, data })).toThrow(error);
+    expect(() => encodeServer({ type: 'snapshot', id: 1, offset: 1, check: 1, more: false, data })).toThrow(
+      error,
+    );
     expect(() => wireText({ offset: 1, check: 1, at: 1, from: null, data }, false)).toThrow(error);
   });
 });
@@ -324,7 +326,7 @@ describe('payloads', () => {
       payload,
       payload,
     ]);
-    const snapshot = { type: 'snapshot', id: 1, offset: 1, check: 1, data: payload } as const;
+    const snapshot = { type: 'snapshot', id: 1, offset: 1, check: 1, more: true, data: payload } as const;
     expect(decodeServer(encodeServer(snapshot))).toHaveProperty('data', payload);
     const page = {
       type: 'history',
@@ -341,7 +343,7 @@ describe('payloads', () => {
 
   test.each(verbatim)('[F9] %s is forwarded as it was sent where extra fields follow it', (payload) => {
     expect(decodeClient(`["publish",1,"c","p",1,${payload},{"x":[1]},"]"]`)).toHaveProperty('data', payload);
-    expect(decodeServer(`["snapshot",1,1,1,${payload},",",null]`)).toHaveProperty('data', payload);
+    expect(decodeServer(`["snapshot",1,1,1,false,${payload},",",null]`)).toHaveProperty('data', payload);
   });
 
   test('[F9] what a client adds about itself stays in the payload, where it claims nothing', () => {

@@ -58,7 +58,7 @@ export const serverFrames: Table<Control> = {
     entries: f.payloads,
   },
   gap: { id: f.count, position: f.position, top: f.offset, reason: f.gapReason },
-  snapshot: { id: f.count, offset: f.offset, check: f.check, data: f.payload },
+  snapshot: { id: f.count, offset: f.offset, check: f.check, more: f.flag, data: f.payload },
   heartbeat: { heads: f.heads },
   error: { ref: f.nullable(f.ref), code: f.errorCode, message: f.sentence, detail: f.nullable(f.detail) },
   bye: { reason: f.sentence, afterMs: f.count },

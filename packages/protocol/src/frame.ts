@@ -7,6 +7,10 @@ import type { ErrorCode, ErrorDetail } from './codes.ts';
 import type { Data } from './entry.ts';
 import type { GapReason, Position } from './position.ts';
 
+/** The WebSocket subprotocol (rule F1), and how a second one begins that carries the token (rule F10). */
+export const subprotocol = 'syncline.v1';
+export const bearerPrefix = 'bearer.';
+
 /** Where a subscription starts: at a position, or with the last n entries (0: only what comes next). */
 export type Start = Position | number;
 
@@ -89,6 +93,8 @@ export type ServerFrame =
       readonly id: number;
       readonly offset: number;
       readonly check: number;
+      /** Whether another part of the same snapshot follows (rule S9). */
+      readonly more: boolean;
       readonly data: Data;
     }
   | { readonly type: 'heartbeat'; readonly heads: readonly Head[] }

@@ -3,7 +3,7 @@
  * tables are held against the unions in frame.ts, so a new frame that no test makes doesn't compile.
  */
 import fc from 'fast-check';
-import type { BinaryPublish } from './binary.ts';
+import type { BinaryPublish, BinarySnapshot } from './binary.ts';
 import { type ErrorCode, type ErrorDetail, steps } from './codes.ts';
 import type { ClientFrame, FrameOf, ServerFrame } from './frame.ts';
 import type { GapReason, Position } from './position.ts';
@@ -108,7 +108,14 @@ export const serverFrames: Each<Control> = {
     top: count,
     reason: fc.constantFrom(...reasons),
   }),
-  snapshot: fc.record({ type: fc.constant('snapshot'), id: count, offset: count, check, data: payload }),
+  snapshot: fc.record({
+    type: fc.constant('snapshot'),
+    id: count,
+    offset: count,
+    check,
+    more: fc.boolean(),
+    data: payload,
+  }),
   heartbeat: fc.record({
     type: fc.constant('heartbeat'),
     heads: fc.array(fc.record({ id: count, offset: count, check }), { maxLength: 5 }),
@@ -125,6 +132,14 @@ export const serverFrames: Each<Control> = {
 
 export const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(...Object.values(clientFrames));
 export const serverFrame: fc.Arbitrary<Control> = fc.oneof(...Object.values(serverFrames));
+export const binarySnapshot: fc.Arbitrary<BinarySnapshot> = fc.record({
+  type: fc.constant('snapshot'),
+  id: count,
+  offset: count,
+  check,
+  more: fc.boolean(),
+  data: bytes,
+});
 export const binaryPublish: fc.Arbitrary<BinaryPublish> = fc.record({
   type: fc.constant('publish'),
   ref,

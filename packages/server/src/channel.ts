@@ -11,7 +11,15 @@ import { type Located, locate, placeBefore } from './channel/locate.ts';
 import { Pages } from './channel/pages.ts';
 import { Retry } from './channel/retry.ts';
 import { sizeOf, Tail } from './channel/tail.ts';
-import { Batch, Cursor, type Gap, type Source } from './cursor.ts';
+import {
+  Batch,
+  Cursor,
+  type Gap,
+  type SnapshotPart,
+  SnapshotParts,
+  type Source,
+  type Taken,
+} from './cursor.ts';
 import { type Logger, type Metrics, reason } from './observe.ts';
 import type { Turn } from './turn.ts';
 
@@ -50,6 +58,8 @@ export class Channel implements Source {
   readonly #cursors = new Set<Cursor>();
   readonly #waiting = new Set<Cursor>();
   readonly #gaps = new Map<Cursor, Gap>();
+  /** The parts of a snapshot that cursors have yet to take. */
+  readonly #folded = new Map<Cursor, { readonly snapshot: SnapshotParts; next: number }>();
   readonly #batches = new Map<number, Batch>();
   readonly #stopListening: () => void;
   /** Calls under way: appends, pages of history, subscribers who look for their place. */
@@ -160,7 +170,7 @@ export class Channel implements Source {
     });
   }
 
-  take(cursor: Cursor): Batch | Gap | undefined {
+  take(cursor: Cursor): Taken | undefined {
     const gap = this.#gaps.get(cursor);
     if (gap) {
       this.#gaps.delete(cursor);
@@ -168,6 +178,8 @@ export class Channel implements Source {
       this.#tools.metrics.gapsTold++;
       return gap;
     }
+    const part = this.#partFor(cursor);
+    if (part) return part;
     if (cursor.offset >= this.top.offset || !this.#cursors.has(cursor)) return undefined;
     const batch = this.#batchAfter(cursor.offset);
     if (!batch) {
@@ -181,13 +193,14 @@ export class Channel implements Source {
   }
 
   hasMore(cursor: Cursor): boolean {
-    return this.#gaps.has(cursor) || cursor.offset < this.top.offset;
+    return this.#gaps.has(cursor) || this.#folded.has(cursor) || cursor.offset < this.top.offset;
   }
 
   release(cursor: Cursor): void {
     if (!this.#cursors.delete(cursor)) return;
     this.#waiting.delete(cursor);
     this.#gaps.delete(cursor);
+    this.#folded.delete(cursor);
     this.#tools.metrics.cursorsOpen--;
   }
 
@@ -223,7 +236,18 @@ export class Channel implements Source {
   /** The log is another one: everyone is told, and reads on from its oldest entry. */
   #break(slice: Slice, why: GapReason): void {
     this.#waiting.clear();
+    this.#folded.clear();
     for (const cursor of this.#cursors) this.#gaps.set(cursor, this.#gap(slice, why));
+  }
+
+  /** The next part of the snapshot that a cursor is taking. With the last one it stands where the snapshot ends. */
+  #partFor(cursor: Cursor): SnapshotPart | undefined {
+    const folded = this.#folded.get(cursor);
+    const part = folded?.snapshot.parts[folded.next++];
+    if (!folded || part?.more) return part;
+    this.#folded.delete(cursor);
+    cursor.offset = folded.snapshot.offset;
+    return part;
   }
 
   /** The entries after a place, as far as they are in memory. */
@@ -284,11 +308,14 @@ export class Channel implements Source {
         `The log ends at ${slice.top.offset}, but gave nothing after ${offset}.`,
       );
     const reachesBack = same && (slice.entries[0]?.offset ?? slice.oldest) === slice.oldest;
+    const snapshot = slice.snapshot && new SnapshotParts(this.settings.id, slice.snapshot);
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const cursor of waiting) {
-      if (reachesBack && cursor.offset + 1 < slice.oldest)
-        this.#gaps.set(cursor, this.#gap(slice, 'trimmed'));
+      if (reachesBack && cursor.offset + 1 < slice.oldest) {
+        if (snapshot) this.#folded.set(cursor, { snapshot, next: 0 });
+        else this.#gaps.set(cursor, this.#gap(slice, 'trimmed'));
+      }
       cursor.wake();
     }
   }

@@ -2,8 +2,9 @@
  * A reader's place in a channel, and the batches of entries it reads. A session holds one cursor per subscription and
  * takes from it when its transport has room; the channel wakes it when there is more. Neither knows what is behind it.
  */
-import type { GapReason, Position } from '@syncline/protocol';
-import type { Entry } from '@syncline/protocol/wire';
+import { type GapReason, limits, type Position } from '@syncline/protocol';
+import type { Data, Entry } from '@syncline/protocol/wire';
+import type { Snapshot } from './broker/broker.ts';
 
 /**
  * Consecutive entries of one channel, shared by every cursor that stands before them. Each encoding of them (a WebSocket
@@ -32,6 +33,52 @@ export class Batch {
   }
 }
 
+/**
+ * The fold of a channel's entries up to an offset, in the parts in which it travels (rule S9), shared by every cursor that
+ * begins before them. A text is parted at its line ends, bytes are parted by size.
+ */
+export class SnapshotParts {
+  readonly offset: number;
+  readonly parts: readonly SnapshotPart[];
+
+  constructor(id: number, { offset, check, data }: Snapshot) {
+    this.offset = offset;
+    const pieces = typeof data === 'string' ? data.split('\n') : chunks(data);
+    this.parts = pieces.map((piece, i) => new SnapshotPart(id, offset, check, i < pieces.length - 1, piece));
+  }
+}
+
+/** One part of a snapshot. Its encoding is built once and kept, opaque to everyone but the transport that built it. */
+export class SnapshotPart {
+  readonly id: number;
+  readonly offset: number;
+  readonly check: number;
+  /** Whether another part follows. */
+  readonly more: boolean;
+  readonly data: Data;
+  #encoded: Uint8Array | undefined;
+
+  constructor(id: number, offset: number, check: number, more: boolean, data: Data) {
+    this.id = id;
+    this.offset = offset;
+    this.check = check;
+    this.more = more;
+    this.data = data;
+  }
+
+  /** The bytes of this part, built on first use. */
+  encoded(build: (part: SnapshotPart) => Uint8Array): Uint8Array {
+    this.#encoded ??= build(this);
+    return this.#encoded;
+  }
+}
+
+function chunks(data: Uint8Array): Uint8Array[] {
+  const size = limits.batchBytesMax.default;
+  const count = Math.max(1, Math.ceil(data.length / size));
+  return Array.from({ length: count }, (_, i) => data.subarray(i * size, (i + 1) * size));
+}
+
 /** What a reader must be told instead of entries: the log doesn't reach back to its place; it stands at `position` now. */
 export interface Gap {
   readonly id: number;
@@ -40,10 +87,13 @@ export interface Gap {
   readonly reason: GapReason;
 }
 
+/** What a reader gets. */
+export type Taken = Batch | SnapshotPart | Gap;
+
 /** What a cursor's channel does for it. */
 export interface Source {
   /** What comes after the cursor's offset; undefined when nothing is there yet, and then the cursor is woken later. */
-  take(cursor: Cursor): Batch | Gap | undefined;
+  take(cursor: Cursor): Taken | undefined;
   /** Whether `take` may give something right now. */
   hasMore(cursor: Cursor): boolean;
   release(cursor: Cursor): void;
@@ -66,8 +116,8 @@ export class Cursor {
     this.#onWake();
   }
 
-  /** The next batch, or a gap that must be told; undefined when there is nothing yet. */
-  take(): Batch | Gap | undefined {
+  /** The next batch or part of a snapshot, or a gap that must be told; undefined when there is nothing yet. */
+  take(): Taken | undefined {
     return this.#source.take(this);
   }
 

@@ -13,5 +13,5 @@ export { resolveNumbers } from './options.ts';
 export { Pulse } from './pulse.ts';
 export type { Port } from './session/port.ts';
 export { Session } from './session.ts';
-export { nativeBatch, nativeControls } from './transports/websocket.ts';
+export { nativeBatch, nativeControls, nativeSnapshot } from './transports/websocket.ts';
 export { Turn } from './turn.ts';

@@ -53,7 +53,6 @@ describe('frames', () => {
     ['no JSON', 'hello', 'bad_frame'],
     ['no array', '{"a":1}', 'bad_frame'],
     ['no ref', '["subscribe"]', 'bad_frame'],
-    ['too deep', `["publish",1,"chat/x","p",1,${'['.repeat(40)}${']'.repeat(40)}]`, 'bad_frame'],
   ] as const)(
     '[F5] closes with the code of the error when there is no ref to answer: %s',
     async (_, text, code) => {

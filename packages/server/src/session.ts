@@ -14,7 +14,7 @@ import {
 } from '@syncline/protocol/wire';
 import type { Identity, Rights } from './access.ts';
 import type { Channel } from './channel.ts';
-import { Batch } from './cursor.ts';
+import { Batch, SnapshotPart, type Taken } from './cursor.ts';
 import { checkData, checkValue, payloadText } from './hub/admission.ts';
 import { reason } from './observe.ts';
 import { Answers } from './session/answers.ts';
@@ -144,10 +144,16 @@ export class Session {
     // Rights that have ended give nothing more to read, whenever their timer fires.
     if (this.#rights.ended) return undefined;
     for (let taken = this.#subscriptions.take(); taken; taken = this.#subscriptions.take()) {
-      const bytes = taken instanceof Batch ? this.#port.batch(taken) : this.#port.controls([gapFrame(taken)]);
+      const bytes = this.#bytesOf(taken);
       if (bytes) return bytes;
     }
     return undefined;
+  }
+
+  #bytesOf(taken: Taken): Uint8Array | undefined {
+    if (taken instanceof Batch) return this.#port.batch(taken);
+    if (taken instanceof SnapshotPart) return this.#port.snapshot(taken);
+    return this.#port.controls([gapFrame(taken)]);
   }
 
   /** The client showed a sign of life. */

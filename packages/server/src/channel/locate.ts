@@ -3,7 +3,7 @@
  * complete, and why. A channel asks when someone subscribes; it answers from what the follower holds, or reads.
  */
 import { type GapReason, type Position, SyncError } from '@syncline/protocol';
-import { nextCheck, previousCheck, type Start } from '@syncline/protocol/wire';
+import { nextCheck, origin, previousCheck, type Start } from '@syncline/protocol/wire';
 import type { Slice } from '../broker/broker.ts';
 import type { Follower } from './follower.ts';
 import { firstAfter, type Pages } from './pages.ts';
@@ -38,8 +38,9 @@ export async function locate(start: Start, follower: Follower, pages: Pages): Pr
   );
 }
 
-/** The place before a slice's first entry, or the head of the log when it has none. */
+/** The place before all that a slice gives: its snapshot, its first entry, or the head of the log when it has neither. */
 export function placeBefore(slice: Slice): Position {
+  if (slice.snapshot) return origin(slice.epoch);
   const [first] = slice.entries;
   if (!first) return { epoch: slice.epoch, ...slice.top };
   return {
@@ -66,8 +67,9 @@ async function gapAt(
   if (offset === top.offset) return check === top.check ? null : 'diverged';
   let [next] = follower.held(offset + 1);
   if (!next) {
-    const { oldest, entries } = await pages.after(offset);
-    if (oldest > offset + 1) return 'trimmed';
+    const { oldest, entries, snapshot } = await pages.after(offset);
+    // What was folded is replaced by the snapshot, whatever the reader has of it.
+    if (oldest > offset + 1) return snapshot ? null : 'trimmed';
     next = entries[offset + 1 - (entries[0]?.offset ?? 0)];
   }
   return next && nextCheck(check, next.data) === next.check ? null : 'diverged';

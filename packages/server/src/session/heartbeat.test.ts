@@ -35,6 +35,7 @@ it('[H3] however many heartbeats a client sends without reading, one answer wait
       return new Uint8Array(1);
     },
     batch: () => undefined,
+    snapshot: () => undefined,
     pump: () => {},
     end: () => {},
   };

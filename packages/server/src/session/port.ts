@@ -5,10 +5,10 @@
 
 import type { ErrorCode } from '@syncline/protocol';
 import type { Data, ServerFrame } from '@syncline/protocol/wire';
-import type { Batch, Gap } from '../cursor.ts';
+import type { Batch, Gap, SnapshotPart } from '../cursor.ts';
 
 /** What a server says that is no entry. */
-export type Control = Exclude<ServerFrame, { type: 'entries' }>;
+export type Control = Exclude<ServerFrame, { type: 'entries' | 'snapshot' }>;
 
 /** The transport's side of a session: how it turns frames into bytes, and how it is told to write or to end. */
 export interface Port {
@@ -16,6 +16,8 @@ export interface Port {
   controls(frames: readonly Control[]): Uint8Array | undefined;
   /** The bytes of a batch, shared where possible; undefined when this transport leaves all of it out. */
   batch(batch: Batch): Uint8Array | undefined;
+  /** The bytes of a part of a snapshot, shared where possible; undefined when this transport leaves it out. */
+  snapshot(part: SnapshotPart): Uint8Array | undefined;
   /** Takes from the session and writes while there is room. Called at the end of a turn in which something came up. */
   pump(): void;
   /** Ends the connection because of an error of the table, after what was taken so far. */

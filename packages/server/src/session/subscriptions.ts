@@ -5,7 +5,7 @@
 import { type Definition, SyncError } from '@syncline/protocol';
 import type { Head } from '@syncline/protocol/wire';
 import type { Channel } from '../channel.ts';
-import type { Batch, Cursor, Gap } from '../cursor.ts';
+import type { Cursor, Taken } from '../cursor.ts';
 
 export interface Subscription {
   readonly name: string;
@@ -76,7 +76,7 @@ export class Subscriptions {
   }
 
   /** What comes next from whichever channel has something; undefined when none has. */
-  take(): Batch | Gap | undefined {
+  take(): Taken | undefined {
     for (let next = this.#ready.shift(); next; next = this.#ready.shift()) {
       const taken = next.cursor.take();
       // Whoever has more goes to the end of the line, so that one busy channel doesn't hold the others up.

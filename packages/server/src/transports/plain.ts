@@ -33,6 +33,7 @@ export function servePlain(
   const port: Port = {
     controls: (frames) => words.controls(frames),
     batch: (batch) => words.batch(batch),
+    snapshot: () => undefined,
     pump: () => {
       writer.pump(session);
       if (words.deaf) writer.end(words.deaf, 'The channel could not be subscribed to.');

@@ -8,13 +8,14 @@ import {
   decodeClient,
   encodeEntries,
   encodeServer,
+  encodeSnapshotBinary,
   type Refused,
   wireText,
 } from '@syncline/protocol/wire';
-import type { Batch } from '../cursor.ts';
+import type { Batch, SnapshotPart } from '../cursor.ts';
 import type { Control, Port } from '../session/port.ts';
 import type { Session } from '../session.ts';
-import { pingFrame, textFrame, textFrames } from './framing.ts';
+import { binaryFrame, pingFrame, textFrame, textFrames } from './framing.ts';
 import { type Connection, SocketWriter } from './socket.ts';
 
 const binaryRefused: Refused = {
@@ -33,6 +34,7 @@ export function serveNative(connection: Connection, open: (port: Port) => Sessio
   const port: Port = {
     controls: nativeControls,
     batch: nativeBatch,
+    snapshot: nativeSnapshot,
     pump: () => writer.pump(session),
     end: (code, reason) => {
       writer.pump(session);
@@ -77,6 +79,17 @@ export function nativeControls(frames: readonly Control[]): Uint8Array {
 /** A batch as the bytes that all native subscribers share. */
 export function nativeBatch(batch: Batch): Uint8Array {
   return batch.encoded('native', encodeBatch);
+}
+
+/** A part of a snapshot as the bytes that all native subscribers share. */
+export function nativeSnapshot(part: SnapshotPart): Uint8Array {
+  return part.encoded(encodeSnapshot);
+}
+
+function encodeSnapshot({ id, offset, check, more, data }: SnapshotPart): Uint8Array {
+  const frame = { type: 'snapshot', id, offset, check, more } as const;
+  if (typeof data === 'string') return textFrame(encodeServer({ ...frame, data }));
+  return binaryFrame(encodeSnapshotBinary({ ...frame, data }));
 }
 
 function encodeBatch({ id, stamped, entries }: Batch): Uint8Array {
