@@ -2,26 +2,24 @@
  * The front door: takes the options, holds the one core, and hands out a channel per name, typed by the contract. Everything
  * it does is done by the rooms behind it; machine and time come in through `createClientWith`.
  */
-import { type Contract, type StreamDefinition, SyncError } from '@syncline/protocol';
+import type { Contract, StreamDefinition } from '@syncline/protocol';
 import type { CarriedBy, Clock, NameOf } from '@syncline/protocol/wire';
-import type { GetToken, Status } from './connection.ts';
+import type { Status } from './connection.ts';
 import { Core } from './core.ts';
+import { badOption, notA } from './faults.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { definitionOf } from './names.ts';
+import type { GetToken } from './rights.ts';
 import { type Report, reporter, type Store } from './store.ts';
 import { Stream, type StreamChannel } from './stream.ts';
 import type { Transport } from './transports/transport.ts';
 import { resolveUrl } from './transports/websocket.ts';
 
 /** A name that the contract has a stream for; any name where there is no contract to tell. */
-export type StreamName<C extends Contract, N extends string> = string extends keyof C
-  ? N
-  : NameOf<C, N, StreamDefinition<unknown>>;
+export type StreamName<C extends Contract, N extends string> = NameOf<C, N, StreamDefinition<unknown>>;
 
 /** What the stream called `N` carries; `unknown` where there is no contract to tell. */
-export type MessageOf<C extends Contract, N extends string> = string extends keyof C
-  ? unknown
-  : CarriedBy<C, N>;
+export type MessageOf<C extends Contract, N extends string> = CarriedBy<C, N>;
 
 export interface ClientOptions<C extends Contract = Contract> {
   /** `wss://…`, `https://…`, or a path on the page's own origin. Default `/sync`. */
@@ -31,7 +29,10 @@ export interface ClientOptions<C extends Contract = Contract> {
    * For types alone `createClient<typeof channels>()` is enough.
    */
   readonly channels?: C;
-  /** Called before each attempt to connect. A text of JWT or base64url characters; must answer within 10 s. */
+  /**
+   * Called before each attempt to connect, and before the rights that the last token gave end. A text of JWT or base64url
+   * characters; must answer within 10 s.
+   */
   readonly getToken?: GetToken;
   /** How long an answer may take before the connection is given up and made anew, in ms. Default 10 000. */
   readonly requestTimeoutMs?: number;
@@ -85,7 +86,7 @@ export function createClientWith<const C extends Contract = Contract>(
   for (const name of Object.keys(defaults) as (keyof typeof defaults)[]) {
     limits[name] = options[name] ?? defaults[name];
     if (limits[name] > 0) continue;
-    throw new SyncError('bad_option', `Expected \`${name}\` to be above 0, got ${limits[name]}.`);
+    throw badOption(`\`${name}\` to be above 0`, limits[name]);
   }
   const core = new Core({
     ...{ ...surroundings, ...limits, url: resolveUrl(url), getToken },
@@ -96,9 +97,7 @@ export function createClientWith<const C extends Contract = Contract>(
     const known = streams.get(name);
     if (known) return known;
     const definition = definitionOf(name, channels);
-    if (definition && definition.kind !== 'stream') {
-      throw new SyncError('unknown_channel', `"${name}" is a ${definition.kind} channel, not a stream.`);
-    }
+    if (definition && definition.kind !== 'stream') throw notA('stream of the contract', name);
     const made = new Stream<unknown>(core, name, definition?.schema);
     streams.set(name, made);
     return made;

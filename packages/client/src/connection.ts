@@ -7,14 +7,17 @@ import {
   type Cancel,
   type ClientFrame,
   type Clock,
+  type FrameOf,
   refMax,
   type ServerFrame,
   steps,
 } from '@syncline/protocol/wire';
+import { misread, silence, toFault } from './faults.ts';
 import { readFrame, writeFrame } from './frames.ts';
-import type { Lifecycle } from './lifecycle.ts';
-import { type Effect, type Event, next, type State } from './machine.ts';
+import type { Hint, Lifecycle } from './lifecycle.ts';
+import { type Event, next, type State } from './machine.ts';
 import { type Answer, type AnswerFrame, answers, type Request, type RequestType } from './requests.ts';
+import { type GetToken, Rights } from './rights.ts';
 import { type Report, Value } from './store.ts';
 import { deadline } from './timing.ts';
 import type { Link, Transport } from './transports/transport.ts';
@@ -27,9 +30,6 @@ export type Status =
   | { readonly state: 'idle' | 'connecting' | 'open' }
   | { readonly state: 'waiting'; readonly until: number; readonly error: SyncError }
   | { readonly state: 'closed'; readonly error: SyncError };
-
-/** Gives the token to connect with. `rejected` is true when the server refused the last one, so a cached one won't do. */
-export type GetToken = (why: { readonly rejected: boolean }) => string | Promise<string>;
 
 export interface ConnectionParts {
   readonly clock: Clock;
@@ -44,7 +44,8 @@ export interface ConnectionParts {
 /** What the connection calls: when a link is ready, when it is gone, and for each frame that answers no request. */
 export interface ConnectionHooks {
   opened(): void;
-  lost(): void;
+  /** @param moved the next link is ready already; `opened` follows at once */
+  lost(moved: boolean): void;
   closed(error: SyncError): void;
   frame(frame: Exclude<ServerFrame, AnswerFrame>): void;
 }
@@ -55,6 +56,15 @@ interface Waiting {
   readonly cancel: Cancel;
 }
 
+/** One link, from the attempt on. */
+interface Line {
+  readonly number: number;
+  link?: Link;
+  welcome?: FrameOf<ServerFrame, 'welcome'>;
+  /** What the server said was wrong, before it closes. */
+  fault?: SyncError;
+}
+
 /** Silence longer than this many heartbeats means that the link is dead (rule H4). */
 const quietBeats = 1.5;
 const quietMsMin = 100;
@@ -62,6 +72,8 @@ const quietMsMin = 100;
 const probeMs = 2_000;
 /** Tokens that may be refused one after the other before the client gives up. */
 const rejectionsMax = 3;
+
+const opened: Status = { state: 'open' };
 
 export class Connection {
   readonly status: Value<Status>;
@@ -75,26 +87,30 @@ export class Connection {
   #ref = 0;
   #state: State = { state: 'idle' };
   #events: Event[] = [];
-  #running = false;
-  #link: Link | undefined;
+  /** The link that frames travel on. */
+  #present: Line | undefined;
+  /** That, and the one that is being made. */
+  readonly #lines = new Set<Line>();
+  /** The number of the last attempt. */
+  #last = 0;
+  readonly #rights: Rights;
   #timer: Cancel | undefined;
   #unbind: Cancel | undefined;
   #quietMs = 0;
   #quiet: Cancel | undefined;
   #probing = false;
-  /** What the server said was wrong with this link, before it closes it. */
-  #fault: SyncError | undefined;
 
   constructor(parts: ConnectionParts, hooks: ConnectionHooks) {
     this.#parts = parts;
+    this.#rights = new Rights(parts, (token, answer) => this.request({ type: 'auth', token }, answer));
     this.#hooks = hooks;
     this.heardAt = parts.clock.now();
-    this.status = new Value<Status>(this.#state, parts.report);
+    this.status = new Value<Status>({ state: 'idle' }, parts.report);
   }
 
   /** Whether frames can be sent now. */
   get open(): boolean {
-    return this.#state.state === 'open';
+    return this.#present !== undefined;
   }
 
   /** Why the client is closed, once it is. */
@@ -103,7 +119,7 @@ export class Connection {
   }
 
   get bufferedBytes(): number {
-    return this.#link?.bufferedBytes ?? 0;
+    return this.#present?.link?.bufferedAmount ?? 0;
   }
 
   /** Connects, unless that was begun before. */
@@ -127,92 +143,106 @@ export class Connection {
 
   /** Takes one event after the other: what an event's effects bring about waits until the event is dealt with. */
   #dispatch(event: Event): void {
-    this.#events.push(event);
-    if (this.#running) return;
-    this.#running = true;
-    for (let e = this.#events.shift(); e; e = this.#events.shift()) this.#step(e);
-    this.#running = false;
+    if (this.#events.push(event) > 1) return;
+    for (const one of this.#events) this.#step(one);
+    this.#events = [];
   }
 
   #step(event: Event): void {
     const { clock, getToken, lifecycle } = this.#parts;
     const before = this.#state;
-    const facts = { now: clock.now(), random: clock.random(), rejectionsMax: getToken ? rejectionsMax : 1 };
-    const { state, effects } = next(before, event, facts);
+    const now = clock.now();
+    const facts = { now, random: clock.random(), rejectionsMax: getToken ? rejectionsMax : 1 };
+    const state = next(before, event, { ...facts, free: this.#last + 1 });
+    if (state === before) return;
     this.#state = state;
-    const from = before.state;
-    const to = state.state;
-    if (to !== from) this.#timer?.();
-    for (const effect of effects) this.#run(effect);
-    if (to !== from) {
-      if (from === 'idle') this.#unbind = lifecycle((hint) => this.#dispatch({ type: hint }));
-      if (from === 'open') this.#hooks.lost();
-      if (to === 'open') this.#hooks.opened();
-      if (to === 'closed') {
-        this.#unbind?.();
-        this.#hooks.closed(state.error);
+    this.#unbind ??= lifecycle((hint) => this.#hint(hint));
+    this.#timer?.();
+    if ('until' in state && state.until !== null) {
+      this.#timer = clock.timer(state.until - now, () => this.#dispatch({ type: 'due' }));
+    }
+    let present: Line | undefined;
+    for (const line of this.#lines) {
+      if ('link' in state && line.number === state.link) present = line;
+      else if (!('attempt' in state && line.number === state.attempt)) {
+        this.#lines.delete(line);
+        line.link?.close(1000);
       }
     }
-    // What changes while a connection is open is nobody else's business.
-    if (to !== from || (to === 'waiting' && state !== before)) this.status.set(statusOf(state));
-  }
-
-  #run(effect: Effect): void {
-    switch (effect.do) {
-      case 'dial':
-        return this.#dial(effect.link, effect.rejected);
-      case 'drop':
-        this.#quiet?.();
-        this.#link?.close(1000);
-        this.#link = undefined;
-        for (const ref of this.#waiting.keys()) this.#answer(ref)?.(null);
-        return;
-      case 'probe':
-        if (this.#probing) return;
-        this.#probing = true;
-        this.#quiet?.();
-        this.#quiet = this.#deadline(probeMs);
-        return this.#send({ type: 'heartbeat' });
-      case 'timer':
-        this.#timer?.();
-        this.#timer = this.#parts.clock.timer(effect.ms, () => this.#dispatch(effect.event));
+    this.#change(present);
+    if ('attempt' in state && state.attempt > this.#last)
+      this.#dial(state.attempt, state.tries.rejections > 0);
+    if (state.state === 'closed') {
+      this.#unbind();
+      this.#hooks.closed(state.error);
     }
+    // What changes while a connection is open is nobody else's business.
+    this.status.set('link' in state ? opened : state);
   }
 
-  #dial(link: number, rejected: boolean): void {
+  /** Goes over to another link, or to none. What was asked on the old one has no answer any more. */
+  #change(present: Line | undefined): void {
+    const before = this.#present;
+    if (present === before) return;
+    // Nothing is sent before everyone knows that the old link is gone.
+    this.#present = undefined;
+    this.#quiet?.();
+    this.#rights.end();
+    for (const ref of this.#waiting.keys()) this.#answer(ref)?.(null);
+    if (before) this.#hooks.lost(present !== undefined);
+    this.#present = present;
+    if (!present?.welcome) return;
+    const { payloadBytesMax, heartbeatMs, expiresMs } = present.welcome;
+    this.payloadBytesMax = payloadBytesMax;
+    this.#quietMs = Math.max(quietMsMin, quietBeats * heartbeatMs);
+    this.#hear();
+    this.#rights.begin(expiresMs);
+    this.#hooks.opened();
+  }
+
+  /** While there is a link a hint makes it prove that it is alive. */
+  #hint(hint: Hint): void {
+    if (!this.#present) return hint === 'wake' ? this.#dispatch({ type: hint }) : undefined;
+    this.#rights.wake();
+    if (this.#probing) return;
+    this.#probing = true;
+    this.#quiet?.();
+    this.#quiet = this.#deadline(probeMs);
+    this.#send({ type: 'heartbeat' });
+  }
+
+  #dial(number: number, rejected: boolean): void {
+    this.#last = number;
     const { transport, url, getToken } = this.#parts;
-    const lost = (thrown: unknown) => this.#dispatch({ type: 'lost', link, error: unavailable(thrown) });
+    const line: Line = { number };
+    this.#lines.add(line);
+    const lost = (thrown: unknown) => this.#lose(line, line.fault ?? toFault('unavailable', thrown));
     const open = (token?: string) => {
-      if (!this.#isPresent(link)) return;
-      this.#fault = undefined;
+      if (!this.#lines.has(line)) return;
       try {
-        this.#link = transport.open(url, token, {
-          message: (data) => this.#receive(link, data),
-          close: (code, reason) => lost(this.#fault ?? errorOfClose(code, reason)),
+        line.link = transport.open(url, token, {
+          message: (data) => this.#receive(line, data),
+          close: (code, reason) => lost(errorOfClose(code, reason)),
         });
       } catch (thrown) {
-        lost(thrown);
+        // What the platform refuses at once, a token with other characters say, it would refuse for ever.
+        lost(toFault('bad_option', thrown));
       }
     };
     if (getToken) Promise.resolve({ rejected }).then(getToken).then(open, lost);
     else open();
   }
 
-  #isPresent(link: number): boolean {
-    return 'link' in this.#state && this.#state.link === link;
-  }
-
-  #receive(link: number, data: string | Uint8Array): void {
-    if (!this.#isPresent(link)) return;
-    this.#hear();
+  #receive(line: Line, data: unknown): void {
+    if (!this.#lines.has(line)) return;
+    if (line === this.#present) this.#hear();
     try {
-      // Binary frames belong to channels whose data are bytes; no channel of this client asks for them yet.
       const frame = typeof data === 'string' && readFrame(data);
-      if (frame) this.#take(link, frame);
+      if (frame) this.#take(line, frame);
     } catch (thrown) {
       // What can't be understood can't be followed either: a new link starts from the positions.
       this.#parts.report(thrown);
-      this.#lose(unavailable(`The server sent: ${thrown}`));
+      this.#lose(line, toFault('unavailable', `The server sent: ${thrown}`));
     }
   }
 
@@ -225,62 +255,53 @@ export class Connection {
   }
 
   #deadline(ms: number): Cancel {
-    return deadline(this.#parts.clock, ms, () => this.#lose(new SyncError('silent')));
+    return deadline(this.#parts.clock, ms, () => this.#present && this.#lose(this.#present, silence()));
   }
 
-  #take(link: number, frame: ServerFrame): void {
+  #take(line: Line, frame: ServerFrame): void {
+    const { number: link } = line;
     if (frame.type === 'welcome') {
-      this.payloadBytesMax = frame.payloadBytesMax;
-      this.#quietMs = Math.max(quietMsMin, quietBeats * frame.heartbeatMs);
-      this.#hear();
+      line.welcome ??= frame;
       this.#dispatch({ type: 'opened', link });
-    } else if (frame.type === 'bye') {
-      this.#dispatch({ ...frame, link });
-    } else if (!('ref' in frame)) {
-      this.#hooks.frame(frame);
-    } else if (frame.type !== 'error') {
-      this.#answer(frame.ref, frame.type)?.(frame);
-    } else {
-      const error = new SyncError(frame.code, frame.message, frame.detail ?? undefined);
-      if (frame.ref === null) this.#fault = error;
-      // The server no longer knows who we are: nothing on this link will do any more.
-      else if (error.next === 'reauth') this.#lose(error);
-      else this.#answer(frame.ref)?.(error);
-    }
+    } else if (frame.type === 'error') {
+      this.#fail(line, frame.ref, new SyncError(frame.code, frame.message, frame.detail ?? undefined));
+    } else if (line !== this.#present) {
+      // Before its welcome nothing is asked on a link, and nothing else is meant for it (rule F7).
+    } else if (frame.type === 'bye') this.#dispatch({ ...frame, link });
+    else if ('ref' in frame) this.#answer(frame.ref, frame.type)?.(frame);
+    else this.#hooks.frame(frame);
+  }
+
+  #fail(line: Line, ref: number | null, error: SyncError): void {
+    if (ref === null) line.fault = error;
+    // The server no longer knows who we are: nothing on this link will do any more, but another token may.
+    else if (error.next === 'reauth' && this.#waiting.get(ref)?.type !== 'auth') this.#lose(line, error);
+    else if (line === this.#present) this.#answer(ref)?.(error);
   }
 
   /** Ends the wait of a request and gives what takes its answer, if anyone still waits. @throws SyncError `bad_frame` */
   #answer(ref: number, type?: AnswerFrame['type']): Waiting['answer'] | undefined {
     const waiting = this.#waiting.get(ref);
     if (!waiting) return undefined;
-    if (type && type !== answers[waiting.type]) throw new SyncError('bad_frame');
+    if (type && type !== answers[waiting.type]) throw misread();
     this.#waiting.delete(ref);
     waiting.cancel();
     return waiting.answer;
   }
 
-  /** Gives the present link up. */
-  #lose(error: SyncError): void {
-    if ('link' in this.#state) this.#dispatch({ type: 'lost', link: this.#state.link, error });
+  /** Gives a link up, or what may become one. */
+  #lose({ number: link }: Line, error: SyncError): void {
+    this.#dispatch({ type: 'lost', link, error });
   }
 
   #send(frame: ClientFrame): void {
+    const line = this.#present;
     try {
-      this.#link?.send(writeFrame(frame));
+      line?.link?.send(writeFrame(frame));
     } catch (thrown) {
-      this.#lose(unavailable(thrown));
+      if (line) this.#lose(line, toFault('unavailable', thrown));
     }
   }
-}
-
-/** What of the machine's state applications see. */
-function statusOf(is: State): Status {
-  if (is.state === 'waiting') return { state: is.state, until: is.until, error: is.error };
-  return is.state === 'closed' ? is : { state: is.state };
-}
-
-function unavailable(thrown: unknown): SyncError {
-  return thrown instanceof SyncError ? thrown : new SyncError('unavailable', String(thrown));
 }
 
 /** What a close code says, by the table of errors; codes that only this side uses say nothing when they come from there. */

@@ -12,7 +12,8 @@ import { type Report, Value } from './store.ts';
 /** What the core tells a channel about the connection. */
 export interface Member {
   opened(): void;
-  lost?(): void;
+  /** @param moved the next link is ready already; `opened` follows at once */
+  lost?(moved: boolean): void;
   closed(error: SyncError): void;
 }
 
@@ -21,6 +22,7 @@ export interface Delivery {
   entries(frame: FrameOf<ServerFrame, 'entries'>): void;
   gap(frame: FrameOf<ServerFrame, 'gap'>): void;
   head(head: Head): void;
+  revoked(frame: FrameOf<ServerFrame, 'revoked'>): void;
 }
 
 /** What a client is made of: its surroundings, and the bounds on what waits to be sent, over all channels together. */
@@ -50,22 +52,21 @@ export class Core {
     this.unsent = new Value(0, parts.report);
     const { deliveries } = this;
     this.connection = new Connection(parts, {
-      opened: () => {
-        for (const member of this.#members) member.opened();
-      },
-      lost: () => {
-        for (const member of this.#members) member.lost?.();
-      },
-      closed: (error) => {
-        for (const member of this.#members) member.closed(error);
-      },
+      opened: () => this.#each((member) => member.opened()),
+      lost: (moved) => this.#each((member) => member.lost?.(moved)),
+      closed: (error) => this.#each((member) => member.closed(error)),
       frame: (frame) => {
         if (frame.type === 'heartbeat') {
           for (const head of frame.heads) deliveries.get(head.id)?.head(head);
         } else if (frame.type === 'entries') deliveries.get(frame.id)?.entries(frame);
         else if (frame.type === 'gap') deliveries.get(frame.id)?.gap(frame);
+        else if (frame.type === 'revoked') deliveries.get(frame.id)?.revoked(frame);
       },
     });
+  }
+
+  #each(tell: (member: Member) => void): void {
+    for (const member of this.#members) tell(member);
   }
 
   /** Tells a member of the connection from now on. */

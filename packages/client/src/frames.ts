@@ -3,7 +3,7 @@
  * place of the protocol's codec, whose tables and sentences about bad frames are for servers and weigh more than this whole
  * room; frames.test.ts proves that the two agree. Like the codec it lets nothing past that isn't of the right type.
  */
-import { type ErrorCode, type GapReason, type Position, SyncError } from '@syncline/protocol';
+import type { ErrorCode, GapReason, Position } from '@syncline/protocol';
 import {
   type ClientFrame,
   type Data,
@@ -14,29 +14,26 @@ import {
   membersMax,
   type ServerFrame,
 } from '@syncline/protocol/wire';
+import { misread } from './faults.ts';
 
 /** Writes a client's frame. */
 export function writeFrame(frame: ClientFrame): string {
-  if (frame.type === 'heartbeat') return '["heartbeat"]';
-  if (frame.type === 'auth') return JSON.stringify(['auth', frame.ref, frame.token]);
-  const { type, ref, channel } = frame;
-  const head = [type, ref, channel];
-  switch (type) {
-    case 'publish':
-      // The payload is JSON already and goes as it is (rule F9).
-      return `${JSON.stringify([...head, frame.producer, frame.sequence]).slice(0, -1)},${frame.data}]`;
-    case 'subscribe': {
-      const { start } = frame;
-      return JSON.stringify([
-        ...head,
-        typeof start === 'number' ? start : [start.epoch, start.offset, start.check],
-      ]);
-    }
-    case 'history':
-      return JSON.stringify([...head, frame.direction, frame.offset, frame.limit]);
-    case 'unsubscribe':
-      return JSON.stringify(head);
-  }
+  const json = JSON.stringify(parts(frame));
+  // A payload is JSON already and goes as it is (rule F9).
+  return frame.type === 'publish' ? `${json.slice(0, -1)},${frame.data}]` : json;
+}
+
+/** What stands in a frame, but a payload. */
+function parts(frame: ClientFrame): unknown[] {
+  const { type } = frame;
+  if (type === 'heartbeat') return [type];
+  if (type === 'auth') return [type, frame.ref, frame.token];
+  const head = [type, frame.ref, frame.channel];
+  if (type === 'publish') return [...head, frame.producer, frame.sequence];
+  if (type === 'history') return [...head, frame.direction, frame.offset, frame.limit];
+  if (type === 'unsubscribe') return head;
+  const { start } = frame;
+  return [...head, typeof start === 'number' ? start : [start.epoch, start.offset, start.check]];
 }
 
 /** The parts of JSON that make its shape; texts count as one, so that what stands in them isn't taken for shape. */
@@ -59,9 +56,12 @@ export function payloadFault(payload: string): string | undefined {
   return members > membersMax ? `It has more than ${membersMax - 6} members.` : undefined;
 }
 
-type Reader<T> = (value: unknown, text: () => string | undefined) => T;
+type Reader<T> = (value: unknown) => T;
 type Readers<F> = { readonly [K in Exclude<keyof F, 'type'>]: Reader<F[K]> };
 type Controls = Exclude<ServerFrame, { type: 'entries' | 'snapshot' }>;
+
+const position = tuple<Position>({ epoch: words, offset: count, check: count });
+const head = tuple<Head>({ id: count, offset: count, check: count });
 
 /** The fields of each frame, in their order on the wire. */
 const controls: { readonly [T in Controls['type']]: Readers<FrameOf<Controls, T>> } = {
@@ -71,10 +71,7 @@ const controls: { readonly [T in Controls['type']]: Readers<FrameOf<Controls, T>
   revoked: { id: count, code, message: words },
   authenticated: { ref: count, expiresMs: nullOr(count) },
   ack: { ref: count, position },
-  history: {
-    ...{ ref: count, epoch: words, first: count, more: flag, stamped: flag },
-    entries: (_, text) => texts(text()),
-  },
+  history: { ref: count, epoch: words, first: count, more: flag, stamped: flag, entries: list<string> },
   gap: { id: count, position, top: count, reason: words<GapReason> },
   heartbeat: { heads: (value) => list(value).map(head) },
   error: { ref: nullOr(count), code, message: words, detail: nullOr(Object) },
@@ -87,19 +84,14 @@ const controls: { readonly [T in Controls['type']]: Readers<FrameOf<Controls, T>
  * @throws SyncError `bad_frame` when a known frame can't be read.
  */
 export function readFrame(text: string): ServerFrame | undefined {
-  const tuple = list(JSON.parse(text));
-  const [type, first] = tuple;
+  const [type, ...values] = list(JSON.parse(text));
   if (typeof type === 'number')
-    return { type: 'entries', id: count(type), first: count(first), entries: texts(text).slice(2) };
+    return { type: 'entries', id: count(type), first: count(values[0]), entries: texts(text).slice(2) };
   if (!Object.hasOwn(controls, String(type))) return undefined;
-  const frame: Record<string, unknown> = { type };
-  let i = 0;
-  for (const [name, read] of Object.entries<Reader<unknown>>(controls[type as Controls['type']])) {
-    i++;
-    frame[name] = read(tuple[i], () => texts(text)[i]);
-  }
-  // Every field of the union's member was read by the table that the compiler holds against it.
-  return frame as unknown as ServerFrame;
+  const read = tuple<object>(controls[type as Controls['type']]);
+  // Every field of the union's member is read by the table that the compiler holds against it.
+  const frame = { type, ...read(values) } as ServerFrame;
+  return frame.type === 'history' ? { ...frame, entries: texts(texts(text)[6]) } : frame;
 }
 
 /** An entry's payload text, time and author from how it stood on the wire (rule D1). */
@@ -129,14 +121,13 @@ function texts(array: unknown): string[] {
   return found[0] ? found : [];
 }
 
-function position(value: unknown): Position {
-  const [epoch, offset, check] = list(value);
-  return { epoch: words(epoch), offset: count(offset), check: count(check) };
-}
-
-function head(value: unknown): Head {
-  const [id, offset, check] = list(value);
-  return { id: count(id), offset: count(offset), check: count(check) };
+/** Reads an array as an object, by the readers of its members in their order. */
+function tuple<T>(readers: { readonly [K in keyof T]: Reader<T[K]> }): Reader<T> {
+  return (value) => {
+    const values = list(value);
+    const entries = Object.entries<Reader<unknown>>(readers);
+    return Object.fromEntries(entries.map(([name, read], i) => [name, read(values[i])])) as T;
+  };
 }
 
 function code(value: unknown): ErrorCode {
@@ -145,10 +136,10 @@ function code(value: unknown): ErrorCode {
 }
 
 function nullOr<T>(read: Reader<T>): Reader<T | null> {
-  return (value, text) => (value === null ? value : read(value, text));
+  return (value) => (value === null ? value : read(value));
 }
 
-function list(value: unknown): unknown[] {
+function list<T = unknown>(value: unknown): T[] {
   return Array.isArray(value) ? value : refuse();
 }
 
@@ -166,5 +157,5 @@ function flag(value: unknown): boolean {
 }
 
 function refuse(): never {
-  throw new SyncError('bad_frame');
+  throw misread();
 }

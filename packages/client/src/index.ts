@@ -25,7 +25,8 @@ export function createClient<const C extends Contract = Contract>(options: Clien
 export type { ErrorCode, GapReason, Position } from '@syncline/protocol';
 export { SyncError } from '@syncline/protocol';
 export type { Client, ClientOptions, MessageOf, StreamName } from './client.ts';
-export type { GetToken, Status } from './connection.ts';
+export type { Status } from './connection.ts';
+export type { GetToken } from './rights.ts';
 export type { Store } from './store.ts';
 export type { HistoryOptions, HistoryPage, StreamChannel } from './stream.ts';
 export type { Freshness, Recovery } from './subscription.ts';

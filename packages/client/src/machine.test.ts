@@ -1,30 +1,23 @@
 /**
  * The connection machine: every state with every event, by a table that the compiler holds complete, and what must hold for
- * any sequence of events. What the effects bring about is connection.test.ts's part.
+ * any sequence of events. What the connection makes of a state is connection.test.ts's part.
  */
 import { SyncError } from '@syncline/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  connectMs,
-  type Event,
-  type Facts,
-  hintMs,
-  next,
-  type State,
-  type Step,
-  stableMs,
-} from './machine.ts';
+import { connectMs, type Event, type Facts, hintMs, next, type State, stableMs } from './machine.ts';
 
 const gone = new SyncError('unavailable');
 const tries = { failures: 2, rejections: 0 };
-const facts: Facts = { now: 100_000, random: 0.5, rejectionsMax: 3 };
+const now = 100_000;
+const facts: Facts = { now, random: 0.5, rejectionsMax: 3, free: 20 };
 
 const states: { readonly [S in State['state']]: Extract<State, { state: S }> } = {
   idle: { state: 'idle' },
-  connecting: { state: 'connecting', link: 7, tries },
-  open: { state: 'open', link: 7, tries, comeBack: 0 },
-  waiting: { state: 'waiting', last: 7, tries, until: 109_000, earliest: 100_400, error: gone },
+  connecting: { state: 'connecting', attempt: 7, tries, until: 108_000 },
+  open: { state: 'open', link: 7, tries, leaving: false, until: 103_000 },
+  moving: { state: 'moving', link: 7, attempt: 8, tries, until: 108_000 },
+  waiting: { state: 'waiting', tries, until: 109_000, earliest: 100_400, error: gone },
   closed: { state: 'closed', error: gone },
 };
 
@@ -32,68 +25,57 @@ const events: { readonly [E in Event['type']]: Extract<Event, { type: E }> } = {
   start: { type: 'start' },
   stop: { type: 'stop' },
   opened: { type: 'opened', link: 7 },
-  stable: { type: 'stable', link: 7 },
   lost: { type: 'lost', link: 7, error: gone },
   bye: { type: 'bye', link: 7, afterMs: 4_000 },
   due: { type: 'due' },
   wake: { type: 'wake' },
-  offline: { type: 'offline' },
 };
 
-const late = new SyncError('silent');
-const dial = (link: number): Step => ({
-  state: { state: 'connecting', link, tries: link === 1 ? { failures: 0, rejections: 0 } : tries },
-  effects: [
-    { do: 'timer', ms: connectMs, event: { type: 'lost', link, error: late } },
-    { do: 'dial', link, rejected: false },
-  ],
+const code = (name: string): SyncError => expect.objectContaining({ code: name });
+const dialled = (attempt: number, before = tries): State => ({
+  ...{ state: 'connecting', attempt, tries: before, until: now + connectMs },
 });
-const closed: Step = {
-  state: { state: 'closed', error: new SyncError('closed') },
-  effects: [{ do: 'drop' }],
-};
+const opened = (link: number): State => ({
+  ...{ state: 'open', link, tries, leaving: false, until: now + stableMs },
+});
+const closed: State = { state: 'closed', error: code('closed') };
 /** After two failures the wait is half of 250 ms × 2², by the random number. */
-const wait: Step = {
-  state: {
-    ...{ state: 'waiting', last: 7, tries: { failures: 3, rejections: 0 } },
-    ...{ until: 100_500, earliest: 100_000 + hintMs, error: gone },
-  },
-  effects: [{ do: 'drop' }, { do: 'timer', ms: 500, event: { type: 'due' } }],
+const wait = (error: SyncError): State => ({
+  ...{ state: 'waiting', tries: { failures: 3, rejections: 0 } },
+  ...{ until: now + 500, earliest: now + hintMs, error },
+});
+/** The next link failed: the old one goes on, and another attempt is made after the same wait. */
+const again: State = {
+  ...{ state: 'open', link: 7, tries: { failures: 3, rejections: 0 }, leaving: true, until: now + 500 },
 };
-const probe = (state: State): Step => ({ state, effects: [{ do: 'probe' }] });
 
-/** 'stay': the same state object, no effects. */
-const table: { readonly [S in State['state']]: { readonly [E in Event['type']]: Step | 'stay' } } = {
+/** 'stay': the same state object. */
+const table: { readonly [S in State['state']]: { readonly [E in Event['type']]: State | 'stay' } } = {
   idle: {
-    ...{ start: dial(1), stop: closed, opened: 'stay', stable: 'stay', lost: 'stay' },
-    ...{ bye: 'stay', due: 'stay', wake: 'stay', offline: 'stay' },
+    ...{ start: dialled(20, { failures: 0, rejections: 0 }), stop: closed },
+    ...{ opened: 'stay', lost: 'stay', bye: 'stay', due: 'stay', wake: 'stay' },
   },
   connecting: {
-    ...{ start: 'stay', stop: closed, stable: 'stay', lost: wait },
-    ...{ bye: 'stay', due: 'stay', wake: 'stay', offline: 'stay' },
-    opened: {
-      state: { state: 'open', link: 7, tries, comeBack: 0 },
-      effects: [{ do: 'timer', ms: stableMs, event: { type: 'stable', link: 7 } }],
-    },
+    ...{ start: 'stay', stop: closed, opened: opened(7), lost: wait(gone) },
+    ...{ bye: 'stay', due: wait(code('silent')), wake: 'stay' },
   },
   open: {
-    ...{ start: 'stay', stop: closed, opened: 'stay', lost: wait, due: 'stay' },
-    ...{ wake: probe(states.open), offline: probe(states.open) },
-    stable: { state: { ...states.open, tries: { failures: 0, rejections: 0 } }, effects: [] },
+    ...{ start: 'stay', stop: closed, opened: 'stay', lost: wait(gone), wake: 'stay' },
+    due: { ...states.open, tries: { failures: 0, rejections: 0 }, until: null },
     // Half of what spreads the clients: 250 ms and half of the time that the server named.
-    bye: { state: { ...states.open, comeBack: 100_000 + 4_000 + 1_125 }, effects: [] },
+    bye: { ...states.open, leaving: true, until: now + 4_000 + 1_125 },
+  },
+  moving: {
+    ...{ start: 'stay', stop: closed, opened: 'stay', lost: dialled(8) },
+    ...{ bye: 'stay', due: again, wake: 'stay' },
   },
   waiting: {
-    ...{ start: 'stay', stop: closed, opened: 'stay', stable: 'stay', lost: 'stay', bye: 'stay' },
-    ...{ due: dial(8), offline: 'stay' },
-    wake: {
-      state: { ...states.waiting, until: 100_400 },
-      effects: [{ do: 'timer', ms: 400, event: { type: 'due' } }],
-    },
+    ...{ start: 'stay', stop: closed, opened: 'stay', lost: 'stay', bye: 'stay' },
+    ...{ due: dialled(20), wake: { ...states.waiting, until: 100_400 } },
   },
   closed: {
-    ...{ start: 'stay', stop: 'stay', opened: 'stay', stable: 'stay', lost: 'stay' },
-    ...{ bye: 'stay', due: 'stay', wake: 'stay', offline: 'stay' },
+    ...{ start: 'stay', stop: 'stay', opened: 'stay', lost: 'stay' },
+    ...{ bye: 'stay', due: 'stay', wake: 'stay' },
   },
 };
 
@@ -102,66 +84,112 @@ describe('every state takes every event', () => {
     Object.values(events).map((event) => ({ state, event })),
   );
   test.each(rows)('$state.state on $event.type', ({ state, event }) => {
-    const step = next(state, event, facts);
+    const after = next(state, event, facts);
     const expected = table[state.state][event.type];
-    if (expected === 'stay') {
-      expect(step.state).toBe(state);
-      expect(step.effects).toEqual([]);
-    } else expect(step).toEqual(expected);
+    if (expected === 'stay') expect(after).toBe(state);
+    else expect(after).toEqual(expected);
   });
 });
 
-describe('an event of another link changes nothing', () => {
+describe('an event of a link that the state does not name changes nothing', () => {
   const linked = Object.values(events).filter((event) => 'link' in event);
-  const rows = [states.connecting, states.open].flatMap((state) => linked.map((event) => ({ state, event })));
+  const rows = Object.values(states).flatMap((state) => linked.map((event) => ({ state, event })));
   test.each(rows)('$state.state on an old $event.type', ({ state, event }) => {
-    expect(next(state, { ...event, link: 6 }, facts)).toEqual({ state, effects: [] });
+    expect(next(state, { ...event, link: 6 }, facts)).toBe(state);
+  });
+});
+
+describe('moving to the next link', () => {
+  const leaving: State = { ...states.open, leaving: true, until: now };
+
+  test('[L3] when the time to come back has come an attempt is made while the old link stays', () => {
+    expect(next(leaving, events.due, facts)).toEqual({
+      ...{ state: 'moving', link: 7, attempt: 20, tries, until: now + connectMs },
+    });
+  });
+
+  test('[L3] with its welcome the next link is the one, and the old one is named no more', () => {
+    expect(next(states.moving, { type: 'opened', link: 8 }, facts)).toEqual(opened(8));
+  });
+
+  test.each(['unavailable', 'forbidden', 'restart'] as const)(
+    '[L3] an attempt that fails with %s leaves the old link open',
+    (name) => {
+      const lost: Event = { type: 'lost', link: 8, error: new SyncError(name) };
+      expect(next(states.moving, lost, facts)).toEqual(again);
+    },
+  );
+
+  test('[L3] [L2] a token that was refused by the next server is not sent again', () => {
+    const error = new SyncError('unauthenticated');
+    const back = next(states.moving, { type: 'lost', link: 8, error }, facts);
+    expect(next(back, events.due, facts)).toMatchObject({ state: 'moving', tries: { rejections: 1 } });
+  });
+
+  test('[L3] a bye of the link that is being made is nothing yet', () => {
+    expect(next(states.moving, { ...events.bye, link: 8 }, facts)).toBe(states.moving);
+  });
+
+  test('[L3] if the old link ends first the attempt goes on', () => {
+    expect(next(states.moving, events.lost, facts)).toEqual(dialled(8));
+    const error = new SyncError('disconnected');
+    expect(next(states.moving, { ...events.lost, error }, facts)).toEqual({ state: 'closed', error });
   });
 });
 
 describe('how a lost link goes on is read from the table of errors', () => {
   const lose = (error: SyncError, other: Partial<Facts> = {}) =>
-    next(states.open, { type: 'lost', link: 7, error }, { ...facts, ...other }).state;
+    next(states.open, { type: 'lost', link: 7, error }, { ...facts, ...other });
 
-  test('[L2] an error that says stop closes for good, with the error', () => {
-    const error = new SyncError('forbidden');
-    expect(lose(error)).toEqual({ state: 'closed', error });
-  });
+  test.each(['forbidden', 'disconnected', 'insecure'] as const)(
+    '[L2] an error that says stop closes for good, with the error: %s',
+    (name) => {
+      const error = new SyncError(name);
+      expect(lose(error)).toEqual({ state: 'closed', error });
+    },
+  );
 
-  test('[L2] a refused token is counted, and the next attempt knows that it was refused', () => {
-    const error = new SyncError('unauthenticated');
-    const state = lose(error);
-    expect(state).toMatchObject({ state: 'waiting', tries: { rejections: 1 } });
-    const { effects } = next(state, { type: 'due' }, facts);
-    expect(effects).toContainEqual({ do: 'dial', link: 8, rejected: true });
-  });
+  test.each(['unauthenticated', 'expired', 'revoked'] as const)(
+    '[L2] [I6] after %s the next attempt knows that its token was refused',
+    (name) => {
+      const state = lose(new SyncError(name));
+      expect(state).toMatchObject({ state: 'waiting', tries: { rejections: 1 } });
+      expect(next(state, events.due, facts)).toMatchObject({ attempt: 20, tries: { rejections: 1 } });
+    },
+  );
 
   test('[L2] it closes when there is no way to another token, or too many were refused', () => {
     const error = new SyncError('unauthenticated');
     expect(lose(error, { rejectionsMax: 1 })).toEqual({ state: 'closed', error });
-    const twice: State = { state: 'connecting', link: 9, tries: { failures: 2, rejections: 2 } };
-    expect(next(twice, { type: 'lost', link: 9, error }, facts).state).toEqual({ state: 'closed', error });
+    const twice: State = { ...states.connecting, tries: { failures: 2, rejections: 2 } };
+    expect(next(twice, { type: 'lost', link: 7, error }, facts)).toEqual({ state: 'closed', error });
+  });
+
+  test('[F11] the server says how long to wait at the least, and no hint makes it shorter', () => {
+    const state = lose(new SyncError('too_many', 'Later.', { retryMs: 60_000 }));
+    expect(state).toMatchObject({ until: now + 60_000, earliest: now + 60_000 });
+    const moved = next(
+      states.moving,
+      { type: 'lost', link: 8, error: new SyncError('too_many', 'Later.', { retryMs: 7_000 }) },
+      facts,
+    );
+    expect(moved).toMatchObject({ state: 'open', until: now + 7_000 });
   });
 });
 
 test('[L1] after bye nothing brings the next attempt before the time that the server named', () => {
-  const { state: leaving } = next(states.open, events.bye, facts);
-  const { state: waiting } = next(
-    leaving,
-    { type: 'lost', link: 7, error: gone },
-    { ...facts, now: 101_000 },
-  );
-  if (waiting.state !== 'waiting') throw new Error('It should wait.');
-  expect(waiting.until).toBe(105_125);
-  expect(next(waiting, events.wake, { ...facts, now: 101_001 }).state).toBe(waiting);
+  const leaving = next(states.open, events.bye, facts);
+  const waiting = next(leaving, events.lost, { ...facts, now: 101_000 });
+  expect(waiting).toMatchObject({ state: 'waiting', until: 105_125 });
+  expect(next(waiting, events.wake, { ...facts, now: 101_001 })).toBe(waiting);
 });
 
 test('waits grow with full jitter up to 15 s and never end', () => {
   const untilAfter = (failures: number, random: number) => {
-    const state: State = { state: 'connecting', link: 1, tries: { failures, rejections: 0 } };
-    const lost = next(state, { type: 'lost', link: 1, error: gone }, { ...facts, random }).state;
+    const state: State = { ...states.connecting, tries: { failures, rejections: 0 } };
+    const lost = next(state, events.lost, { ...facts, random });
     if (lost.state !== 'waiting') throw new Error('It should wait.');
-    return lost.until - facts.now;
+    return lost.until - now;
   };
   expect([0, 1, 2, 5, 6, 10_000].map((failures) => untilAfter(failures, 1))).toEqual([
     ...[250, 500, 1_000, 8_000],
@@ -172,41 +200,36 @@ test('waits grow with full jitter up to 15 s and never end', () => {
 
 test('a hint is followed at once after a connection that held', () => {
   const held: State = { ...states.open, tries: { failures: 0, rejections: 0 } };
-  const { state } = next(held, events.lost, facts);
-  const { effects } = next(state, events.wake, facts);
-  expect(effects).toEqual([{ do: 'timer', ms: 0, event: { type: 'due' } }]);
+  const waiting = next(held, events.lost, facts);
+  expect(next(waiting, events.wake, facts)).toMatchObject({ state: 'waiting', until: now });
 });
 
-const anyEvent = fc.oneof(
-  fc.constantFrom<Event>(events.start, events.due, events.wake, events.offline),
-  fc.record({
-    type: fc.constantFrom('opened' as const, 'stable' as const),
-    link: fc.integer({ min: 1, max: 30 }),
-  }),
-  fc.record({
-    type: fc.constant('lost' as const),
-    link: fc.integer({ min: 1, max: 30 }),
-    error: fc.constant(gone),
-  }),
+const link = fc.integer({ min: 1, max: 30 });
+const anyEvent: fc.Arbitrary<Event> = fc.oneof(
+  fc.constantFrom<Event>(events.start, events.due, events.due, events.wake),
+  fc.record({ type: fc.constant('opened' as const), link }),
+  fc.record({ type: fc.constant('bye' as const), link, afterMs: fc.nat(5_000) }),
+  fc.record({ type: fc.constant('lost' as const), link, error: fc.constant(gone) }),
 );
 
-test(' whatever happens, links are numbered upwards and one is dropped before the next is dialled', () => {
+test('whatever happens, attempts are numbered upwards and there are two links only while it moves', () => {
+  const linksOf = (state: State) => [
+    ...('link' in state ? [state.link] : []),
+    ...('attempt' in state ? [state.attempt] : []),
+  ];
   fc.assert(
-    fc.property(fc.array(anyEvent, { maxLength: 60 }), (sequence) => {
+    fc.property(fc.array(anyEvent, { maxLength: 80 }), (sequence) => {
       let state: State = { state: 'idle' };
       let last = 0;
-      let dialled = false;
       for (const event of sequence) {
-        const step = next(state, event, facts);
-        for (const effect of step.effects) {
-          if (effect.do === 'drop') dialled = false;
-          if (effect.do !== 'dial') continue;
-          expect(dialled).toBe(false);
-          expect(effect.link).toBe(last + 1);
-          last = effect.link;
-          dialled = true;
-        }
-        state = step.state;
+        const before = linksOf(state);
+        state = next(state, event, { ...facts, free: last + 1 });
+        const after = linksOf(state);
+        const made = after.filter((number) => !before.includes(number));
+        for (const number of made) expect(number).toBe(++last);
+        expect(after).toHaveLength({ moving: 2, connecting: 1, open: 1 }[state.state as string] ?? 0);
+        // Whatever has an attempt under way ends by itself.
+        if ('attempt' in state) expect(state.until).toBe(now + connectMs);
       }
     }),
   );

@@ -1,9 +1,10 @@
 /**
- * The connection as a pure function: what it is, what can happen to it, and what must be done then. connection.ts runs it
- * with real sockets and timers; its test goes through every state and event. It knows neither frames nor channels.
+ * The connection as a pure function from state and event to the next state. What is to be done follows from the state alone:
+ * connection.ts keeps the links and the timer that it names. It knows neither frames nor channels.
  */
 import { SyncError } from '@syncline/protocol';
-import { backoff } from './timing.ts';
+import { silence } from './faults.ts';
+import { backoff, retryMsOf } from './timing.ts';
 
 /** How long an attempt may take until the server's `welcome`, in ms. */
 export const connectMs = 10_000;
@@ -18,25 +19,52 @@ interface Tries {
   readonly rejections: number;
 }
 
-/**
- * `link` numbers an attempt and the connection it becomes. `until` is when the next attempt begins, `earliest` how far a
- * hint may bring it forward; `comeBack` is the time before which the server asked not to be called again, or 0.
- */
+/** An attempt at a link is made. */
+interface Connecting {
+  readonly state: 'connecting';
+  readonly attempt: number;
+  readonly tries: Tries;
+  readonly until: number;
+}
+
+/** Frames travel on `link`. */
+interface Open {
+  readonly state: 'open';
+  readonly link: number;
+  readonly tries: Tries;
+  /** The server leaves, and asked to be called again at `until`. */
+  readonly leaving: boolean;
+  readonly until: number | null;
+}
+
+/** Frames travel on `link`, whose server leaves, while an attempt at the next one is made (rule L3). */
+interface Moving {
+  readonly state: 'moving';
+  readonly link: number;
+  readonly attempt: number;
+  readonly tries: Tries;
+  readonly until: number;
+}
+
+/** There is no link until the next attempt; a hint may bring it forward as far as `earliest`. */
+interface Waiting {
+  readonly state: 'waiting';
+  readonly tries: Tries;
+  readonly until: number;
+  readonly earliest: number;
+  readonly error: SyncError;
+}
+
+/** Links and attempts go by their number. `until` is when the event `due` comes, in ms since 1970. */
 export type State =
   | { readonly state: 'idle' }
-  | { readonly state: 'connecting'; readonly link: number; readonly tries: Tries }
-  | { readonly state: 'open'; readonly link: number; readonly tries: Tries; readonly comeBack: number }
-  | {
-      readonly state: 'waiting';
-      readonly last: number;
-      readonly tries: Tries;
-      readonly until: number;
-      readonly earliest: number;
-      readonly error: SyncError;
-    }
+  | Connecting
+  | Open
+  | Moving
+  | Waiting
   | { readonly state: 'closed'; readonly error: SyncError };
 
-/** What can happen. Events of a link that isn't the present one change nothing. */
+/** What can happen. Events of a link that the state doesn't name change nothing. */
 export type Event =
   /** Something needs a connection. */
   | { readonly type: 'start' }
@@ -44,117 +72,121 @@ export type Event =
   | { readonly type: 'stop' }
   /** The server said `welcome`. */
   | { readonly type: 'opened'; readonly link: number }
-  /** The connection has held for a while. */
-  | { readonly type: 'stable'; readonly link: number }
   /** The link is gone or given up; the error's `next` says how to go on. */
   | { readonly type: 'lost'; readonly link: number; readonly error: SyncError }
   /** The server is about to leave. */
   | { readonly type: 'bye'; readonly link: number; readonly afterMs: number }
-  /** The wait before the next attempt is over. */
+  /** The state has lasted as long as it may. */
   | { readonly type: 'due' }
   /** A hint that the network may be back: online, page visible again, page restored. */
-  | { readonly type: 'wake' }
-  /** A hint that the network may be gone. */
-  | { readonly type: 'offline' };
+  | { readonly type: 'wake' };
 
-/** What is to be done. A state has one timer; a new one replaces it, and leaving the state ends it. */
-export type Effect =
-  | { readonly do: 'dial'; readonly link: number; readonly rejected: boolean }
-  | { readonly do: 'drop' }
-  | { readonly do: 'probe' }
-  | { readonly do: 'timer'; readonly ms: number; readonly event: Event };
-
-/** What the machine can't know by itself. `random` is from 0 up to 1. */
+/** What a decision depends on besides state and event. */
 export interface Facts {
+  /** ms since 1970. */
   readonly now: number;
+  /** From 0 up to, not including, 1. */
   readonly random: number;
-  /** Tokens refused one after the other with which the client gives up; 1 where there is no way to another token. */
+  /** How many refused tokens in a row end it all. */
   readonly rejectionsMax: number;
-}
-
-export interface Step {
-  readonly state: State;
-  readonly effects: readonly Effect[];
+  /** The number of the next attempt; none was given it before. */
+  readonly free: number;
 }
 
 const fresh: Tries = { failures: 0, rejections: 0 };
 
-type Of<A extends State['state']> = Extract<State, { state: A }>;
-
-/** The state after `event`, and what to do. The same state object comes back when nothing changed. */
-export function next(state: State, event: Event, facts: Facts): Step {
-  if (state.state === 'closed') return stay(state);
-  if (event.type === 'stop') return close(new SyncError('closed'));
+/** The state after `event`; the same object when nothing changed. */
+export function next(state: State, event: Event, facts: Facts): State {
+  if (state.state === 'closed') return state;
+  if (event.type === 'stop') return closed(new SyncError('closed', 'The client was closed.'));
   switch (state.state) {
     case 'idle':
-      return event.type === 'start' ? dial(1, fresh) : stay(state);
-    case 'waiting':
-      if (event.type === 'due') return dial(state.last + 1, state.tries);
-      return event.type === 'wake' ? hasten(state, facts.now) : stay(state);
+      return event.type === 'start' ? connecting(facts.free, fresh, facts) : state;
     case 'connecting':
-      if (!('link' in event) || event.link !== state.link) return stay(state);
-      if (event.type === 'lost') return lose(state, event.error, facts);
-      return event.type === 'opened' ? open(state) : stay(state);
+      return whileConnecting(state, event, facts);
     case 'open':
       return whileOpen(state, event, facts);
+    case 'moving':
+      return whileMoving(state, event, facts);
+    case 'waiting':
+      return whileWaiting(state, event, facts);
   }
 }
 
-function whileOpen(state: Of<'open'>, event: Event, facts: Facts): Step {
-  if (event.type === 'wake' || event.type === 'offline') return { state, effects: [{ do: 'probe' }] };
-  if (!('link' in event) || event.link !== state.link) return stay(state);
-  if (event.type === 'lost') return lose(state, event.error, facts);
-  if (event.type === 'stable') return stay({ ...state, tries: fresh });
-  if (event.type !== 'bye') return stay(state);
-  // The link stays until the server ends it, so that answers still under way arrive. The extra time spreads the clients.
-  const spreadMs = facts.random * (250 + event.afterMs / 2);
-  return stay({ ...state, comeBack: facts.now + event.afterMs + spreadMs });
+function whileConnecting(state: Connecting, event: Event, facts: Facts): State {
+  const { attempt, tries } = state;
+  const failure = failureOf(event, attempt);
+  if (failure) return lose(tries, failure, 0, facts);
+  return event.type === 'opened' && event.link === attempt ? open(attempt, tries, facts) : state;
 }
 
-function stay(state: State): Step {
-  return { state, effects: [] };
+function whileOpen(state: Open, event: Event, facts: Facts): State {
+  const { link, tries, leaving, until } = state;
+  const { now, random, free } = facts;
+  if (event.type === 'due') {
+    return leaving
+      ? { ...connecting(free, tries, facts), state: 'moving', link }
+      : { ...state, tries: fresh, until: null };
+  }
+  const failure = failureOf(event, link);
+  if (failure) return lose(tries, failure, (leaving && until) || 0, facts);
+  if (event.type !== 'bye' || event.link !== link) return state;
+  // The link goes on until the next one is there, or the server ends it. The extra time spreads the clients.
+  const comeBack = now + event.afterMs + random * (250 + event.afterMs / 2);
+  return { ...state, leaving: true, until: comeBack };
 }
 
-function close(error: SyncError): Step {
-  return { state: { state: 'closed', error }, effects: [{ do: 'drop' }] };
+function whileMoving(state: Moving, event: Event, facts: Facts): State {
+  const { link, attempt, tries } = state;
+  if (event.type === 'opened' && event.link === attempt) return open(attempt, tries, facts);
+  const failure = failureOf(event, attempt);
+  if (failure) {
+    // Nothing is lost yet, so not even an error that says stop ends it: how the old link ends will tell.
+    const until = facts.now + backoff(tries.failures, facts.random, retryMsOf(failure));
+    return { state: 'open', link, tries: failed(tries, failure), leaving: true, until };
+  }
+  const error = failureOf(event, link);
+  if (!error) return state;
+  return error.next === 'stop' ? closed(error) : connecting(attempt, tries, facts);
 }
 
-function dial(link: number, tries: Tries): Step {
-  const late = new SyncError('silent');
-  return {
-    state: { state: 'connecting', link, tries },
-    effects: [
-      { do: 'timer', ms: connectMs, event: { type: 'lost', link, error: late } },
-      { do: 'dial', link, rejected: tries.rejections > 0 },
-    ],
-  };
+function whileWaiting(state: Waiting, event: Event, facts: Facts): State {
+  if (event.type === 'due') return connecting(facts.free, state.tries, facts);
+  const until = Math.max(facts.now, state.earliest);
+  return event.type === 'wake' && until < state.until ? { ...state, until } : state;
 }
 
-function open({ link, tries }: Of<'connecting'>): Step {
-  return {
-    state: { state: 'open', link, tries, comeBack: 0 },
-    effects: [{ do: 'timer', ms: stableMs, event: { type: 'stable', link } }],
-  };
+/** Why there is nothing to hope for from this link, if that is so: it is lost, or the time it had is over. */
+function failureOf(event: Event, link: number): SyncError | undefined {
+  if (event.type === 'due') return silence();
+  return event.type === 'lost' && event.link === link ? event.error : undefined;
 }
 
-function lose(state: Of<'connecting' | 'open'>, error: SyncError, facts: Facts): Step {
+function closed(error: SyncError): State {
+  return { state: 'closed', error };
+}
+
+function connecting(attempt: number, tries: Tries, { now }: Facts): Connecting {
+  return { state: 'connecting', attempt, tries, until: now + connectMs };
+}
+
+function open(link: number, tries: Tries, { now }: Facts): Open {
+  return { state: 'open', link, tries, leaving: false, until: now + stableMs };
+}
+
+function lose(before: Tries, error: SyncError, comeBack: number, facts: Facts): State {
   const { now, random, rejectionsMax } = facts;
-  const { failures } = state.tries;
-  const rejections = state.tries.rejections + Number(error.next === 'reauth');
-  if (error.next === 'stop' || (error.next === 'reauth' && rejections >= rejectionsMax)) return close(error);
-  const comeBack = 'comeBack' in state ? state.comeBack : 0;
-  const until = Math.max(comeBack, now + backoff(failures, random));
+  const tries = failed(before, error);
+  const hopeless = error.next === 'reauth' && tries.rejections >= rejectionsMax;
+  if (error.next === 'stop' || hopeless) return closed(error);
+  // What the server asked for is the least (rule F11).
+  const asked = Math.max(comeBack, now + retryMsOf(error));
+  const until = Math.max(asked, now + backoff(before.failures, random));
   // After a connection that held, the first hint is followed at once; a storm of hints then gets one attempt a second.
-  const earliest = Math.max(comeBack, failures > 0 ? now + hintMs : now);
-  const tries = { failures: failures + 1, rejections };
-  return wait({ state: 'waiting', last: state.link, tries, until, earliest, error }, now, [{ do: 'drop' }]);
+  const earliest = Math.max(asked, before.failures > 0 ? now + hintMs : now);
+  return { state: 'waiting', tries, until, earliest, error };
 }
 
-function hasten(state: Of<'waiting'>, now: number): Step {
-  const until = Math.max(now, state.earliest);
-  return until < state.until ? wait({ ...state, until }, now, []) : stay(state);
-}
-
-function wait(state: Of<'waiting'>, now: number, first: readonly Effect[]): Step {
-  return { state, effects: [...first, { do: 'timer', ms: state.until - now, event: { type: 'due' } }] };
+function failed({ failures, rejections }: Tries, error: SyncError): Tries {
+  return { failures: failures + 1, rejections: rejections + Number(error.next === 'reauth') };
 }

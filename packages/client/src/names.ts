@@ -2,7 +2,8 @@
  * What the contract has for a channel's name, the client's half only. It stands in for the protocol's own search, which also
  * explains what is wrong with names and patterns and weighs ten times as much; names.test.ts proves that the two agree.
  */
-import { type Contract, type Definition, SyncError } from '@syncline/protocol';
+import type { Contract, Definition } from '@syncline/protocol';
+import { notA } from './faults.ts';
 
 /** The characters of a name, and no segment that is empty, `.` or `..` (rule C1). Its segments the server counts. */
 const names = /^(?!(.*\/)?\.{0,2}(\/|$))[\w=@,.:;/-]{1,255}$/;
@@ -13,7 +14,7 @@ const names = /^(?!(.*\/)?\.{0,2}(\/|$))[\w=@,.:;/-]{1,255}$/;
  * @throws SyncError `unknown_channel` for a name that is none, or that no pattern of the contract matches (rule C2).
  */
 export function definitionOf(name: string, channels: Contract | undefined): Definition | undefined {
-  if (!names.test(name)) throw new SyncError('unknown_channel', `"${name}" is no channel name.`);
+  if (!names.test(name)) throw notA('channel name', name);
   if (!channels) return undefined;
   const parts = name.split('/');
   const fits = (pattern: string) => {
@@ -27,5 +28,5 @@ export function definitionOf(name: string, channels: Contract | undefined): Defi
     .sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
   const definition = channels[found];
   if (definition) return definition;
-  throw new SyncError('unknown_channel', `The contract has no channel "${name}".`);
+  throw notA('channel of the contract', name);
 }

@@ -98,11 +98,11 @@ describe('publishing', () => {
   test('while the socket is full nothing more is written, until an answer comes', () => {
     const { server, publish } = sending();
     publish('a', 'b');
-    server.link.bufferedBytes = 1_000_000;
+    server.link.bufferedAmount = 1_000_000;
     const link = server.link.welcome();
     const [a] = link.takePublishes();
     expect(a?.data).toBe('"a"');
-    link.bufferedBytes = 0;
+    link.bufferedAmount = 0;
     if (a) link.ack(a, 1);
     expect(brief(link.takePublishes())).toEqual([[2, '"b"']]);
   });

@@ -172,7 +172,7 @@ export class Outbox {
     this.#misfit = misfit;
     const failures = this.#failures++;
     if (this.#patienceMs === undefined && failures === 0) return this.#resume();
-    const ms = Math.max(this.#patienceMs ?? 0, backoff(failures, clock.random()));
+    const ms = backoff(failures, clock.random(), this.#patienceMs);
     this.#pause = clock.timer(ms, () => this.#resume());
   }
 

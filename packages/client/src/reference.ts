@@ -23,7 +23,7 @@ export const clientOptions = {
   },
   getToken: {
     type: 'function',
-    doc: 'called with `{ rejected }` before each attempt to connect; returns the token, a text of JWT or base64url characters, or a promise of it',
+    doc: 'called with `{ rejected }` before each attempt to connect, and again before the rights of a session end; returns the token, a text of JWT or base64url characters, or a promise of it',
   },
   requestTimeoutMs: {
     type: 'number',

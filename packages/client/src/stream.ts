@@ -3,8 +3,9 @@
  * one per name. It must not know frames, nor how a connection is kept.
  */
 import { type Position, type Schema, SyncError } from '@syncline/protocol';
-import { type Direction, validate } from '@syncline/protocol/wire';
+import { type Direction, historyEntriesMax, validate } from '@syncline/protocol/wire';
 import type { Core } from './core.ts';
+import { badOption } from './faults.ts';
 import { payloadFault, readEntry } from './frames.ts';
 import { Outbox } from './outbox.ts';
 import { Sequence } from './sequence.ts';
@@ -76,10 +77,10 @@ export interface StreamChannel<M> {
 }
 
 type Draft<M> = Omit<Message<M>, 'own'>;
+type Ready<M> = readonly (Draft<M> | undefined)[];
 
 /** Own places remembered, to mark messages that come (again) from history. */
 const ownMax = 5_000;
-const pageMax = 500;
 
 export class Stream<M> implements StreamChannel<M>, Feed<M> {
   readonly kind = 'stream';
@@ -127,7 +128,7 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
         this.#outbox.opened();
         subscription.ask();
       },
-      lost: () => subscription.lost(),
+      lost: (moved) => subscription.lost(moved),
       closed: (error) => {
         this.#incoming.clear();
         this.#messages.clear();
@@ -149,12 +150,11 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
     return promised((settle) => this.send(data, settle));
   }
 
-  async history(options: HistoryOptions = {}): Promise<HistoryPage<M>> {
+  history(options: HistoryOptions = {}): Promise<HistoryPage<M>> {
     const { before, after, limit = 50 } = options;
     const forward = before === undefined && after !== undefined;
     const offset = before ?? after ?? Number.MAX_SAFE_INTEGER;
-    const { messages, more } = await this.#page(forward ? 'after' : 'before', offset, limit);
-    return { messages, more };
+    return this.#page(forward ? 'after' : 'before', offset, limit);
   }
 
   timeline(options: TimelineOptions = {}): Timeline<M> {
@@ -192,11 +192,8 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
   }
 
   async #page(direction: Direction, offset: number, limit: number): Promise<Page<M>> {
-    if (![offset, limit, pageMax - limit].every((n) => Number.isSafeInteger(n) && n >= 0)) {
-      throw new SyncError(
-        'bad_option',
-        `Expected an offset and a limit up to ${pageMax}, got ${offset}, ${limit}.`,
-      );
+    if (![offset, limit, historyEntriesMax - limit].every((n) => Number.isSafeInteger(n) && n >= 0)) {
+      throw badOption(`an offset and a limit up to ${historyEntriesMax}`, [offset, limit]);
     }
     const request = { type: 'history', channel: this.name, direction, offset, limit } as const;
     const { entries, first, epoch, more, stamped } = await this.#core.history(request);
@@ -217,10 +214,9 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
     const drafts = entries.map((entry) => this.#decode(entry));
     // An entry that may be our own, sent on an earlier link, waits for the answer that tells whether it is.
     const answers = entries.flatMap(({ data }) => this.#outbox.repeating(data) ?? []);
-    const now = drafts.filter((draft): draft is Draft<M> | undefined => !(draft instanceof Promise));
-    const wait = answers.length > 0 || now.length < drafts.length;
-    const all = wait ? Promise.all(answers).then(() => Promise.all(drafts)) : now;
-    this.#incoming.run(all, (ready: readonly (Draft<M> | undefined)[]) => {
+    const wait = [...answers, ...drafts].some((one) => one instanceof Promise);
+    const all = wait ? Promise.all(answers).then(() => Promise.all(drafts)) : (drafts as Ready<M>);
+    this.#incoming.run(all, (ready: Ready<M>) => {
       const batch = this.#batch(ready, epoch);
       this.#feed.emit(batch);
       for (const message of batch.messages) {
@@ -229,7 +225,7 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
     });
   }
 
-  #batch(drafts: readonly (Draft<M> | undefined)[], epoch: string): Batch<M> {
+  #batch(drafts: Ready<M>, epoch: string): Batch<M> {
     const isOwn = (offset: number) => this.#own.has(`${epoch}.${offset}`);
     const messages = drafts.flatMap((draft) => (draft ? { ...draft, own: isOwn(draft.offset) } : []));
     return { messages, epoch };

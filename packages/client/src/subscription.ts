@@ -121,12 +121,13 @@ export class Subscription implements Delivery {
     };
   }
 
-  lost(): void {
+  /** @param moved the next link is ready already, so what is here isn't stale */
+  lost(moved = false): void {
     this.#leave();
     this.#asked = undefined;
     this.#again?.();
     this.#again = undefined;
-    this.#linked = false;
+    this.#linked &&= moved;
     this.#failures = 0;
     this.#refused = undefined;
     this.#show();
@@ -171,6 +172,12 @@ export class Subscription implements Delivery {
     this.#show();
   }
 
+  /** The server ended this subscription (rule I5). As after a refusal, it is asked for again on the next connection. */
+  revoked({ code, message }: FrameOf<ServerFrame, 'revoked'>): void {
+    this.#leave();
+    this.#refuse(new SyncError(code, message), true);
+  }
+
   /** What was pushed doesn't follow, so it is read from the position (rules D3, H2). At once, then at growing intervals. */
   #repair(): void {
     this.#leave();
@@ -181,7 +188,7 @@ export class Subscription implements Delivery {
 
   #askLater(leastMs: number): void {
     const { clock } = this.#core;
-    this.#again ??= clock.timer(Math.max(leastMs, backoff(this.#failures, clock.random())), () => {
+    this.#again ??= clock.timer(backoff(this.#failures, clock.random(), leastMs), () => {
       this.#again = undefined;
       this.ask();
     });
@@ -210,9 +217,9 @@ export class Subscription implements Delivery {
     });
   }
 
-  #refuse(error: SyncError): void {
-    if (this.#failures++ === 0 || error.next === 'stop') this.#core.report(error);
-    if (error.next === 'stop') this.#refused = error;
+  #refuse(error: SyncError, ended: boolean = error.next === 'stop'): void {
+    if (this.#failures++ === 0 || ended) this.#core.report(error);
+    if (ended) this.#refused = error;
     else this.#askLater(retryMsOf(error));
     this.#show();
   }

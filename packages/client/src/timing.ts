@@ -9,9 +9,9 @@ import type { Cancel, Clock } from '@syncline/protocol/wire';
 const backoffMs = 250;
 const backoffMsMax = 15_000;
 
-/** A random wait (full jitter) after so many failures: 0 up to 250 ms, doubling, never beyond 15 s. */
-export function backoff(failures: number, random: number): number {
-  return random * Math.min(backoffMsMax, backoffMs * 2 ** failures);
+/** A random wait (full jitter) after so many failures: 0 up to 250 ms, doubling, never beyond 15 s; `leastMs` at the least. */
+export function backoff(failures: number, random: number, leastMs = 0): number {
+  return Math.max(leastMs, random * Math.min(backoffMsMax, backoffMs * 2 ** failures));
 }
 
 /** How long the server asks to wait before a repetition, in ms; 0 when it doesn't say. */

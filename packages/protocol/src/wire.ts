@@ -32,6 +32,7 @@ export type { CarriedBy, NameOf, PatternOf } from './contract.types.ts';
 export type { Data, Entry } from './entry.ts';
 export { toSyncError } from './errors.ts';
 export type { ClientFrame, Direction, FrameOf, Head, ServerFrame, Start } from './frame.ts';
+export { bearerPrefix, subprotocol } from './frame.ts';
 export type { Kind, KindName } from './kind.ts';
 export { stateData, stateKind } from './kinds/state.ts';
 export { streamKind } from './kinds/stream.ts';

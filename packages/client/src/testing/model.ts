@@ -72,7 +72,7 @@ export class ModelLog {
 
 /** One connection: what the client sent waits in `up`, what it is to be told waits in `down`. */
 export class ModelLink implements Link {
-  readonly bufferedBytes = 0;
+  readonly bufferedAmount = 0;
   readonly up: string[] = [];
   readonly down: string[] = [];
   readonly #server: ModelServer;

@@ -30,7 +30,7 @@ export class ScriptedLink implements Link {
   readonly inbox: ClientFrame[] = [];
   /** The code with which the client closed, once it has. */
   closedWith: number | undefined;
-  bufferedBytes = 0;
+  bufferedAmount = 0;
   /** When set, sending throws it, as a socket that is closing may. */
   broken: Error | undefined;
   readonly #handlers: LinkHandlers;

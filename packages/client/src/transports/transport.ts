@@ -5,19 +5,20 @@
 
 /** What a link tells its owner, never before `open` has returned. After `close` comes nothing. */
 export interface LinkHandlers {
-  readonly message: (data: string | Uint8Array) => void;
+  /** A text frame as a string, a binary one as the platform gives it: no channel of this client asks for those yet. */
+  readonly message: (data: unknown) => void;
   /** The link has ended, or could not be made. `code` is a WebSocket close code; 1006 when there was none. */
   readonly close: (code: number, reason: string) => void;
 }
 
-/** One connection, or an attempt at one. */
+/** One connection, or an attempt at one. A WebSocket is one, hence the names. */
 export interface Link {
   /** Sends a frame. Only called once the other side has sent something. */
   send(data: string | Uint8Array<ArrayBuffer>): void;
   /** Ends the link; harmless when it has ended already. */
   close(code?: number, reason?: string): void;
   /** Bytes given to `send` that have not left yet. */
-  readonly bufferedBytes: number;
+  readonly bufferedAmount: number;
 }
 
 export interface Transport {
@@ -25,7 +26,7 @@ export interface Transport {
    * Begins a link to `url`.
    *
    * @param token what the server is to know the user by; undefined without `getToken`
-   * @throws SyncError `bad_option` for what can't ever work here; the client then gives up
+   * @throws what can't ever work here; the client then gives up with `bad_option`
    */
   open(url: string, token: string | undefined, handlers: LinkHandlers): Link;
 }

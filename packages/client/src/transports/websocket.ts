@@ -2,33 +2,18 @@
  * Links over the WebSocket that browsers, workers and Node from 22 on bring along. The token travels as a second
  * subprotocol, the only header a browser lets a page set, so that it doesn't stand in URLs and their logs.
  */
-import { SyncError } from '@syncline/protocol';
+import { bearerPrefix, subprotocol } from '@syncline/protocol/wire';
+import { badOption } from '../faults.ts';
 import type { Link, Transport } from './transport.ts';
 
 export const websocket: Transport = {
   open(url, token, handlers): Link {
-    const socket = make(url, ['syncline.v1', ...(token === undefined ? [] : [`bearer.${token}`])]);
-    socket.binaryType = 'arraybuffer';
-    socket.onmessage = ({ data }) => handlers.message(typeof data === 'string' ? data : new Uint8Array(data));
+    const socket = new WebSocket(url, [subprotocol, ...(token === undefined ? [] : [bearerPrefix + token])]);
+    socket.onmessage = ({ data }) => handlers.message(data);
     socket.onclose = ({ code, reason }) => handlers.close(code, reason);
-    return {
-      send: (data) => socket.send(data),
-      close: (code) => socket.close(code),
-      get bufferedBytes() {
-        return socket.bufferedAmount;
-      },
-    };
+    return socket;
   },
 };
-
-/** A socket. What the platform refuses at once, a token with other characters say, it would refuse for ever. */
-function make(url: string, protocols: string[]): WebSocket {
-  try {
-    return new WebSocket(url, protocols);
-  } catch (thrown) {
-    throw new SyncError('bad_option', `No WebSocket can be made: ${thrown}`);
-  }
-}
 
 /**
  * The address to connect to.
@@ -43,8 +28,5 @@ export function resolveUrl(url = '/sync'): string {
   } catch {
     // What can't be read as an address is told below.
   }
-  throw new SyncError(
-    'bad_option',
-    `Expected \`url\` to be like "wss://host/sync", or a path in a browser, got "${url}".`,
-  );
+  throw badOption('`url` to be like "wss://host/sync", or a path in a browser', `"${url}"`);
 }
