@@ -53,6 +53,19 @@ export const markdownPaths: Rule = function* (project) {
   }
 };
 
+/** `path.test.ts` “part of a title”: what a page says is tested must be a title, or part of one, in that file. */
+const NAMED_TEST = /`([\w./-]+\.test\.tsx?)` “([^”]+)”/g;
+
+export const namedTests: Rule = function* (project) {
+  for (const { file, line, text } of eachLine(project, /\.md$/)) {
+    for (const [, path = '', title = ''] of text.matchAll(NAMED_TEST)) {
+      if (project.texts.get(path)?.includes(title)) continue;
+      const message = `'${path}' has no test titled "${title}": correct the page, or write the test`;
+      yield { file, line, rule: 'named-test', message };
+    }
+  }
+};
+
 function* deadPaths(project: Project, file: string, line: number, text: string): Generator<Finding> {
   const folder = posix.dirname(file);
   const report = (path: string): Finding => {

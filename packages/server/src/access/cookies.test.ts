@@ -154,7 +154,7 @@ describe('a session by your function', () => {
   });
 
   it.each([[{}], [{ origin: '' }], [{ origin: [origin, origin] }]])(
-    'B-H15: counts only with one Origin, not with %j',
+    'counts only with one Origin, not with %j',
     async (headers) => {
       const seen = vi.fn();
       const error = await errorOf(() => cookieSession({ verify: seen })(visit('sid=abc', headers)));

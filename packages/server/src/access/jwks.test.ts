@@ -58,14 +58,14 @@ describe('a set of keys', () => {
     expect(web.requests).toHaveLength(0);
   });
 
-  it('B-T4: is at the address of the options, whatever a header says', async () => {
+  it('is at the address of the options, whatever a header says', async () => {
     const { web, fault, tokenOf } = await issuer();
     const header = { ...rs256, kid: '/other', jku: `${web.url}/jku`, x5u: `${web.url}/x5u` };
     expect((await fault(tokenOf(header))).message).toBe(noKey);
     expect(web.requests.map(({ url }) => url)).toEqual(['/keys']);
   });
 
-  it('B-T5: is fetched anew for an unknown name, at most every 5 s, whatever names tokens make up', async () => {
+  it('is fetched anew for an unknown name, at most every 5 s, whatever names tokens make up', async () => {
     const { web, clock, user, fault, tokenOf } = await issuer();
     await user();
     const odd = ['../../etc/passwd', "' OR 1=1", '__proto__', 'constructor', 'x'.repeat(4000)];
@@ -133,7 +133,7 @@ describe('a set of keys', () => {
 });
 
 describe('two issuers', () => {
-  it('B-T7: with keys of one name never pass for each other', async () => {
+  it('with keys of one name never pass for each other', async () => {
     const a = await issuer();
     const b = await issuer((response) => json(response, { keys: [jwkOf(pairs.otherRsa, { kid: 'rsa' })] }));
     const [verifyA, verifyB] = [a, b].map(({ options }, i) => jwt({ ...options, issuer: `tenant-${i}` }));
@@ -190,7 +190,7 @@ describe('an issuer that fails', () => {
     ],
   ];
 
-  it.each(garbage)('B-T20: and %s keeps nobody out whose key is known', async (_, answer) => {
+  it.each(garbage)('and %s keeps nobody out whose key is known', async (_, answer) => {
     const { web, clock, user, fault, tokenOf } = await issuer();
     await user();
     web.answer = answer;
@@ -205,7 +205,7 @@ describe('an issuer that fails', () => {
     });
   });
 
-  it.each(garbage)('B-T20: and %s lets nobody in whose key is not known', async (_, answer) => {
+  it.each(garbage)('and %s lets nobody in whose key is not known', async (_, answer) => {
     const { web, clock, user, fault } = await issuer(answer);
     expect(await fault()).toMatchObject({ code: 'unavailable', message: later });
     expect(await fault()).toMatchObject({ code: 'unavailable', message: later });
@@ -215,7 +215,7 @@ describe('an issuer that fails', () => {
     expect(await user()).toBe('ada');
   });
 
-  it('B-T20: and hangs is given up after 5 s, and its socket is closed', async () => {
+  it('and hangs is given up after 5 s, and its socket is closed', async () => {
     const { web, clock, fault } = await issuer(() => {});
     const refused = fault();
     await web.asked(1);
@@ -230,7 +230,7 @@ describe('an issuer that fails', () => {
     expect(clock.timers).toBe(0);
   });
 
-  it('B-T20: and sends byte by byte is given up after 5 s', async () => {
+  it('and sends byte by byte is given up after 5 s', async () => {
     const { web, clock, fault } = await issuer((response) => response.writeHead(200).write('{'));
     const refused = fault();
     await web.asked(1);

@@ -36,11 +36,11 @@ describe('a secret', () => {
     ['missing', undefined],
     ['null', null],
     ['a number', 1e40],
-  ])('B-T14: has 32 bytes or more: %s', (_, given) => {
+  ])('has 32 bytes or more: %s', (_, given) => {
     expect(keyFault({ alg: 'HS256', secret: given })).toBe(short);
   });
 
-  it('B-T14: is measured in bytes, not in characters', () => {
+  it('is measured in bytes, not in characters', () => {
     expect(() => jwt({ ...good, keys: [{ alg: 'HS256', secret: 'é'.repeat(16) }] })).not.toThrow();
     expect(keyFault({ alg: 'HS256', secret: 'é'.repeat(15) })).toBe(short);
   });
@@ -71,7 +71,7 @@ describe('a key', () => {
     expect(keyFault({ alg: 'RS256', ...key })).toBe(rsaNeeded);
   });
 
-  it('B-T2: for HS256 is never a public one', () => {
+  it('for HS256 is never a public one', () => {
     expect(keyFault({ alg: 'HS256', pem: pemOf(pairs.rsa) })).toBe(
       'A key for HS256 needs `secret`. What was given is none.',
     );
@@ -155,7 +155,7 @@ describe('options', () => {
     },
   );
 
-  it('B-T7: are those of one issuer', () => {
+  it('are those of one issuer', () => {
     const set = { jwksUrl: 'https://login.example/', algs: ['RS256'] };
     expect(faultOf({ keys: [set, set] })).toBe(
       'Expected `keys` of jwt() to be those of one issuer, with one `jwksUrl`; for another issuer call jwt() again.',
@@ -186,7 +186,7 @@ describe('a set of keys', () => {
     ]);
   });
 
-  it('B-T3: has a key without `alg` count only where one algorithm fits it', () => {
+  it('has a key without `alg` count only where one algorithm fits it', () => {
     const set = [jwkOf(pairs.rsa, { kid: 'any' }), jwkOf(pairs.rsa, { kid: 'pss', alg: 'PS256' })];
     const of = (...algs: Parameters<typeof readKeySet>[1]) =>
       readKeySet(set, algs).map(({ kid, alg }) => `${kid} ${alg}`);

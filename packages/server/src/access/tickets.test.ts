@@ -20,7 +20,7 @@ describe('a ticket', () => {
     expect(tickets.redeem(bob.ticket)).toEqual({ user: 'bob' });
   });
 
-  it('B-T16: has one winner of two, a thousand times', () => {
+  it('has one winner of two, a thousand times', () => {
     const tickets = new Tickets();
     let winners = 0;
     for (let i = 0; i < 1000; i++) {
@@ -30,7 +30,7 @@ describe('a ticket', () => {
     expect(winners).toBe(1000);
   });
 
-  it('B-T16: is good for 30 s, and no moment longer', async () => {
+  it('is good for 30 s, and no moment longer', async () => {
     const clock = fakeClock();
     const tickets = new Tickets({ clock });
     const [early, late] = [tickets.issue({ user: 'ada' }), tickets.issue({ user: 'ada' })];
@@ -51,7 +51,7 @@ describe('a ticket', () => {
     expect(tickets.redeem(soon.ticket)).toBeUndefined();
   });
 
-  it("B-T16: isn't guessed", () => {
+  it("isn't guessed", () => {
     const tickets = new Tickets();
     const { ticket } = tickets.issue({ user: 'ada' });
     const near = [

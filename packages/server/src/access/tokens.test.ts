@@ -73,7 +73,7 @@ describe('a token that we mint', () => {
 });
 
 describe('revoked ids', () => {
-  it('B-T18: are refused until they would have ended', async () => {
+  it('are refused until they would have ended', async () => {
     const time = fakeClock();
     const revoked = new Revoked({ clock: time });
     revoked.add('token-1', time.now() + 1000);

@@ -148,7 +148,7 @@ describe('what was answered', () => {
     expect(web.requests).toHaveLength(3);
   });
 
-  it("B-T15: lets nobody in again who signed out, once it isn't kept any more", async () => {
+  it("lets nobody in again who signed out, once it isn't kept any more", async () => {
     const { application: app, clock, visit, fault } = await application();
     await visit('sid=abc');
     app.answer = (response) => json(response, null);
