@@ -54,7 +54,8 @@ export class CertificateFiles {
   #judged: string;
   /** What was read last. */
   #read: string;
-  #cancelSettle: Cancel = () => {};
+  #looking = false;
+  #cancelSettle: Cancel | undefined;
   #cancelLook: Cancel = () => {};
   #stopped = false;
 
@@ -77,7 +78,7 @@ export class CertificateFiles {
 
   stop(): void {
     this.#stopped = true;
-    this.#cancelSettle();
+    this.#cancelSettle?.();
     this.#cancelLook();
     for (const watcher of this.#watchers) watcher.close();
   }
@@ -94,19 +95,27 @@ export class CertificateFiles {
   }
 
   #lookSoon(): void {
-    this.#cancelSettle();
-    if (!this.#stopped) this.#cancelSettle = this.#clock.timer(settleMs, () => void this.#look());
+    this.#cancelSettle?.();
+    if (this.#stopped) return;
+    this.#cancelSettle = this.#clock.timer(settleMs, () => {
+      this.#cancelSettle = undefined;
+      void this.#look();
+    });
   }
 
   #lookAgain(): void {
     this.#cancelLook = this.#clock.timer(lookMs, () => {
       this.#lookAgain();
-      void this.#look();
+      // Where they settle they are looked at anyway, and not before that: two readings agree only when they are apart.
+      if (!this.#cancelSettle) void this.#look();
     });
   }
 
   async #look(): Promise<void> {
+    if (this.#looking) return this.#lookSoon();
+    this.#looking = true;
     const read = await readBoth(this.#tls).catch(toError);
+    this.#looking = false;
     if (this.#stopped) return;
     const text = read instanceof Error ? read.message : `${read.cert}${read.key}`;
     const rests = text === this.#read;
