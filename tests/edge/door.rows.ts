@@ -32,6 +32,20 @@ async function breakOff(target: Target, ask: (caller: Caller) => Promise<void>):
   return `nothing; others: ${await target.said(await target.enter())}`;
 }
 
+/** Sends bytes one by one, each when the server has read the one before, as long as it reads them. */
+async function trickle(target: Target, caller: Caller, bytes: Uint8Array): Promise<void> {
+  const { localPort } = caller.socket;
+  const end = target.sockets.find(({ remotePort }) => remotePort === localPort);
+  if (!end) throw new Error('The server has no such connection.');
+  for (const byte of bytes) {
+    const before = end.bytesRead;
+    caller.write(Buffer.from([byte]));
+    while (end.bytesRead === before && !end.destroyed && end.listenerCount('data') > 0) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+}
+
 /** What ends a connection that says this much and no more. */
 async function stall(target: Target, said: string): Promise<string> {
   const caller = await target.call();
@@ -170,6 +184,40 @@ export const bursts: readonly Row[] = [
       const tiny = frame(target.entry.name === 'native' ? '["unsubscribe",7,"x"]' : '1');
       caller.write(Buffer.concat(Array<Buffer>(50_000).fill(tiny)));
       return (await target.said(caller)).split(', ').at(-1) ?? '';
+    },
+  },
+  {
+    input: 'a frame byte by byte',
+    answer: { native: 'unsubscribed for 7, goes on', plain: 'error bad_payload, goes on' },
+    attack: async (target) => {
+      const caller = await target.enter();
+      const text = target.entry.name === 'native' ? '["unsubscribe",7,"x"]' : 'hello';
+      await trickle(target, caller, frame(text.padEnd(500)));
+      return target.said(caller);
+    },
+  },
+  {
+    input: 'a large frame byte by byte',
+    answer: 'close 1008',
+    why: 'Each piece that waits for the rest costs more than its bytes. Honest pieces are larger, also on slow links.',
+    attack: async (target) => {
+      const caller = await target.enter();
+      await trickle(target, caller, frame('x'.repeat(2000)).subarray(0, 1200));
+      return target.said(caller);
+    },
+  },
+  {
+    input: '100 connections one after another',
+    answer: '101',
+    why: 'How many there are at once is bounded, by address too, not how often one comes: behind one address may be a whole school.',
+    attack: async (target) => {
+      for (let i = 0; i < 99; i++) {
+        const caller = await target.call();
+        caller.write(target.request());
+        await caller.answer();
+        caller.socket.destroy();
+      }
+      return target.knock(target.request());
     },
   },
   {

@@ -8,8 +8,10 @@ export interface Entry {
   readonly name: 'native' | 'plain';
   readonly path: string;
   readonly subprotocol: string | null;
-  /** The first thing that is said to everyone, if there is such a thing. */
-  readonly greeting: string | undefined;
+  /** What a client sends so that entries are delivered to it. */
+  readonly begin: Buffer;
+  /** What is said to everyone who begins. */
+  readonly greetings: readonly string[];
   /** What a client sends to learn whether everything before it was dealt with. */
   readonly question: Buffer;
   /** Whether the server is asked to append the sign, once the pong shows that it has read everything. */
@@ -26,7 +28,8 @@ export const entries: readonly Entry[] = [
     name: 'native',
     path: '/sync',
     subprotocol: 'syncline.v1',
-    greeting: 'welcome',
+    begin: frame('["subscribe",4242,"chat/edge",0]'),
+    greetings: ['welcome', 'subscribed for 4242'],
     question: frame('["heartbeat"]'),
     others: false,
     sign: /^\["heartbeat",/,
@@ -35,7 +38,8 @@ export const entries: readonly Entry[] = [
     name: 'plain',
     path: '/chat',
     subprotocol: null,
-    greeting: undefined,
+    begin: Buffer.alloc(0),
+    greetings: [],
     question: frame(sign, { opcode: opcodes.ping }),
     others: true,
     sign: new RegExp(`^"${sign}"$`),

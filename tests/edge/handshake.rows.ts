@@ -192,6 +192,7 @@ export const subprotocols: readonly Row[] = [
   asks('a gap in the list of subprotocols', '400 bad_frame', offer('syncline.v1,,other')),
   asks('a subprotocol twice', '400 bad_frame', offer('syncline.v1, syncline.v1')),
   asks('a subprotocol that is no name', '400 bad_frame', offer('syncline.v1, a b')),
+  asks('a subprotocol with 8,000 spaces in it', '400 bad_frame', offer(`a${' '.repeat(8000)}b`)),
   asks('an empty list of subprotocols', '400 bad_frame', offer('')),
   asks(
     '1,000 subprotocols',

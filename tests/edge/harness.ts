@@ -75,14 +75,14 @@ export class Target {
     return caller;
   }
 
-  /** A connection that is let in and ready. */
+  /** A connection that is let in and subscribed. */
   async enter(): Promise<Caller> {
     const { cursorsOpen } = this.server.metrics;
     const caller = await this.call();
     caller.write(this.request());
     expect(wordsOf(await caller.answer())).toBe('101');
-    if (this.entry.others)
-      await expect.poll(() => this.server.metrics.cursorsOpen, { interval: 5 }).toBe(cursorsOpen + 1);
+    caller.write(this.entry.begin);
+    await expect.poll(() => this.server.metrics.cursorsOpen, { interval: 5 }).toBe(cursorsOpen + 1);
     return caller;
   }
 
@@ -99,7 +99,7 @@ export class Target {
 
   /** What the server says, until it has dealt with everything that was sent, or ended the connection. */
   async said(caller: Caller): Promise<string> {
-    const { greeting, question, others, sign: pattern } = this.entry;
+    const { greetings, question, others, sign: pattern } = this.entry;
     const words: string[] = [];
     const told = (last: string): string => brief([...words, last]);
     caller.write(question);
@@ -114,7 +114,8 @@ export class Target {
       }
       const said = tell(frame);
       if (frame.opcode === opcodes.close) return told(said);
-      if (said !== greeting) words.push(said);
+      // A ping goes with each heartbeat, and greetings come to everyone.
+      if (!greetings.includes(said) && said !== 'ping') words.push(said);
     }
   }
 }
@@ -166,7 +167,11 @@ function state({ server, sockets }: Target): object {
   return { sessionsOpen, cursorsOpen, sockets: sockets.filter((socket) => !socket.destroyed).length };
 }
 
-async function serve(entry: Entry, { options, http: httpOptions = {} }: Row) {
+/** A server under attack, and what ends it. */
+export async function serve(
+  entry: Entry,
+  { options, http: httpOptions = {} }: Pick<Row, 'options' | 'http'>,
+) {
   const server = createServer({
     broker: memory(),
     plain: { '/chat': 'chat/edge' },

@@ -94,6 +94,7 @@ export const unknown: readonly Row[] = [
     'toString',
     'hasOwnProperty',
     'welcome',
+    'ack',
     'entries',
     'SUBSCRIBE',
     '',
