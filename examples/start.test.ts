@@ -4,10 +4,13 @@
  */
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { get } from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createClient } from '@syncline/client';
 import { expect, onTestFinished, test } from 'vitest';
+import { WebSocket } from 'ws';
 import type { channels } from './chat/channels.ts';
 import { type Launched, launch, temporaryFolder } from './testing.ts';
 
@@ -86,12 +89,19 @@ test('a HOST that is none of this machine', async () => {
   expect(await complaint(await start(folder(), '0', '192.0.2.1'))).toContain('HOST is "192.0.2.1"');
 });
 
-test('a HOST that others can reach is served, with a warning', async () => {
-  const started = await start(folder(), '0', '0.0.0.0');
+test('a HOST that others can reach is served with TLS, and a warning', async () => {
+  const dir = folder();
+  const started = await start(dir, '0', '0.0.0.0');
   expect(started.output.out).toMatch(
-    /http:\/\/localhost:\d+ .* Anyone who can reach it may read and write\.\n$/,
+    /https:\/\/localhost:\d+ .* Anyone who can reach it may read and write\. Browsers ask about its certificate, .*\.\n$/,
   );
-  expect((await fetch(started.url)).status).toBe(200);
+  const ca = readFileSync(join(dir, 'tls', 'localhost.pem'));
+  const [response] = (await once(get(started.url, { ca }), 'response')) as [IncomingMessage];
+  expect(response.resume().statusCode).toBe(200);
+  const { port } = new URL(started.url);
+  const socket = new WebSocket(`wss://localhost:${port}/chat`, { ca });
+  onTestFinished(() => socket.terminate());
+  await once(socket, 'open');
 });
 
 test('a data folder that cannot be written to', async () => {

@@ -2,8 +2,12 @@
  * `npm start`: the examples on one HTTP server, with Syncline attached and its logs on disk. PORT, HOST and DATA_DIR
  * change where. Whatever keeps it from starting is told in one line; it must not know how a page looks.
  */
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { devCertificate } from '@syncline/cli/certificate';
 import { createServer, disk, type Server } from '@syncline/server';
 import { channels } from './chat/channels.ts';
 import { answer, buildSite } from './site.ts';
@@ -19,24 +23,29 @@ async function start(): Promise<void> {
   }
   const building = buildSite();
   building.catch(() => {});
-  const http = createHttpServer((request, response) => {
-    building.then((site) => answer(site, request, response)).catch(() => response.destroy());
-  });
-  const bound = await listen(http, port, HOST);
   const local = HOST === 'localhost' || HOST === '::1' || HOST.startsWith('127.');
+  const serve: RequestListener = (request, response) => {
+    building.then((site) => answer(site, request, response)).catch(() => response.destroy());
+  };
+  // Off this machine nothing travels in the clear: there the demo makes itself a certificate, which browsers ask about.
+  const http = local ? createHttpServer(serve) : await makeHttps(DATA_DIR, serve);
+  const bound = await listen(http, port, HOST);
   const server = createServer({
     channels,
     broker: disk({ dir: DATA_DIR }),
     plain: { '/chat': 'chat/lobby' },
-    // Without this only this machine is served. Whoever names another HOST opens the demo to all who can reach it.
+    // Without this only this machine is served. Whoever names another HOST opens the demo to all who can reach it, as far as
+    // its contract lets anybody do what they like.
     ...(!local && { authenticate: () => ({ user: null }) }),
   });
   server.attach(http);
   await Promise.all([server.ready, building]);
   stopOnSignal(http, server);
-  const warning = local ? '' : ' Anyone who can reach it may read and write.';
+  const warning = local
+    ? ''
+    : ' Anyone who can reach it may read and write. Browsers ask about its certificate, which it made itself.';
   console.log(
-    `Syncline chat: ${address(HOST, bound)} (open it in two windows; kill -9 ${process.pid} and start again: nothing is lost; Ctrl+C stops it; messages stay in ${DATA_DIR}).${warning}`,
+    `Syncline chat: ${address(local ? 'http' : 'https', HOST, bound)} (open it in two windows; kill -9 ${process.pid} and start again: nothing is lost; Ctrl+C stops it; messages stay in ${DATA_DIR}).${warning}`,
   );
 }
 
@@ -61,9 +70,15 @@ function whyNot({ code, message }: NodeJS.ErrnoException, port: number, host: st
   return `The server can't listen on port ${port} of ${host}: ${message}.`;
 }
 
-function address(host: string, port: number): string {
-  if (/^(0\.0\.0\.0|::)$/.test(host)) return address('localhost', port);
-  return `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+async function makeHttps(dir: string, serve: RequestListener): Promise<HttpServer> {
+  const paths = await devCertificate(join(dir, 'tls'));
+  const [cert, key] = await Promise.all([readFile(paths.cert), readFile(paths.key)]);
+  return createHttpsServer({ cert, key, minVersion: 'TLSv1.2' }, serve);
+}
+
+function address(scheme: string, host: string, port: number): string {
+  if (/^(0\.0\.0\.0|::)$/.test(host)) return address(scheme, 'localhost', port);
+  return `${scheme}://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
 /** The first signal, or the end of its runner, lets everyone leave; a second signal doesn't wait for that. */
@@ -73,8 +88,9 @@ function stopOnSignal(http: HttpServer, server: Server<typeof channels>): void {
     if (stopping) process.exit(1);
     stopping = true;
     http.close();
+    // There is no other node to go to: who is here comes back to the next start.
     server
-      .close()
+      .close({ drainMs: 1000 })
       .then(() => {
         http.closeAllConnections();
         process.exit(0);

@@ -39,7 +39,7 @@ export async function launch(
   const ended = whenEnded(child);
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.err += text));
   await Promise.race([ended, firstLine(child, output)]);
-  const url = /http:\/\/\S+/.exec(output.out)?.[0] ?? '';
+  const url = /https?:\/\/\S+/.exec(output.out)?.[0] ?? '';
   return {
     url,
     port: url && new URL(url).port,
