@@ -253,6 +253,7 @@ describe('leaving and being sent away', () => {
     [4400, 'bad_frame'],
     [1003, 'unsupported_data'],
     [4401, 'unauthenticated'],
+    [4410, 'disconnected'],
   ] as const)('[L2] close code %i ends it with %s', (code, name) => {
     const { client, server, clock } = scene();
     client.stream('chat/a').onMessage(ignore);
@@ -275,6 +276,28 @@ describe('leaving and being sent away', () => {
       expect(client.status.get().state).toBe('waiting');
     },
   );
+
+  test('[I8] a server that speaks TLS only is not asked again', async () => {
+    const { client, server, clock } = scene();
+    client.stream('chat/a').onMessage(ignore);
+    server.link.break(4426);
+    await clock.advance(60_000);
+    expect(client.status.get()).toMatchObject({ state: 'closed', error: { code: 'insecure' } });
+    expect(server.links).toHaveLength(1);
+  });
+
+  test('[F11] a server that is full says when to come back', async () => {
+    const { client, server, clock, hint } = scene();
+    client.stream('chat/a').onMessage(ignore);
+    const detail = { retryMs: 30_000 };
+    server.link.say({ type: 'error', ref: null, code: 'too_many', message: 'Full.', detail });
+    server.link.break(4429);
+    hint('wake');
+    await clock.advance(29_999);
+    expect(server.links).toHaveLength(1);
+    await clock.advance(1);
+    expect(server.links).toHaveLength(2);
+  });
 
   test('[L2] an error that the server names before it closes says more than the code', () => {
     const { client, server } = scene();

@@ -198,6 +198,11 @@ test('waits grow with full jitter up to 15 s and never end', () => {
   expect(untilAfter(6, 0)).toBe(0);
 });
 
+test('a hint is followed at once where the time to wait passed in sleep', () => {
+  const late = { ...facts, now: states.waiting.until + 1 };
+  expect(next(states.waiting, events.wake, late)).toEqual({ ...states.waiting, until: late.now });
+});
+
 test('a hint is followed at once after a connection that held', () => {
   const held: State = { ...states.open, tries: { failures: 0, rejections: 0 } };
   const waiting = next(held, events.lost, facts);

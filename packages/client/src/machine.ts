@@ -152,8 +152,9 @@ function whileMoving(state: Moving, event: Event, facts: Facts): State {
 
 function whileWaiting(state: Waiting, event: Event, facts: Facts): State {
   if (event.type === 'due') return connecting(facts.free, state.tries, facts);
+  // Sooner than it was to be; or now, where that passed while the machine slept and no timer ran.
   const until = Math.max(facts.now, state.earliest);
-  return event.type === 'wake' && until < state.until ? { ...state, until } : state;
+  return event.type === 'wake' && until !== state.until ? { ...state, until } : state;
 }
 
 /** Why there is nothing to hope for from this link, if that is so: it is lost, or the time it had is over. */

@@ -257,7 +257,7 @@ describe('a message that is refused for now', () => {
     },
   );
 
-  test('it waits as long as the server asks', async () => {
+  test('[F11] it waits as long as the server asks', async () => {
     const { link, clock } = opened('a');
     const [a] = link.takePublishes();
     if (a) link.refuse(a, 'too_many', { retryMs: 7_000 });

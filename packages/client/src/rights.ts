@@ -55,8 +55,7 @@ export class Rights {
 
   /** The link is gone, and the rights with it. */
   end(): void {
-    this.#timer?.();
-    this.#timer = undefined;
+    this.#rest();
     this.#renewal = undefined;
   }
 
@@ -65,10 +64,15 @@ export class Rights {
     if (this.#timer && this.#parts.clock.now() >= this.#due) this.#renew();
   }
 
+  #rest(): void {
+    this.#timer?.();
+    this.#timer = undefined;
+  }
+
   #renewIn(ms: number): void {
     const { clock } = this.#parts;
     this.#due = clock.now() + ms;
-    this.#timer?.();
+    this.#rest();
     this.#timer = clock.timer(ms, () => this.#renew());
   }
 
@@ -90,6 +94,8 @@ export class Rights {
       .then(getToken)
       .then((token) => {
         if (this.#renewal !== renewal) return;
+        // An answer that doesn't come ends the link.
+        this.#rest();
         this.#send(token, (answer) => {
           if (this.#renewal !== renewal || !answer) return;
           if (!(answer instanceof SyncError)) return this.begin(answer.expiresMs);

@@ -248,7 +248,47 @@ describe('freshness', () => {
     expect(room.freshness.get()).toEqual({ state: 'live' });
   });
 
-  test('a subscription refused for now is asked for again, not before the server wants it', async () => {
+  test('[I5] one that the server ends is told and reported like a refused one; nothing of it follows, others go on', async () => {
+    const here = scene();
+    const { client, server, errors, settle } = here;
+    const got: unknown[] = [];
+    const [a, b] = ['chat/a', 'chat/b'].map((name) => client.stream(name));
+    for (const room of [a, b]) room?.onMessage(({ data }) => got.push(data));
+    const link = server.link.welcome();
+    link.subscribed({ id: 1 });
+    link.subscribed({ id: 2 });
+    link.entries(1, 1, 'a1');
+    link.say({ type: 'revoked', id: 1, code: 'forbidden', message: 'You left the room.' });
+    link.entries(1, 2, 'a2');
+    link.say({ type: 'heartbeat', heads: [{ id: 1, offset: 9, check: 9 }] });
+    link.entries(2, 1, 'b1');
+    await settle();
+    expect(got).toEqual(['a1', 'b1']);
+    expect(a?.freshness.get()).toMatchObject({
+      ...{ state: 'refused', error: { code: 'forbidden', message: 'You left the room.' } },
+    });
+    expect(b?.freshness.get()).toEqual({ state: 'live' });
+    expect(errors).toMatchObject([{ code: 'forbidden' }]);
+    expect([link.inbox, client.status.get().state]).toEqual([[], 'open']);
+    // On the next connection the server is asked again, from where it went on to.
+    expect((await reconnect(here)).subscribed().start).toMatchObject({ offset: 1 });
+    expect(a?.freshness.get()).toEqual({ state: 'live' });
+  });
+
+  test('[I5] an end that is for now, by its code, is an end all the same; who listens anew asks anew', async () => {
+    const { client, link, clock, stop, settle } = watched();
+    link.say({ type: 'revoked', id: 1, code: 'unavailable', message: 'Gone.' });
+    link.say({ type: 'revoked', id: 77, code: 'forbidden', message: 'Of nobody.' });
+    await clock.advance(10_000);
+    expect(link.inbox).toEqual([]);
+    stop();
+    await settle();
+    client.stream('chat/a').onMessage(() => {});
+    link.subscribed();
+    expect(client.stream('chat/a').freshness.get()).toEqual({ state: 'live' });
+  });
+
+  test('[F11] a subscription refused for now is asked for again, not before the server wants it', async () => {
     const { client, server, clock } = scene();
     const room = client.stream('chat/a');
     room.onMessage(() => {});
