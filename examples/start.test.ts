@@ -6,11 +6,10 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createClient } from '@syncline/client';
 import { expect, onTestFinished, test } from 'vitest';
-import { WebSocket } from 'ws';
 import type { channels } from './chat/channels.ts';
 import { type Launched, launch, temporaryFolder } from './testing.ts';
 
@@ -98,10 +97,18 @@ test('a HOST that others can reach is served with TLS, and a warning', async () 
   const ca = readFileSync(join(dir, 'tls', 'localhost.pem'));
   const [response] = (await once(get(started.url, { ca }), 'response')) as [IncomingMessage];
   expect(response.resume().statusCode).toBe(200);
-  const { port } = new URL(started.url);
-  const socket = new WebSocket(`wss://localhost:${port}/chat`, { ca });
-  onTestFinished(() => socket.terminate());
-  await once(socket, 'open');
+  const headers = {
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+  };
+  const [answer, socket] = (await once(get(`${started.url}/chat`, { ca, headers }), 'upgrade')) as [
+    IncomingMessage,
+    Socket,
+  ];
+  socket.destroy();
+  expect(answer.statusCode).toBe(101);
 });
 
 test('a data folder that cannot be written to', async () => {
