@@ -68,6 +68,8 @@ describe('the request', () => {
     const { port } = await serve();
     const answer = await knock(port, handshake(port, { 'Sec-WebSocket-Version': '8' }));
     expect(answer.headers.get('sec-websocket-version')).toBe('13');
+    const post = await knock(port, handshake(port, {}, 'POST /sync HTTP/1.1'));
+    expect(post.headers.get('allow')).toBe('GET');
     expect(answer.headers.get('content-type')).toBe('application/json');
     expect(JSON.parse(answer.body)).toEqual({
       error: { code: 'bad_frame', message: expect.stringContaining('13') },
