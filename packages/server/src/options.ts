@@ -214,6 +214,14 @@ const others = {
     fits: (v: unknown) =>
       typeof v === 'boolean' || (Number.isInteger(v) && Number(v) >= 1 && Number(v) <= 16),
   },
+  hostsAllowed: {
+    type: 'list of host names',
+    default: '[]',
+    doc: 'the names, with or without a port, by which clients may call the server; none: by any, which lets a page whose own name leads here (DNS rebinding) reach a server that trusts its network',
+    expected: 'a list of host names such as "app.example"',
+    fits: (v: unknown) =>
+      Array.isArray(v) && v.every((host) => typeof host === 'string' && /^[\w.:[\]-]+$/.test(host)),
+  },
   logger: {
     type: 'object',
     default: undefined,

@@ -54,6 +54,8 @@ export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
   readonly plain?: Readonly<Record<string, string>>;
   /** Origins, besides the server's own, whose pages may connect. Default none. */
   readonly originsAllowed?: readonly string[];
+  /** The names, with or without a port, by which clients may call the server; others get 421. Default: any. */
+  readonly hostsAllowed?: readonly string[];
   /** Makes `listen()` serve https and wss. Default none: then it is for this machine only, or behind a proxy. */
   readonly tls?: Tls;
   /** Whether a proxy of yours serves TLS before this server, or how many in a row. Default false. */
@@ -189,6 +191,7 @@ class Node<C extends Contract> implements Server<C> {
       ...this.#reach,
       identify: (credentials) => this.#access.identify(credentials),
       originsAllowed: options.originsAllowed ?? [],
+      hostsAllowed: options.hostsAllowed ?? [],
       connection: { clock: this.#clock, metrics: this.metrics, ...this.#numbers },
       admit: (identity) => this.#members.admit(identity),
     });
@@ -204,6 +207,7 @@ class Node<C extends Contract> implements Server<C> {
       serveHttp(server, paths.native.replace(/\/$/, ''), {
         ...this.#reach,
         originsAllowed: this.#options.originsAllowed ?? [],
+        hostsAllowed: this.#options.hostsAllowed ?? [],
         issueTicket: (credentials) => this.#access.issueTicket(credentials),
         ready: () => this.#isReady && !this.#closing,
       }),

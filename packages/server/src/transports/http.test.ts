@@ -164,3 +164,15 @@ describe('beside an application', () => {
     expect(await (await ask(port, '/sync/ready')).text()).toBe('first');
   });
 });
+
+describe('hostsAllowed', () => {
+  it('names what the server may be called, at each door', async () => {
+    const { port } = await serve({ authenticate, hostsAllowed: ['app.example'] });
+    expect((await ask(port, '/sync/ticket', { method: 'POST', headers: bearer })).status).toBe(421);
+    await expect(dial(`ws://localhost:${port}/sync`, ['syncline.v1', `bearer.${canary}`])).rejects.toThrow(
+      '421',
+    );
+    const headers = { Host: 'app.example' };
+    await dial(`ws://localhost:${port}/sync`, ['syncline.v1', `bearer.${canary}`], { headers });
+  });
+});
