@@ -5,9 +5,17 @@
  */
 import { type Rig, waitForQuiet } from './rig.ts';
 import { run } from './round.ts';
-import type { Contender, Effort, Scenario } from './scenarios.ts';
-import { DISTURBED, disturbed, incompleteness, isLoad, type Result, type Run } from './statistics.ts';
-import { renderRun } from './table.ts';
+import { renderRun } from './rows.ts';
+import { type Contender, type Effort, lineups, type Scenario } from './scenarios.ts';
+import {
+  DISTURBED,
+  disturbed,
+  incompleteness,
+  isLoad,
+  isRestart,
+  type Result,
+  type Run,
+} from './statistics.ts';
 
 interface Findings extends Result {
   readonly runs: Run[];
@@ -22,8 +30,11 @@ export async function measure(
   effort: Effort,
 ): Promise<Result[]> {
   console.log(`\n${scenario.title}`);
-  const rounds = scenario.measure === 'idle' ? effort.idleRounds : effort.rounds;
-  const results = contenders.map((contender) => newFindings(scenario, contender));
+  const { measure } = scenario;
+  const rounds = ['throughput', 'cost', 'latency'].includes(measure) ? effort.rounds : effort.fewRounds;
+  const results = lineups[scenario.lineup].contenders
+    .filter((contender) => contenders.includes(contender))
+    .map((contender) => newFindings(scenario, contender));
   for (let round = 1; round <= rounds; round++) {
     for (const findings of results) await attempts(rig, findings, effort, `  ${round}/${rounds}  `);
   }
@@ -58,7 +69,7 @@ async function attempt(
   const { scenario, contender } = findings;
   try {
     const found = await run(rig, scenario, contender, effort);
-    const fault = isLoad(found) ? incompleteness(found, scenario.members) : undefined;
+    const fault = isLoad(found) || isRestart(found) ? incompleteness(found) : undefined;
     console.log(`${label}${renderRun(contender, scenario, found)}${fault ? `  FAILED: ${fault}` : ''}`);
     if (fault === undefined) return found;
     findings.failures.push(fault);

@@ -1,5 +1,5 @@
 /**
- * Where Syncline's time goes: runs it in one scenario under Node's own profiler and adds up self time by function. It is
+ * Where a server's time goes: runs it in one scenario under Node's own profiler and adds up self time by function. It is
  * a tool for whoever works on the hot path; nothing it prints is kept.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Rig } from './rig.ts';
 import { runLoad } from './round.ts';
-import type { Effort, Throughput } from './scenarios.ts';
+import { type Contender, type Effort, labels, type Throughput } from './scenarios.ts';
 import { startServer } from './server.ts';
 
 /** The parts of Node's .cpuprofile format that are read here. */
@@ -49,17 +49,22 @@ function nameOf(frame: CpuProfile['nodes'][number]['callFrame']): string {
 }
 
 /** Profiles one run; returns the lines to print. */
-export async function profileSyncline(rig: Rig, scenario: Throughput, effort: Effort): Promise<string[]> {
+export async function profile(
+  rig: Rig,
+  scenario: Throughput,
+  contender: Contender,
+  effort: Effort,
+): Promise<string[]> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'syncline-profile-'));
   try {
-    const server = await startServer(rig, 'syncline', ['--cpu-prof', `--cpu-prof-dir=${folder}`]);
-    await runLoad(rig, scenario, 'syncline', effort, server).finally(() => server[Symbol.asyncDispose]());
+    const server = await startServer(rig, contender, ['--cpu-prof', `--cpu-prof-dir=${folder}`]);
+    await runLoad(rig, scenario, contender, effort, server).finally(() => server[Symbol.asyncDispose]());
     const [file = ''] = readdirSync(folder);
-    const profile: unknown = JSON.parse(readFileSync(path.join(folder, file), 'utf8'));
-    const lines = selfTimes(profile as CpuProfile).map(
+    const found: unknown = JSON.parse(readFileSync(path.join(folder, file), 'utf8'));
+    const lines = selfTimes(found as CpuProfile).map(
       (t) => `${(t.share * 100).toFixed(1).padStart(5)} %  ${t.where}`,
     );
-    return [`Self time during "${scenario.title}":`, ...lines.slice(0, 25)];
+    return [`Self time of ${labels[contender]} during "${scenario.title}":`, ...lines.slice(0, 25)];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -15,6 +15,8 @@ const generatorFolder = path.join(folder, 'generator');
 export interface Rig {
   /** The compiled generator. */
   readonly generator: string;
+  /** A folder for files that are made anew for each run. */
+  readonly cache: string;
   /** The cores the two processes are held to; null where they can't be. */
   readonly cores: { readonly server: number; readonly generator: number } | null;
   /** Files, and so connections, that one process may have open. */
@@ -32,7 +34,9 @@ export function prepareRig(): Rig {
   const notes = cores
     ? [`The server is pinned to core ${cores.server}, the generator to core ${cores.generator}.`]
     : ['Server and generator are NOT pinned to cores of their own: that takes two cores and `taskset`.'];
-  return { generator: compile(), cores, filesMax: filesMax(), notes };
+  const cache = path.join(folder, '..', 'node_modules', '.cache', 'bench');
+  mkdirSync(cache, { recursive: true });
+  return { generator: compile(cache), cache, cores, filesMax: filesMax(), notes };
 }
 
 /** A command line that runs on the given core, or anywhere when there is none. */
@@ -44,9 +48,7 @@ export function onCore(
   return core === undefined ? [command, [...args]] : ['taskset', ['-c', String(core), command, ...args]];
 }
 
-function compile(): string {
-  const cache = path.join(folder, '..', 'node_modules', '.cache', 'bench');
-  mkdirSync(cache, { recursive: true });
+function compile(cache: string): string {
   const output = path.join(cache, 'generator');
   const sources = readdirSync(generatorFolder).filter((name) => name.endsWith('.c'));
   const flags = ['-O2', '-D_GNU_SOURCE', '-o', output];

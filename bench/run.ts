@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: Syncline beside the ten-line ws server and Socket.IO, in one run on one machine. It only wires:
+ * `npm run bench`: Syncline beside the ten-line ws server, Socket.IO and itself, in one run on one machine. It only wires:
  * scenarios.ts says what, measure.ts runs it, statistics.ts judges, table.ts writes. A full run rewrites
  * docs/reference/bench.md and results/latest.json; a partial one only prints.
  */
@@ -8,9 +8,18 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeMachine } from './machine.ts';
 import { measure } from './measure.ts';
-import { profileSyncline } from './profile.ts';
+import { profile } from './profile.ts';
 import { prepareRig } from './rig.ts';
-import { type Contender, contenders, type Effort, efforts, type Scenario, scenarios } from './scenarios.ts';
+import {
+  type Contender,
+  contenders,
+  type Effort,
+  efforts,
+  lineups,
+  type Scenario,
+  scenarios,
+  type Throughput,
+} from './scenarios.ts';
 import type { Result } from './statistics.ts';
 import { type Report, renderPage, renderRatios } from './table.ts';
 
@@ -19,7 +28,7 @@ const USAGE = `npm run bench -- [options]
   --only <name>       scenarios whose name begins so: ${scenarios.map((s) => s.name).join(', ')}
   --servers <a,b>     only these servers: ${contenders.join(', ')}
   --rounds <n>        rounds instead of ${efforts.full.rounds}
-  --profile           where Syncline's time goes in the first throughput scenario chosen; measures nothing else
+  --profile           where the time of the first server chosen goes in the first throughput scenario chosen; measures nothing else
 Only a run without --quick, --only and --servers writes docs/reference/bench.md and bench/results/latest.json.`;
 
 interface Plan {
@@ -46,10 +55,11 @@ function plan(args: string[]): Plan {
   const effort = values.quick ? efforts.quick : efforts.full;
   const rounds = values.rounds === undefined ? effort.rounds : Number(values.rounds);
   const chosen = {
-    scenarios: scenarios.filter((s) => s.name.startsWith(values.only ?? '')),
+    scenarios: scenarios.filter((s) => s.name.startsWith(values.only ?? '') && takesPart(s, wanted)),
     contenders: contenders.filter((c) => wanted?.includes(c) ?? true),
   };
-  if (chosen.scenarios.length === 0) throw new Error(`There is no scenario "${values.only}".`);
+  if (chosen.scenarios.length === 0)
+    throw new Error(`There is no scenario "${values.only ?? ''}" for these servers.`);
   if (chosen.contenders.length !== (wanted ?? contenders).length)
     throw new Error(`There is no such server in "${values.servers}".`);
   if (!Number.isInteger(rounds) || rounds < 1)
@@ -57,10 +67,18 @@ function plan(args: string[]): Plan {
   const keep = !values.quick && values.only === undefined && wanted === undefined;
   return {
     ...chosen,
-    effort: { ...effort, rounds, idleRounds: Math.min(rounds, effort.idleRounds) },
+    effort: { ...effort, rounds, fewRounds: Math.min(rounds, effort.fewRounds) },
     profile: values.profile,
     keep,
   };
+}
+
+function isThroughput(scenario: Scenario): scenario is Throughput {
+  return scenario.measure === 'throughput' || scenario.measure === 'cost';
+}
+
+function takesPart({ lineup }: Scenario, wanted: readonly string[] | undefined): boolean {
+  return lineups[lineup].contenders.some((contender) => wanted?.includes(contender) ?? true);
 }
 
 function keepReport(report: Report): void {
@@ -79,9 +97,11 @@ async function main(): Promise<void> {
   const rig = prepareRig();
   for (const note of rig.notes) console.log(note);
   if (chosen.profile) {
-    const scenario = chosen.scenarios.find((s) => s.measure === 'throughput');
+    const scenario = chosen.scenarios.find(isThroughput);
     if (!scenario) throw new Error('Only throughput scenarios can be profiled.');
-    console.log((await profileSyncline(rig, scenario, chosen.effort)).join('\n'));
+    const contender = lineups[scenario.lineup].contenders.find((c) => chosen.contenders.includes(c));
+    if (!contender) throw new Error(`None of the servers chosen takes part in "${scenario.name}".`);
+    console.log((await profile(rig, scenario, contender, chosen.effort)).join('\n'));
     return;
   }
   const results: Result[] = [];

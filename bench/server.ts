@@ -1,15 +1,23 @@
 /**
- * One server under measurement, as a child process on its core: started fresh for every run, asked for its memory, and
- * stopped. What it is asked goes over Node's own channel between parent and child; see servers/control.ts for its side.
+ * A program under measurement as a child process on its core: started fresh for every run, asked, and stopped. What it is
+ * asked goes over Node's own channel between parent and child; see servers/control.ts for its side.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { onCore, type Rig } from './rig.ts';
 import type { Contender } from './scenarios.ts';
 import type { Memory } from './servers/control.ts';
 
 const ANSWER_MS = 20_000;
+
+export interface Program<Hello> extends AsyncDisposable {
+  readonly pid: number;
+  /** What it said when it was ready. */
+  readonly hello: Hello;
+  /** @throws Error when it ends, or says nothing for 20 s. */
+  ask<Answer>(question: string): Promise<Answer>;
+}
 
 export interface Server extends AsyncDisposable {
   readonly pid: number;
@@ -18,25 +26,40 @@ export interface Server extends AsyncDisposable {
   memory(): Promise<Memory>;
 }
 
+/** Starts a program and waits until it is ready. `flags` are for its Node, `args` for itself. */
+export async function startProgram<Hello>(
+  core: number | undefined,
+  file: URL,
+  { flags = [], args = [] }: { readonly flags?: readonly string[]; readonly args?: readonly string[] } = {},
+): Promise<Program<Hello>> {
+  const words = ['--disable-warning=ExperimentalWarning', ...flags, fileURLToPath(file), ...args];
+  const [command, line] = onCore(core, process.execPath, words);
+  const child = spawn(command, line, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const hello = await answer<Hello>(child, 'to be ready');
+  return {
+    pid: child.pid ?? 0,
+    hello,
+    ask: <Answer>(question: string) => {
+      child.send(question);
+      return answer<Answer>(child, question);
+    },
+    [Symbol.asyncDispose]: () => stop(child),
+  };
+}
+
 /** Starts a contender's server and waits until it listens. `flags` are for its Node. */
 export async function startServer(
   rig: Rig,
   contender: Contender,
   flags: readonly string[] = [],
 ): Promise<Server> {
-  const program = path.join(import.meta.dirname, 'servers', `${contender}.ts`);
-  const args = ['--disable-warning=ExperimentalWarning', ...flags, program];
-  const [command, line] = onCore(rig.cores?.server, process.execPath, args);
-  const child = spawn(command, line, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  const { port } = await answer<{ port: number }>(child, 'to listen');
+  const file = new URL(`servers/${contender}.ts`, import.meta.url);
+  const program = await startProgram<{ port: number }>(rig.cores?.server, file, { flags });
   return {
-    pid: child.pid ?? 0,
-    port,
-    memory: () => {
-      child.send('memory');
-      return answer<Memory>(child, 'for its memory');
-    },
-    [Symbol.asyncDispose]: () => stop(child),
+    pid: program.pid,
+    port: program.hello.port,
+    memory: () => program.ask<Memory>('memory'),
+    [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
   };
 }
 
@@ -45,7 +68,7 @@ async function answer<T>(child: ChildProcess, what: string): Promise<T> {
   const abandon = new AbortController();
   const signal = AbortSignal.any([AbortSignal.timeout(ANSWER_MS), abandon.signal]);
   const ended = once(child, 'exit', { signal }).then(() => {
-    throw new Error(`the server ended while it was asked ${what}`);
+    throw new Error(`the server ended while it was asked: ${what}`);
   });
   const message = once(child, 'message', { signal }).then(([value]) => value as T);
   ended.catch(() => {});

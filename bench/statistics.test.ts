@@ -12,8 +12,10 @@ import {
   judge,
   type LoadRun,
   median,
+  type RestartRun,
   type Result,
   ratio,
+  type StalledRun,
 } from './statistics.ts';
 import { renderPage, renderRatios } from './table.ts';
 
@@ -21,6 +23,7 @@ const quiet: LoadRun = {
   seconds: 2,
   deliveries: 2000,
   published: 300,
+  expected: 3000,
   delivered: 3000,
   lost: 0,
   doubled: 0,
@@ -35,6 +38,17 @@ const quiet: LoadRun = {
   maxUs: 1000,
 };
 
+const restarted: RestartRun = {
+  ...{ published: 30, expected: 3000, delivered: 3000, lost: 0, doubled: 0, stray: 0, drained: true },
+  ...{ clients: 100, longestGapMs: 431, medianGapMs: 60, p99Ms: 8, longestDelayMs: 474 },
+  ...{ reconnects: 302, overlaps: 298, failedAttempts: 0 },
+};
+
+/** A run with 10 stalled readers, for each of whom the server grew by so much. */
+function stalled(bytes: number): StalledRun {
+  return { ...quiet, stalled: 10, rssBefore: 500, rssAfter: 500 + 10 * bytes, heapBefore: 0, heapAfter: 0 };
+}
+
 function scenario(name: string): Scenario {
   const found = scenarios.find((s) => s.name === name);
   if (!found) throw new Error(`no scenario ${name}`);
@@ -46,7 +60,7 @@ function result(contender: Contender, deliveries: readonly number[], more: Parti
   return { scenario: scenario('fanout-16'), contender, runs, setAside: [], failures: [], ...more };
 }
 
-function page(results: readonly Result[]): string {
+function page(results: readonly Result[], of = [scenario('fanout-16')]): string {
   const machine = {
     processor: 'A Processor',
     cores: 2,
@@ -60,7 +74,7 @@ function page(results: readonly Result[]): string {
     date: '2026-01-01',
   };
   const notes = ['The server is pinned to core 0, the generator to core 1.'];
-  return renderPage({ machine, notes, effort: efforts.full, scenarios: [scenario('fanout-16')], results });
+  return renderPage({ machine, notes, effort: efforts.full, scenarios: of, results });
 }
 
 describe('median', () => {
@@ -71,24 +85,22 @@ describe('median', () => {
 
 describe('incompleteness', () => {
   it('finds nothing when every publish reached every subscriber', () => {
-    expect(incompleteness(quiet, 10)).toBeUndefined();
+    expect(incompleteness(quiet)).toBeUndefined();
   });
   it('names a loss', () => {
-    expect(incompleteness({ ...quiet, delivered: 2999, lost: 1, drained: false }, 10)).toContain(
-      '2999 of 3000',
-    );
+    expect(incompleteness({ ...quiet, delivered: 2999, lost: 1, drained: false })).toContain('2999 of 3000');
   });
   it('is not deceived by a doubled delivery that makes up for a lost one', () => {
-    expect(incompleteness({ ...quiet, lost: 1, doubled: 1 }, 10)).toContain('1 lost, 1 doubled');
+    expect(incompleteness({ ...quiet, lost: 1, doubled: 1 })).toContain('1 lost, 1 doubled');
   });
 });
 
 describe('ratio and judge', () => {
-  const [bar = { than: 'socketio', ratio: 0 } as const] = scenario('fanout-16').bars;
+  const bar = { of: 'syncline', than: 'socketio', ratio: 12 } as const;
   const peer = result('socketio', [100, 90, 5000]);
 
   it('divides the medians', () => {
-    expect(ratio([result('syncline', [1200, 1, 1300]), peer], scenario('fanout-16'), 'socketio')).toBe(12);
+    expect(ratio([result('syncline', [1200, 1, 1300]), peer], scenario('fanout-16'), bar)).toBe(12);
   });
   it('meets a bar at the bar itself', () => {
     expect(judge([result('syncline', [100 * bar.ratio]), peer], scenario('fanout-16'), bar)).toBe('met');
@@ -116,6 +128,27 @@ describe('ratio and judge', () => {
     );
     expect(verdicts).toEqual([['met'], ['missed']]);
   });
+  it('judges a figure itself where the bar is one, and a loss before it', () => {
+    const bounded = scenario('stalled');
+    const verdicts = [131_072, 131_073].map((bytes) =>
+      judge([{ ...result('syncline', []), scenario: bounded, runs: [stalled(bytes)] }], bounded, {
+        atMost: 131_072,
+      }),
+    );
+    expect(verdicts).toEqual(['met', 'missed']);
+    const lossy = { ...result('syncline', []), scenario: bounded, runs: [stalled(1)], failures: ['1 lost'] };
+    expect(judge([lossy], bounded, { atMost: 131_072 })).toBe('failed');
+  });
+  it('compares Syncline with itself, and holds a failure against the one that is judged', () => {
+    const edge = scenario('edge-rooms');
+    const of = (contender: Contender, deliveries: number, failures: string[] = []): Result => {
+      return { ...result(contender, [deliveries], { failures }), scenario: edge };
+    };
+    const cost = { of: 'syncline-jwt', than: 'syncline', ratio: 0.95 } as const;
+    expect(judge([of('syncline', 1000), of('syncline-jwt', 960)], edge, cost)).toBe('met');
+    expect(judge([of('syncline', 1000), of('syncline-jwt', 940)], edge, cost)).toBe('missed');
+    expect(judge([of('syncline', 1), of('syncline-jwt', 2, ['1 lost'])], edge, cost)).toBe('failed');
+  });
 });
 
 describe('figure', () => {
@@ -125,6 +158,13 @@ describe('figure', () => {
     const idle = { connections: 4, rssBefore: 100, rssAfter: 300, heapBefore: 0, heapAfter: 0 };
     expect(figure(idle, 'idle')).toBe(50);
   });
+  it('is bytes per stalled reader, though such a run has deliveries too', () => {
+    expect(figure(stalled(7000), 'stalled')).toBe(7000);
+  });
+  it('is deliveries per second of processor time where a cost is asked for', () => {
+    expect(figure({ ...quiet, serverCpu: 0.5 }, 'cost')).toBe(2000);
+  });
+  it('is the longest gap of a restart', () => expect(figure(restarted, 'restart')).toBe(431));
 });
 
 describe('the page', () => {
@@ -149,6 +189,19 @@ describe('the page', () => {
   });
   it('says how many runs were set aside', () => {
     expect(page([result('syncline', [1200], { setAside: [quiet] })])).toContain('machine was busy: 1');
+  });
+  it('gives each line-up a table of its own, with its own pairs', () => {
+    const of = ['fanout-16', 'edge-rooms', 'restart'].map(scenario);
+    const runs = [restarted];
+    const text = page([{ ...result('syncline', []), scenario: scenario('restart'), runs }], of);
+    expect(text).toContain('| scenario | figure | Syncline ÷ Socket.IO | Syncline ÷ ws | bar | verdict |');
+    expect(text).toContain('JWT and capabilities: ≥ 0.95 × Syncline');
+    expect(text).toContain('| 431 | none | – |');
+    expect(text).toContain('| 302 | 298 | 0 | complete |');
+  });
+  it('explains only what was measured', () => {
+    expect(page([], [scenario('stalled')])).toContain('*Stalled readers*');
+    expect(page([])).not.toContain('*Stalled readers*');
   });
   it('leaves a ratio open when a peer was not measured', () => {
     const report = { scenarios: [scenario('fanout-16')], results: [result('syncline', [1])] };

@@ -2,20 +2,25 @@
  * Pure arithmetic on what the runs gave: medians, spreads, ratios, and whether a bar is met. It starts nothing and
  * prints nothing. A run counts only when every publish reached every subscriber once; what failed is never averaged in.
  */
-import type { Bar, Contender, Scenario } from './scenarios.ts';
+import type { Bar, Contender, Pair, RatioBar, Scenario } from './scenarios.ts';
 
-/** What one run of a throughput or latency scenario measured, as the generator reports it. */
-export interface LoadRun {
-  readonly seconds: number;
-  /** Deliveries within the measured window. */
-  readonly deliveries: number;
-  /** Publishes, deliveries and faults of the whole run, warm-up and drain included. */
+/** Publishes, deliveries and faults of a whole run, warm-up and drain included. */
+export interface Deliveries {
   readonly published: number;
+  /** Deliveries that so many publishes make. */
+  readonly expected: number;
   readonly delivered: number;
   readonly lost: number;
   readonly doubled: number;
   readonly stray: number;
   readonly drained: boolean;
+}
+
+/** What one run of a throughput or latency scenario measured, as the generator reports it. */
+export interface LoadRun extends Deliveries {
+  readonly seconds: number;
+  /** Deliveries within the measured window. */
+  readonly deliveries: number;
   /** Processor time used per second; 1 is one core. */
   readonly generatorCpu: number;
   readonly serverCpu: number;
@@ -35,7 +40,31 @@ export interface IdleRun {
   readonly heapAfter: number;
 }
 
-export type Run = LoadRun | IdleRun;
+/** What one run with stalled readers measured: what the others got, and the server's memory in bytes. */
+export interface StalledRun extends LoadRun, Omit<IdleRun, 'connections'> {
+  /** How many read nothing. */
+  readonly stalled: number;
+}
+
+/** What the clients of one rolling restart noticed. */
+export interface RestartRun extends Deliveries {
+  readonly clients: number;
+  /** The longest time, of all clients, from one delivery to the next. */
+  readonly longestGapMs: number;
+  /** Half of the clients have no longer gap than this. */
+  readonly medianGapMs: number;
+  /** From when a publish was due to its delivery. */
+  readonly p99Ms: number;
+  readonly longestDelayMs: number;
+  /** Connections that were made beside the first of each client. */
+  readonly reconnects: number;
+  /** How many of these stood before the client closed the one before. */
+  readonly overlaps: number;
+  /** Connections that could not be made. */
+  readonly failedAttempts: number;
+}
+
+export type Run = LoadRun | IdleRun | StalledRun | RestartRun;
 
 /** All that is known of one contender in one scenario. */
 export interface Result {
@@ -64,8 +93,8 @@ export function median(values: readonly number[]): number {
 }
 
 /** What was wrong with a run's deliveries; undefined when it is complete. */
-export function incompleteness(run: LoadRun, members: number): string | undefined {
-  const expected = run.published * members;
+export function incompleteness(run: Deliveries): string | undefined {
+  const { expected } = run;
   const complete = run.delivered === expected && run.drained;
   if (complete && run.lost === 0 && run.doubled === 0 && run.stray === 0) return undefined;
   return (
@@ -84,14 +113,25 @@ export function disturbed(run: Run): boolean {
   return isLoad(run) && run.othersCpu > DISTURBED;
 }
 
-export function isLoad(run: Run): run is LoadRun {
+export function isLoad(run: Run): run is LoadRun | StalledRun {
   return 'deliveries' in run;
 }
 
-/** The figure of a run that its scenario is judged by: deliveries per second, p99 in µs, or bytes per connection. */
+export function isRestart(run: Run): run is RestartRun {
+  return 'longestGapMs' in run;
+}
+
+/**
+ * The figure of a run that its scenario is judged by: deliveries per second (of processor time), p99 in µs, bytes per connection, bytes per
+ * stalled reader, or the longest gap in ms.
+ */
 export function figure(run: Run, measure: Scenario['measure']): number {
+  if (isRestart(run)) return run.longestGapMs;
+  if ('stalled' in run) return (run.rssAfter - run.rssBefore) / run.stalled;
   if (!isLoad(run)) return (run.rssAfter - run.rssBefore) / run.connections;
-  return measure === 'latency' ? run.p99us : run.deliveries / run.seconds;
+  if (measure === 'latency') return run.p99us;
+  const perSecond = run.deliveries / run.seconds;
+  return measure === 'cost' ? perSecond / run.serverCpu : perSecond;
 }
 
 /** One number of all runs of a result: the median, and how far the runs lie apart. */
@@ -106,23 +146,36 @@ export function spread(result: Result, pick: (run: Run) => number): Spread {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
-/** Syncline's median figure divided by a peer's; NaN while one of them has none. */
-export function ratio(results: readonly Result[], scenario: Scenario, than: Contender): number {
-  const of = (contender: Contender): number => {
-    const result = results.find((r) => r.scenario.name === scenario.name && r.contender === contender);
-    return result ? spread(result, (run) => figure(run, scenario.measure)).median : Number.NaN;
-  };
-  return of('syncline') / of(than);
+/** A contender's median figure; NaN while it has none. */
+export function middle(results: readonly Result[], scenario: Scenario, contender: Contender): number {
+  const result = results.find((r) => r.scenario.name === scenario.name && r.contender === contender);
+  return result ? spread(result, (run) => figure(run, scenario.measure)).median : Number.NaN;
+}
+
+/** One contender's median figure divided by another's; NaN while one of them has none. */
+export function ratio(results: readonly Result[], scenario: Scenario, { of, than }: Pair): number {
+  return middle(results, scenario, of) / middle(results, scenario, than);
 }
 
 export type Verdict = 'met' | 'missed' | 'not measured' | 'failed';
 
 /** A bar is met only by a server that never failed: losing messages quickly is no merit. */
 export function judge(results: readonly Result[], scenario: Scenario, bar: Bar): Verdict {
-  const own = results.filter((r) => r.scenario.name === scenario.name && r.contender === 'syncline');
+  const judged = isRatio(bar) ? bar.of : 'syncline';
+  const own = results.filter((r) => r.scenario.name === scenario.name && r.contender === judged);
   if (own.some((result) => result.failures.length > 0)) return 'failed';
-  const value = ratio(results, scenario, bar.than);
+  const value = isRatio(bar) ? ratio(results, scenario, bar) : middle(results, scenario, judged);
   if (Number.isNaN(value)) return 'not measured';
-  const met = scenario.measure === 'throughput' ? value >= bar.ratio : value <= bar.ratio;
+  const most = isRatio(bar) ? bar.ratio : bar.atMost;
+  const met = moreIsBetter(scenario) ? value >= most : value <= most;
   return met ? 'met' : 'missed';
+}
+
+/** Whether a bar is what a figure must reach, rather than what it mustn't pass. */
+export function moreIsBetter({ measure }: Scenario): boolean {
+  return measure === 'throughput' || measure === 'cost';
+}
+
+export function isRatio(bar: Bar): bar is RatioBar {
+  return 'ratio' in bar;
 }

@@ -3,20 +3,25 @@
  * then how it was measured. Pure: it is given everything it prints, and no figure on the page comes from elsewhere.
  */
 import type { Machine } from './machine.ts';
-import { type Bar, type Contender, contenders, type Effort, labels, type Scenario } from './scenarios.ts';
+import { columns, count, percent, remarks } from './rows.ts';
+import {
+  type Bar,
+  type Effort,
+  type Lineup,
+  labels,
+  lineups,
+  type Pair,
+  type Scenario,
+} from './scenarios.ts';
 import {
   DISTURBED,
   disturbed,
-  figure,
-  generatorBound,
-  isLoad,
+  isRatio,
   judge,
-  type LoadRun,
+  middle,
+  moreIsBetter,
   type Result,
-  type Run,
   ratio,
-  type Spread,
-  spread,
 } from './statistics.ts';
 
 /** All that one benchmark found, as it is also kept in results/latest.json. */
@@ -28,11 +33,7 @@ export interface Report {
   readonly results: readonly Result[];
 }
 
-const metrics: Readonly<Record<Scenario['measure'], string>> = {
-  throughput: 'deliveries/s, more is better',
-  latency: 'p99, less is better',
-  idle: 'bytes per connection, less is better',
-};
+type Findings = Pick<Report, 'scenarios' | 'results'>;
 
 export function renderPage(report: Report): string {
   const parts = [
@@ -45,143 +46,93 @@ export function renderPage(report: Report): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-/** The bars and how they stand. */
-export function renderRatios({ scenarios, results }: Pick<Report, 'scenarios' | 'results'>): string {
+/** The bars and how they stand, one table for each line-up that took part. */
+export function renderRatios(findings: Findings): string {
+  return Object.entries(lineups)
+    .flatMap(([name, lineup]) => {
+      const scenarios = findings.scenarios.filter((scenario) => scenario.lineup === name);
+      return scenarios.length > 0 ? [`**${lineup.title}**`, renderLineup(lineup, scenarios, findings)] : [];
+    })
+    .join('\n\n');
+}
+
+function renderLineup(lineup: Lineup, scenarios: readonly Scenario[], { results }: Findings): string {
+  const alone = lineup.pairs.length === 0;
   const rows = scenarios.map((scenario) => {
     const bars = scenario.bars.map((bar) => barText(scenario, bar)).join('; ');
     const verdicts = scenario.bars.map((bar) => judge(results, scenario, bar));
     const busy = results.some((r) => r.scenario.name === scenario.name && r.runs.some(disturbed));
-    const peers = contenders.filter((c) => c !== 'syncline').toReversed();
     return [
       scenario.title,
-      metrics[scenario.measure],
-      ...peers.map((c) => times(ratio(results, scenario, c))),
+      columns[scenario.measure].metric,
+      ...lineup.pairs.map((pair) => times(ratio(results, scenario, pair))),
+      ...(alone ? [columns[scenario.measure].figure(middle(results, scenario, 'syncline'))] : []),
       bars || 'none',
       ([...new Set(verdicts)].join(', ') || '–') + (busy ? ' (on a busy machine)' : ''),
     ];
   });
-  return table(['scenario', 'figure', 'Syncline ÷ Socket.IO', 'Syncline ÷ ws', 'bar', 'verdict'], rows);
+  const heads = alone
+    ? [labels.syncline]
+    : lineup.pairs.map(({ of, than }) => `${short(of)} ÷ ${short(than)}`);
+  return table(['scenario', 'figure', ...heads, 'bar', 'verdict'], rows);
+}
+
+/** A contender as the head of a column. */
+function short(contender: Pair['of']): string {
+  return { ...labels, ws: 'ws', socketio: 'Socket.IO' }[contender];
 }
 
 function barText(scenario: Scenario, bar: Bar): string {
-  return `${scenario.measure === 'throughput' ? '≥' : '≤'} ${bar.ratio} × ${labels[bar.than]}`;
+  const sign = moreIsBetter(scenario) ? '≥' : '≤';
+  if (!isRatio(bar)) return `${sign} ${columns[scenario.measure].figure(bar.atMost)}`;
+  const of = bar.of === 'syncline' ? '' : `${labels[bar.of]}: `;
+  return `${of}${sign} ${bar.ratio} × ${labels[bar.than]}`;
 }
 
 function renderScenario(report: Report, scenario: Scenario): string {
+  const { heads, cells } = columns[scenario.measure];
   const results = report.results.filter((r) => r.scenario.name === scenario.name);
-  const render = { throughput: throughputRow, latency: latencyRow, idle: idleRow }[scenario.measure];
-  const heads = {
-    throughput: [
-      'deliveries/s',
-      'lowest to highest run',
-      'per second of server CPU',
-      'server CPU',
-      'generator CPU',
-    ],
-    latency: [
-      'p50',
-      'p99',
-      'p99, lowest to highest run',
-      'p99.9',
-      'deliveries/s',
-      'server CPU',
-      'generator CPU',
-    ],
-    idle: ['connections', 'resident kB per connection', 'lowest to highest run', 'of it JavaScript heap'],
-  }[scenario.measure];
-  const rows = results.map((result) => {
-    const cells = result.runs.length > 0 ? render(result) : heads.map(() => '–');
-    return [labels[result.contender], ...cells, remarks(result)];
-  });
+  const rows = results.map((result) => [
+    labels[result.contender],
+    ...(result.runs.length > 0 ? cells(result) : heads.map(() => '–')),
+    remarks(result),
+  ]);
   return `## ${scenario.title}\n\n${table(['', ...heads, 'remarks'], rows)}`;
 }
 
-function throughputRow(result: Result): string[] {
-  const rate = spread(result, (run) => figure(run, 'throughput'));
-  const perCpu = spread(
-    result,
-    load((run) => run.deliveries / run.seconds / run.serverCpu),
-  );
-  return [count(rate.median), range(rate, count), count(perCpu.median), ...processors(result)];
-}
-
-function latencyRow(result: Result): string[] {
-  const p99 = spread(
-    result,
-    load((run) => run.p99us),
-  );
-  const middle = (pick: (run: LoadRun) => number): number => spread(result, load(pick)).median;
-  const rate = count(middle((run) => run.deliveries / run.seconds));
-  return [
-    ms(middle((r) => r.p50us)),
-    ms(p99.median),
-    range(p99, ms),
-    ms(middle((r) => r.p999us)),
-    rate,
-    ...processors(result),
-  ];
-}
-
-function idleRow(result: Result): string[] {
-  const rss = spread(result, (run) => figure(run, 'idle'));
-  const heap = spread(result, (run) =>
-    isLoad(run) ? Number.NaN : (run.heapAfter - run.heapBefore) / run.connections,
-  );
-  const connections = spread(result, (run) => (isLoad(run) ? Number.NaN : run.connections));
-  return [count(connections.median), kb(rss.median), range(rss, kb), kb(heap.median)];
-}
-
-function processors(result: Result): string[] {
-  return [
-    percent(
-      spread(
-        result,
-        load((run) => run.serverCpu),
-      ).median,
-    ),
-    percent(
-      spread(
-        result,
-        load((run) => run.generatorCpu),
-      ).median,
-    ),
-  ];
-}
-
-/** What keeps a row from being taken at face value. */
-function remarks(result: Result): string {
-  const loads = result.runs.filter(isLoad);
-  const bound = loads.some(generatorBound) ? ['**bound by the generator, not by the server**'] : [];
-  const busy = loads.filter(disturbed).length;
-  const others = busy > 0 ? [`others kept the machine busy in ${busy} of ${loads.length} runs`] : [];
-  const again =
-    result.setAside.length > 0
-      ? [`runs set aside because the machine was busy: ${result.setAside.length}`]
-      : [];
-  const complete = loads.length > 0 && result.failures.length === 0 ? ['complete'] : [];
-  return [
-    ...result.failures.map((why) => `**failed:** ${why}`),
-    ...complete,
-    ...bound,
-    ...others,
-    ...again,
-  ].join('; ');
-}
-
-function renderMethod({ machine, notes, effort }: Report): string {
+function renderMethod({ machine, notes, effort, scenarios }: Report): string {
   const facts = [
-    `- Machine: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGb} GB; ${machine.kernel}, TCP ${machine.congestionControl}.`,
-    `- Software: Node ${machine.node}, ws ${machine.ws}, Socket.IO ${machine.socketio} (WebSocket only, else default settings), commit ${machine.commit}, ${machine.date}.`,
-    ...notes.map((note) => `- ${note}`),
-    `- Each run starts a fresh server, warms up for ${effort.warmup} s and measures for ${effort.seconds} s; ${effort.rounds} rounds (memory: ${effort.idleRounds}) with the servers taking turns; medians. A run in which others used more than ${percent(DISTURBED)} of a core is tried again up to ${effort.retries} times; the least disturbed attempt counts, whatever its figure, and the others are kept in the JSON as set aside. A loss in any attempt fails the row.`,
-    '- Payloads are 128 bytes of JSON. The publisher subscribes too and sees its own message come back, which is how publishes outstanding are counted for all three alike.',
-    "- *Complete* means that every publish reached every subscriber once, in its author's order, warm-up and drain included.",
-    '- Latency counts from the time at which a publish was due, not from when it was sent, so that a stall is not hidden (open loop).',
-    '- Syncline does more per message than its peers here: it stores each entry, numbers it and acknowledges it. It writes the entries of one event-loop turn as one frame; the peers make a frame of each message.',
-    "- Memory is resident memory after garbage collection, with the connections minus without; the kernel's own memory for sockets is not in it.",
-    "- All traffic is on the loopback interface, without TLS. The generator's processor time stands beside the server's to show that it has capacity to spare.",
+    `Machine: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGb} GB; ${machine.kernel}, TCP ${machine.congestionControl}.`,
+    `Software: Node ${machine.node}, ws ${machine.ws}, Socket.IO ${machine.socketio} (WebSocket only, else default settings), commit ${machine.commit}, ${machine.date}.`,
+    ...notes,
+    `Each run starts a fresh server, warms up for ${effort.warmup} s and measures for ${effort.seconds} s; ${effort.rounds} rounds (memory and restart: ${effort.fewRounds}) with the servers taking turns; medians. A run in which others used more than ${percent(DISTURBED)} of a core is tried again up to ${effort.retries} times; the least disturbed attempt counts, whatever its figure, and the others are kept in the JSON as set aside. A loss in any attempt fails the row.`,
+    'Payloads are 128 bytes of JSON unless it says otherwise. The publisher subscribes too and sees its own message come back, which is how publishes outstanding are counted for all alike.',
+    "*Complete* means that every publish reached every subscriber once, in its author's order, warm-up and drain included.",
+    'Latency counts from the time at which a publish was due, not from when it was sent, so that a stall is not hidden (open loop).',
+    'Syncline does more per message than its peers here: it stores each entry, numbers it and acknowledges it. It writes the entries of one event-loop turn as one frame; the peers make a frame of each message.',
+    'Syncline runs with its default options, but that `requestsPerSecondMax` and `requestsBurstMax` are raised: a publisher that saturates a server is what they are there to refuse. The requests are counted all the same.',
+    "Memory is resident memory after garbage collection, with the connections minus without; the kernel's own memory for sockets is not in it.",
+    ...scenarios.flatMap(about),
+    "All traffic is on the loopback interface, without TLS. The generator's processor time stands beside the server's to show that it has capacity to spare.",
   ];
-  return `## How it was measured\n\n${facts.join('\n')}`;
+  return `## How it was measured\n\n${facts.map((fact) => `- ${fact}`).join('\n')}`;
+}
+
+/** What is to be known of a single scenario; nothing of those that the general facts cover. */
+function about(scenario: Scenario): string[] {
+  if (scenario.measure === 'stalled')
+    return [
+      `*Stalled readers* join once the server is warm and read nothing after they are subscribed, for ${scenario.seconds} s, in which ${count(scenario.seconds * scenario.rate)} KiB is published to each. Their sockets have packets as on an Ethernet and a receive buffer of a few KiB, so that the kernel holds little for them and the server has to decide. The server's growth over this time is divided by their number, all of it: the log that grew and code that was compiled are in it. After that they read on; *complete* says that they too got everything.`,
+    ];
+  if (scenario.name === 'edge-rooms')
+    return [
+      'At the *edge* each connection brings a token of a user of its own (JWT, HS256), whose capabilities hold three patterns. The schema is a handful of `typeof`s written by hand: what is seen is the cost of parsing the payload and of looking at it, not of a library. Tokens are verified at the handshake, which is not in the measured time.',
+    ];
+  if (scenario.measure === 'restart')
+    return [
+      `*Rolling restart*: two servers share one memory broker in one process, behind a proxy that gives each connection to the next server that takes one. One server leaves with \`drainMs\` ${count(scenario.drainMs)} and comes back at the same port, and then the other. Clients are the SDK as it is, in another process on the generator's core, where the proxy and the publisher (a client too, which restarts move like the others) run as well. Without a restart the gap between deliveries is ${count(1000 / scenario.rate)} ms.`,
+    ];
+  return [];
 }
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -189,25 +140,6 @@ function table(heads: readonly string[], rows: readonly (readonly string[])[]): 
   return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-function load(pick: (run: LoadRun) => number): (run: Run) => number {
-  return (run) => (isLoad(run) ? pick(run) : Number.NaN);
-}
-
-const range = (s: Spread, text: (value: number) => string): string => `${text(s.min)} to ${text(s.max)}`;
-const count = (value: number): string => Math.round(value).toLocaleString('en-US');
-const percent = (share: number): string => `${Math.round(share * 100)} %`;
-const ms = (us: number): string => `${(us / 1000).toFixed(2)} ms`;
-const kb = (bytes: number): string => (bytes / 1000).toFixed(1);
-const times = (value: number): string =>
-  Number.isNaN(value) ? '–' : `${value.toFixed(value < 10 ? 2 : 1)} ×`;
-
-/** One line about a run, for whoever watches. */
-export function renderRun(contender: Contender, scenario: Scenario, result: Run): string {
-  const value = figure(result, scenario.measure);
-  const name = labels[contender].padEnd(14);
-  if (!isLoad(result)) return `${name} ${kb(value)} kB per connection`;
-  const rate = `${count(result.deliveries / result.seconds).padStart(9)} deliveries/s`;
-  const delay = scenario.measure === 'latency' ? `  p50 ${ms(result.p50us)}  p99 ${ms(result.p99us)}` : '';
-  const cpu = `server ${percent(result.serverCpu)}  generator ${percent(result.generatorCpu)}  others ${percent(result.othersCpu)}`;
-  return `${name} ${rate}${delay}  ${cpu}${generatorBound(result) ? '  (bound by the generator)' : ''}`;
+function times(value: number): string {
+  return Number.isNaN(value) ? '–' : `${value.toFixed(value < 10 ? 2 : 1)} ×`;
 }

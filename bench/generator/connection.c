@@ -20,6 +20,14 @@
 #define CONNECTIONS_PER_ADDRESS 20000
 #define READ_SIZE (256 * 1024)
 
+/*
+ * On the loopback interface a packet holds 64 KiB and the server's kernel would take megabytes for whoever doesn't read.
+ * A stalled connection has the packets of an Ethernet instead, and room for little.
+ */
+#define STALLED_PACKET 1448
+#define STALLED_ROOM 4096
+#define RESUMED_ROOM (1024 * 1024)
+
 static uint8_t inbox[sizeof((struct connection *)0)->carry + READ_SIZE];
 
 void fail(const char *format, ...) {
@@ -43,11 +51,23 @@ void connection_open(struct connection *c, uint32_t number) {
   if (c->fd < 0) fail("no socket for connection %u: %s", number, strerror(errno));
   setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (c->stalled) {
+    int packet = STALLED_PACKET, room = STALLED_ROOM;
+    setsockopt(c->fd, IPPROTO_TCP, TCP_MAXSEG, &packet, sizeof packet);
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  }
   if (bind(c->fd, (struct sockaddr *)&from, sizeof from) < 0) fail("bind: %s", strerror(errno));
   if (connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0) fail("connection %u: %s", number, strerror(errno));
   fcntl(c->fd, F_SETFL, O_NONBLOCK);
-  char request[512];
+  char request[2048];
   connection_write(c, request, dialect_request(c, request, sizeof request));
+}
+
+/* From now on a stalled connection is like any other. */
+void connection_resume(struct connection *c) {
+  int room = RESUMED_ROOM;
+  setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  c->stalled = 0;
 }
 
 void connection_write(struct connection *c, const void *data, size_t size) {

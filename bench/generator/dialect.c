@@ -1,12 +1,35 @@
 /*
  * The three languages: Syncline's protocol, bare payloads (the ten-line ws server), and Socket.IO over Engine.IO 4.
  * For each: how a connection asks for its room, when it is in, and how a publish is written. Anything a server says
- * that means a refusal ends the run with the server's own words.
+ * that means a refusal ends the run with the server's own words. Where the server wants to know who comes, each
+ * connection brings a token.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "load.h"
+
+#define TOKENS_MAX 65536
+
+static char *tokens[TOKENS_MAX];
+static uint32_t token_count;
+
+/* Reads the file of tokens, where there is one. */
+void tokens_load(void) {
+  FILE *file = config.tokens ? fopen(config.tokens, "r") : NULL;
+  if (config.tokens && !file) fail("the tokens can't be read: %s", strerror(errno));
+  while (file && token_count < TOKENS_MAX) {
+    char *line = NULL;
+    size_t room = 0;
+    if (getline(&line, &room, file) <= 1) break;
+    line[strcspn(line, "\n")] = 0;
+    tokens[token_count++] = line;
+  }
+  if (config.tokens && token_count == 0) fail("there are no tokens in %s", config.tokens);
+  if (file) fclose(file);
+}
 
 static int begins(const char *text, size_t seen, const char *with) {
   size_t size = strlen(with);
@@ -36,10 +59,16 @@ size_t dialect_request(const struct connection *c, char *to, size_t size) {
   } else {
     snprintf(path, sizeof path, "/bench/%u", c->room);
   }
+  char identity[1024] = "";
+  if (token_count > 0) {
+    const char *token = tokens[(size_t)(c - connections) % token_count];
+    snprintf(identity, sizeof identity, "Authorization: Bearer %s\r\n", token);
+  }
   int written = snprintf(to, size,
                          "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c3luY2xpbmUgYmVuY2hlcg==\r\n%s\r\n",
-                         path, config.port, protocol);
+                         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c3luY2xpbmUgYmVuY2hlcg==\r\n%s%s\r\n",
+                         path, config.port, protocol, identity);
+  if ((size_t)written >= size) fail("the request is too long");
   return (size_t)written;
 }
 
@@ -83,7 +112,7 @@ size_t dialect_publish(struct connection *c, uint64_t time_ns, uint8_t *to) {
     tail = "]";
   }
   payload_put(text + at, number, c->sent, time_ns);
-  size_t size = (size_t)at + PAYLOAD_SIZE;
+  size_t size = (size_t)at + config.payload;
   memcpy(text + size, tail, strlen(tail));
   return frame_put(to, 1, text, size + strlen(tail));
 }

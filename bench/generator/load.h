@@ -24,6 +24,9 @@ struct config {
   uint32_t publishers;  /* how many of them also publish */
   uint32_t outstanding; /* throughput: publishes on the way, per publisher */
   double rate;          /* latency: publishes per second, all publishers together */
+  uint32_t stalled;     /* latency: how many of a room's members read nothing once they are subscribed */
+  uint32_t payload;     /* bytes of a payload */
+  const char *tokens;   /* a file of tokens, one a line, of which each connection sends one at its handshake; NULL for none */
   double warmup;        /* seconds */
   double seconds;
   uint32_t nap_us; /* throughput: pause between two rounds of reading, so that the server needn't wake us for each frame */
@@ -34,6 +37,7 @@ enum stage { HANDSHAKE, JOINING, READY };
 struct connection {
   int fd;
   uint8_t stage;
+  uint8_t stalled;     /* reads nothing, until the server's memory has been looked at */
   uint32_t room;
   int32_t slot;        /* which publisher of its room this is; -1 for none */
   uint32_t sent;       /* publishes, which is also the last sequence number used */
@@ -46,6 +50,7 @@ struct connection {
 
 struct totals {
   uint64_t published;
+  uint64_t expected; /* deliveries that all this makes */
   uint64_t delivered;
   uint64_t lost;
   uint64_t doubled; /* came again, or after a later one of the same publisher */
@@ -74,16 +79,19 @@ void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)
 void connection_open(struct connection *c, uint32_t number);
 void connection_write(struct connection *c, const void *data, size_t size);
 void connection_read(struct connection *c);
+void connection_resume(struct connection *c);
 
 /* wire.c */
-#define PAYLOAD_SIZE 128
-#define MARK_SIZE 43 /* from the marker to the end of the send time */
+#define MARK_SIZE 43    /* from the marker to the end of the send time */
+#define PAYLOAD_MIN 64 /* holds the marker, and an end that doesn't look like one */
+#define PAYLOAD_MAX 1536
 size_t frame_put(uint8_t *to, uint8_t opcode, const char *text, size_t size);
 void payload_put(char *to, uint32_t publisher, uint32_t sequence, uint64_t time_ns);
 size_t frames_take(struct connection *c, const uint8_t *data, size_t size);
 
 /* dialect.c */
-#define PUBLISH_SIZE 512
+#define PUBLISH_SIZE 2048
+void tokens_load(void);
 size_t dialect_request(const struct connection *c, char *to, size_t size);
 void dialect_upgraded(struct connection *c);
 void dialect_text(struct connection *c, const char *text, size_t seen, uint64_t size);

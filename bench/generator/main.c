@@ -60,6 +60,7 @@ void publish(struct connection *c, uint32_t count, uint64_t time_ns) {
       size += dialect_publish(c, time_ns, frames + size);
     }
     totals.published += batch;
+    totals.expected += (uint64_t)batch * (config.members - config.stalled);
     count -= batch;
     connection_write(c, frames, size);
   }
@@ -76,6 +77,7 @@ static int turn(int ms) {
     if (!c) continue;
     connection_read(c);
     read++;
+    if (c->stalled && c->stage == READY) epoll_ctl(poll_fd, EPOLL_CTL_DEL, c->fd, NULL);
     if (!publishing || config.mode != THROUGHPUT || c->slot < 0) continue;
     uint32_t due = config.outstanding - (c->sent - c->echoed);
     if (due > 0) publish(c, due, now_ns() - epoch_ns);
@@ -94,31 +96,42 @@ static int32_t slot_of(uint32_t member) {
   return member >= first && member < first + config.publishers ? (int32_t)(member - first) : -1;
 }
 
-static void open_all(void) {
-  uint32_t opened = 0;
+static struct connection *publisher(uint32_t number) {
+  uint32_t room = number / config.publishers, slot = number % config.publishers;
+  return &connections[room * config.members + (config.members - config.publishers) / 2 + slot];
+}
+
+/* Those who stall are the last of their room. */
+static int stalls(uint32_t number) { return number % config.members >= config.members - config.stalled; }
+
+static void open_one(uint32_t number) {
+  struct connection *c = &connections[number];
+  c->room = number / config.members;
+  c->slot = slot_of(number % config.members);
+  c->stalled = (uint8_t)stalls(number);
+  c->expected = malloc(config.publishers * sizeof *c->expected);
+  if (!c->expected && config.publishers > 0) fail("out of memory");
+  for (uint32_t i = 0; i < config.publishers; i++) c->expected[i] = publisher(c->room * config.publishers + i)->sent + 1;
+  connection_open(c, number);
+  watch(c->fd, c);
+}
+
+/* Opens all that stall, or all that don't, and waits until they are in. */
+static void open_all(int stalled) {
+  uint32_t wanted = totals.ready + config.rooms * (stalled ? config.stalled : config.members - config.stalled);
+  uint32_t next = 0, opened = totals.ready, ready = totals.ready;
   uint64_t progress = now_ns();
-  uint32_t ready = 0;
-  while (totals.ready < connection_count) {
-    while (opened < connection_count && opened - totals.ready < OPENING_AT_ONCE) {
-      struct connection *c = &connections[opened];
-      c->room = opened / config.members;
-      c->slot = slot_of(opened % config.members);
-      c->expected = malloc(config.publishers * sizeof *c->expected);
-      if (!c->expected && config.publishers > 0) fail("out of memory");
-      for (uint32_t i = 0; i < config.publishers; i++) c->expected[i] = 1;
-      connection_open(c, opened++);
-      watch(c->fd, c);
+  while (totals.ready < wanted) {
+    for (; opened < wanted && opened - totals.ready < OPENING_AT_ONCE; next++) {
+      if (stalls(next) != stalled) continue;
+      open_one(next);
+      opened++;
     }
     turn(100);
     if (totals.ready != ready) progress = now_ns();
     ready = totals.ready;
-    if (now_ns() - progress > 10000000000ull) fail("only %u of %u connections got in", ready, connection_count);
+    if (now_ns() - progress > 10000000000ull) fail("only %u of %u connections got in", ready, wanted);
   }
-}
-
-static struct connection *publisher(uint32_t number) {
-  uint32_t room = number / config.publishers, slot = number % config.publishers;
-  return &connections[room * config.members + (config.members - config.publishers) / 2 + slot];
 }
 
 static void arm_timer(void) {
@@ -160,14 +173,16 @@ static void run_until(uint64_t until) {
 
 /* Reads on until everything published has arrived everywhere, or nothing has come for a while. */
 static int drain(void) {
-  uint64_t wanted = totals.published * config.members;
   uint64_t heard = now_ns();
   publishing = 0;
-  while (totals.delivered < wanted && now_ns() - heard < DRAIN_SILENCE_NS) {
+  while (totals.delivered < totals.expected && now_ns() - heard < DRAIN_SILENCE_NS) {
     if (turn(100) > 0) heard = now_ns();
   }
-  int drained = totals.delivered >= wanted;
-  /* Anything that comes twice has a moment to do so. */
+  return totals.delivered >= totals.expected;
+}
+
+/* To be called once, at the end: what never came, and what comes twice, which has a moment to do so. */
+static void settle(void) {
   for (uint64_t from = now_ns(); now_ns() - from < AFTER_DRAIN_NS;) turn(20);
   for (uint32_t i = 0; i < connection_count; i++) {
     for (uint32_t slot = 0; slot < config.publishers; slot++) {
@@ -175,38 +190,60 @@ static int drain(void) {
       totals.lost += author->sent + 1 - connections[i].expected[slot];
     }
   }
-  return drained;
 }
 
-static void measure(void) {
-  uint64_t start = now_ns() - epoch_ns;
-  window_from = start + (uint64_t)(config.warmup * 1e9);
-  window_to = window_from + (uint64_t)(config.seconds * 1e9);
-  start_publishing();
-  run_until(window_from);
-  struct usage from = usage_now();
-  uint64_t before = totals.delivered;
-  run_until(window_to);
-  struct usage to = usage_now();
-  uint64_t in_window = totals.delivered - before;
-  int drained = drain();
-  report(&from, &to, in_window, drained);
-}
-
-/* Holds the connections, answering pings, until standard input ends. */
+/* Holds the connections, answering pings, until standard input has a byte or ends. */
 static void hold(void) {
   printf("{\"ready\":%u}\n", totals.ready);
   fflush(stdout);
   struct epoll_event events[64];
   char byte;
-  watch(STDIN_FILENO, NULL);
   for (;;) {
     int count = epoll_wait(poll_fd, events, 64, -1);
     for (int i = 0; i < count; i++) {
       if (events[i].data.ptr) connection_read(events[i].data.ptr);
-      else if (read(STDIN_FILENO, &byte, 1) <= 0) return;
+      else if (read(STDIN_FILENO, &byte, 1) >= 0) return;
     }
   }
+}
+
+/* Lets those in who will stall, once all is warm, and has the server's memory looked at before anything is sent to them. */
+static void stall(void) {
+  drain();
+  open_all(1);
+  hold();
+  start_publishing();
+}
+
+/* Has the server's memory looked at while it owes them, and then lets them read: they lose nothing either. */
+static int resume(uint64_t owed_from) {
+  hold();
+  /* How late they get it is their own doing. */
+  window_to = 0;
+  totals.expected += (totals.published - owed_from) * config.stalled;
+  for (uint32_t i = 0; i < connection_count; i++) {
+    if (!stalls(i)) continue;
+    connection_resume(&connections[i]);
+    watch(connections[i].fd, &connections[i]);
+  }
+  return drain();
+}
+
+static void measure(void) {
+  start_publishing();
+  run_until(now_ns() - epoch_ns + (uint64_t)(config.warmup * 1e9));
+  if (config.stalled > 0) stall();
+  window_from = now_ns() - epoch_ns;
+  window_to = window_from + (uint64_t)(config.seconds * 1e9);
+  struct usage from = usage_now();
+  uint64_t published = totals.published, before = totals.delivered;
+  run_until(window_to);
+  struct usage to = usage_now();
+  uint64_t in_window = totals.delivered - before;
+  int drained = drain();
+  if (config.stalled > 0 && !resume(published)) drained = 0;
+  settle();
+  report(&from, &to, in_window, drained);
 }
 
 static void parse(int count, char **words) {
@@ -226,6 +263,9 @@ static void parse(int count, char **words) {
     if (strcmp(name, "publishers") == 0) config.publishers = (uint32_t)atoi(value);
     if (strcmp(name, "outstanding") == 0) config.outstanding = (uint32_t)atoi(value);
     if (strcmp(name, "rate") == 0) config.rate = atof(value);
+    if (strcmp(name, "stalled") == 0) config.stalled = (uint32_t)atoi(value);
+    if (strcmp(name, "payload") == 0) config.payload = (uint32_t)atoi(value);
+    if (strcmp(name, "tokens") == 0) config.tokens = value;
     if (strcmp(name, "warmup") == 0) config.warmup = atof(value);
     if (strcmp(name, "seconds") == 0) config.seconds = atof(value);
     if (strcmp(name, "nap") == 0) config.nap_us = (uint32_t)atoi(value);
@@ -234,6 +274,8 @@ static void parse(int count, char **words) {
   if (known != 2 || config.port == 0 || config.members == 0 || config.rooms == 0) fail("arguments are missing");
   if (config.publishers > config.members || publishers > 89999) fail("too many publishers");
   if (config.mode != IDLE && publishers == 0) fail("nobody publishes");
+  if (config.mode != IDLE && (config.payload < PAYLOAD_MIN || config.payload > PAYLOAD_MAX)) fail("no such payload");
+  if (config.stalled > 0 && (config.mode != LATENCY || config.stalled >= config.members / 2)) fail("too many stall");
 }
 
 int main(int count, char **words) {
@@ -248,7 +290,9 @@ int main(int count, char **words) {
   poll_fd = epoll_create1(0);
   timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
   if (!connections || poll_fd < 0 || timer_fd < 0) fail("no memory or no epoll");
-  open_all();
+  tokens_load();
+  watch(STDIN_FILENO, NULL);
+  open_all(0);
   if (config.mode == LATENCY) watch(timer_fd, NULL);
   if (config.mode == IDLE) hold();
   else measure();

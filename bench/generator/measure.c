@@ -82,7 +82,8 @@ void report(const struct usage *from, const struct usage *to, uint64_t delivered
   double generator = to->generator - from->generator, server = to->server - from->server;
   double others = to->everybody - from->everybody - generator - server;
   if (sample_count > 0) qsort(samples, sample_count, sizeof *samples, by_size);
-  printf("{\"seconds\":%.6f,\"deliveries\":%llu,", seconds, (unsigned long long)delivered_in_window);
+  printf("{\"seconds\":%.6f,\"deliveries\":%llu,\"expected\":%llu,", seconds, (unsigned long long)delivered_in_window,
+         (unsigned long long)totals.expected);
   printf("\"published\":%llu,\"delivered\":%llu,\"lost\":%llu,\"doubled\":%llu,\"stray\":%llu,\"drained\":%s,",
          (unsigned long long)totals.published, (unsigned long long)totals.delivered, (unsigned long long)totals.lost,
          (unsigned long long)totals.doubled, (unsigned long long)totals.stray, drained ? "true" : "false");

@@ -51,7 +51,7 @@ static char *put_text(char *to, const char *text) {
 }
 
 /*
- * Writes the 128 bytes {"^":publisher,"s":sequence,"t":time,"x":"…"}. Each number starts with a 1 so that it has a fixed
+ * Writes a payload: {"^":publisher,"s":sequence,"t":time,"x":"…"}. Each number starts with a 1 so that it has a fixed
  * width and is the same after a server has parsed and printed it again; all are exact as JavaScript numbers.
  */
 void payload_put(char *to, uint32_t publisher, uint32_t sequence, uint64_t time_ns) {
@@ -60,7 +60,7 @@ void payload_put(char *to, uint32_t publisher, uint32_t sequence, uint64_t time_
   at = put_digits(put_text(at, ",\"s\":"), 100000000 + sequence, 9);
   at = put_digits(put_text(at, ",\"t\":"), 1000000000000000 + time_ns, 16);
   at = put_text(at, ",\"x\":\"");
-  while (at < to + PAYLOAD_SIZE - 2) *at++ = 'x';
+  while (at < to + config.payload - 2) *at++ = 'x';
   put_text(at, "\"}");
 }
 

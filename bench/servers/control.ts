@@ -1,7 +1,7 @@
 /**
- * What each of the measured servers tells the benchmark and lets it ask: which port it listens on, what memory it uses
- * after a garbage collection, and to leave so that a profile is written. It runs inside the servers, on the channel
- * that Node opens to a forked child, and costs nothing while nobody asks.
+ * How the programs that the benchmark starts talk to it: each says when it is ready, answers what it is asked, and leaves
+ * when it is told to, so that a profile is written. It runs inside them, on the channel that Node opens to a forked child,
+ * and costs nothing while nobody asks.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -12,14 +12,19 @@ export interface Memory {
   readonly external: number;
 }
 
-/** Says that the server listens, and from then on answers `memory` and `stop`. */
-export function report(port: number): void {
+/** Says `hello`, and from then on answers what has an answer. One that fails ends the program, which says why. */
+export function obey(hello: object, answers: Readonly<Record<string, () => Promise<object>>>): void {
   process.on('message', (message) => {
-    if (message === 'memory') void settledMemory().then((memory) => process.send?.(memory));
     if (message === 'stop') process.exit(0);
+    void answers[String(message)]?.().then((answer) => process.send?.(answer));
   });
   process.on('disconnect', () => process.exit(0));
-  process.send?.({ port });
+  process.send?.(hello);
+}
+
+/** Says that the server listens, and from then on tells its memory. */
+export function report(port: number): void {
+  obey({ port }, { memory: settledMemory });
 }
 
 /** Collects until there is nothing left to collect, and gives V8 moments in between to hand pages back. */
