@@ -5,6 +5,7 @@
 import { SyncError } from '@syncline/protocol';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { appendSuite } from './append.suite.ts';
+import type { Announcement } from './broker.ts';
 import { modelSuite } from './model.suite.ts';
 import { readSuite } from './read.suite.ts';
 import { appendOf, data, ear, expectWhole, type Make, made, rangeOf, refusal } from './testing.ts';
@@ -50,6 +51,35 @@ function listenRules(make: Make): void {
     one.stop();
     await Promise.all([broker.append('c', appendOf('2')), two.until(2)]);
     expect([one.heard.length, two.heard.length]).toEqual([1, 2]);
+  });
+
+  it('tells with each piece of news where the log ended then', async () => {
+    const { broker } = await made(make);
+    const heard: Announcement[] = [];
+    broker.listen('c', (news) => heard.push(news));
+    const { until } = ear(broker, 'c');
+    await Promise.all([...['1', '2', '3'].map((text) => broker.append('c', appendOf(text))), until(3)]);
+    await Promise.all([broker.append('c', appendOf('4')), until(4)]);
+    for (const { top, entries } of heard) {
+      const { offset, check } = entries.at(-1) ?? {};
+      expect(top).toEqual({ offset, check });
+    }
+    expect(heard.at(-1)?.top).toEqual((await broker.read('c', rangeOf())).top);
+  });
+
+  it('what a read called after listening does not hold is told, whatever was under way', async () => {
+    const { broker } = await made(make);
+    const send = (text: string) => broker.append('c', appendOf(text));
+    const before = [send('1'), send('2')];
+    const { heard, until } = ear(broker, 'c');
+    const reading = broker.read('c', rangeOf());
+    await Promise.all([...before, send('3')]);
+    const { top } = await reading;
+    await until(1);
+    const told = heard.map((entry) => entry.offset).filter((offset) => offset > top.offset);
+    expect(told).toEqual([1, 2, 3].slice(top.offset));
+    const later = await broker.read('c', rangeOf());
+    expect(later.top.offset).toBeGreaterThanOrEqual(heard.at(-1)?.offset ?? 0);
   });
 
   it('a listener that throws harms neither the append nor other listeners', async () => {

@@ -65,6 +65,8 @@ export interface Slice {
 /** News of a log. A hint: it may be lost, repeated or late. */
 export interface Announcement {
   readonly epoch: string;
+  /** The head of the log as it was when this was announced. Nobody has to read it while entries up to it come along. */
+  readonly top: Slice['top'];
   readonly entries: readonly Entry[];
 }
 
@@ -102,6 +104,10 @@ export interface Broker {
   /**
    * Calls `onNews` for what is appended to `channel` from now on, by any node. Returns a function that ends it. What a
    * listener throws is warned of, and harms neither the append nor other listeners.
+   *
+   * It is in force for every read called after it returned: such a read is not older than what was announced before the
+   * call, and what it doesn't hold yet comes as news. A broker that has to subscribe elsewhere holds these reads back until
+   * it has.
    */
   listen(channel: string, onNews: (news: Announcement) => void): () => void;
   /** Finishes what was begun, releases everything. What is called later is refused with `closed`. */

@@ -182,7 +182,10 @@ class Disk implements DiskBroker {
       ofLog.entries.push({ offset, check, at, from, data });
       news.set(call.operation.channel, ofLog);
     }
-    for (const [channel, announcement] of news) this.#listeners.announce(channel, announcement);
+    for (const [channel, { epoch, entries }] of news) {
+      const { offset = 0, check = 0 } = entries.at(-1) ?? {};
+      this.#listeners.announce(channel, { epoch, top: { offset, check }, entries });
+    }
   }
 
   #refuse(calls: readonly Call[], error: SyncError): void {

@@ -30,9 +30,9 @@ export class Listeners {
   /** Tells everyone before it returns, unless it is called by a listener: then after that one's news is all told. */
   announce(channel: string, news: Announcement): void {
     if (!this.#byChannel.has(channel)) return;
-    this.#waiting.push({ channel, news });
-    if (this.#announcing) return;
+    if (this.#announcing) return void this.#waiting.push({ channel, news });
     this.#announcing = true;
+    this.#tell(channel, news);
     for (let i = 0; i < this.#waiting.length; i++) {
       const next = this.#waiting[i];
       if (next) this.#tell(next.channel, next.news);

@@ -49,9 +49,11 @@ class MemoryBroker implements Broker {
     if (!entry) return answer;
     log.entries.push(entry);
     advance(head, append, entry);
-    if (entry.offset === 1 && !this.#listeners.has(channel)) this.#rest(channel, log);
     drop(log, append.keep, now);
-    this.#listeners.announce(channel, { epoch: head.epoch, entries: [entry] });
+    if (this.#listeners.has(channel)) {
+      const { epoch, offset, check } = answer;
+      this.#listeners.announce(channel, { epoch, top: { offset, check }, entries: [entry] });
+    } else if (entry.offset === 1) this.#rest(channel, log);
     return answer;
   }
 
