@@ -155,6 +155,32 @@ function producerRules(make: Make): void {
     expect((await again.append('c', appendOf('x', by(71)))).offset).toBe(71);
   });
 
+  it('[A2] [A5] remembers 10,000 producers; an owner who adds more loses its own first, after a restart too', async () => {
+    const { broker, reopen } = await made(make);
+    await broker.append('c', appendOf('1', by(1, 'victim/p')));
+    await Promise.all(
+      Array.from({ length: 9_999 }, (_, i) => broker.append('c', appendOf('1', by(1, `mallory/${i + 2}`)))),
+    );
+    const again = reopen ? await reopen() : broker;
+    const send = (sequence: number, id: string) => again.append('c', appendOf('1', by(sequence, id)));
+    const unknown = { code: 'sequence', detail: { expected: 1 } };
+    expect((await send(2, 'mallory/2')).offset).toBe(10_001);
+    const added = [send(1, 'mallory/a'), send(1, 'mallory/b')];
+    expect((await Promise.all(added)).map((answer) => answer.duplicate)).toEqual([false, false]);
+    expect(await refusal(send(2, 'mallory/3'))).toMatchObject(unknown);
+    expect(await refusal(send(2, 'mallory/4'))).toMatchObject(unknown);
+    for (const [sequence, id, offset] of [
+      [1, 'victim/p', 1],
+      [2, 'mallory/2', 10_001],
+      [1, 'mallory/5', 5],
+      [1, 'mallory/a', 10_002],
+    ] as const)
+      expect(await send(sequence, id), id).toMatchObject({ duplicate: true, offset });
+    await send(1, 'stranger/p');
+    expect(await refusal(send(2, 'victim/p'))).toMatchObject(unknown);
+    expect(await send(1, 'mallory/5')).toMatchObject({ duplicate: true, offset: 5 });
+  });
+
   it('[A2] any other number is refused with the one that fits', async () => {
     const { broker } = await made(make);
     expect(await refusal(broker.append('c', appendOf('x', by(2))))).toMatchObject({

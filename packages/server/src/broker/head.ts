@@ -5,7 +5,15 @@
 import { SyncError } from '@syncline/protocol';
 import { type Data, type Entry, type Keep, nextCheck } from '@syncline/protocol/wire';
 import type { Append, Appended, Snapshot } from './broker.ts';
-import { newProducer, type Producer, recall, remember, sequencesRemembered } from './producer.ts';
+import {
+  HeldProducers,
+  newProducer,
+  ownerOf,
+  type Producers,
+  recall,
+  remember,
+  sequencesRemembered,
+} from './producer.ts';
 
 /** Producers that one log remembers; the one that stored longest ago is forgotten first. */
 export const producersMax = 10_000;
@@ -23,12 +31,11 @@ export interface Head {
   bytes: number;
   /** Offset of the stored snapshot, always below `oldest`; 0 when there is none. */
   snapshot: number;
-  /** By id, the one that stored longest ago first. */
-  readonly producers: Map<string, Producer>;
+  readonly producers: Producers;
   /** The newest offset of each key, in offset order. */
   readonly keys: Map<string, number>;
-  /** What has to be written, for brokers that store heads; null for those that needn't know. */
-  readonly changes: { readonly producers: Set<string>; readonly keys: Set<string> } | null;
+  /** Keys that have to be written, for brokers that store heads; null for those that needn't know. */
+  readonly changedKeys: Set<string> | null;
 }
 
 /** The answer to an append, and the entry to store first; none when the append is a retry of one stored before. */
@@ -37,13 +44,18 @@ export interface Admission {
   readonly entry: Entry | null;
 }
 
-/** What trimming must know of a stored entry. */
-export interface Size {
-  readonly at: number;
-  readonly bytes: number;
+/** What trimming asks about stored entries: of each one's time, and the payload bytes of those that it drops. */
+export interface Sizes {
+  at(offset: number): number;
+  bytes(offset: number): number;
 }
 
-export function newHead(epoch: string, changes: Head['changes'] = null): Head {
+/** The head of a log that begins. Brokers that store heads say where producers are kept, and are told which keys changed. */
+export function newHead(
+  epoch: string,
+  producers: Producers = new HeldProducers(),
+  changedKeys: Head['changedKeys'] = null,
+): Head {
   return {
     epoch,
     top: 0,
@@ -52,9 +64,9 @@ export function newHead(epoch: string, changes: Head['changes'] = null): Head {
     oldest: 1,
     bytes: 0,
     snapshot: 0,
-    producers: new Map(),
+    producers,
     keys: new Map(),
-    changes,
+    changedKeys,
   };
 }
 
@@ -122,58 +134,42 @@ export function advance(head: Head, append: Append, entry: Entry): void {
   if (append.key !== undefined) {
     head.keys.delete(append.key);
     head.keys.set(append.key, entry.offset);
-    head.changes?.keys.add(append.key);
+    head.changedKeys?.add(append.key);
   }
   if (append.producer) {
+    const { producers } = head;
     const { id } = append.producer;
-    const producer = head.producers.get(id) ?? newProducer();
+    const known = producers.get(id);
+    if (!known && producers.size >= producersMax) forgetProducer(producers, ownerOf(id));
+    const producer = known ?? newProducer();
     remember(producer, entry);
-    head.producers.delete(id);
-    head.producers.set(id, producer);
-    head.changes?.producers.add(id);
-    if (head.producers.size > producersMax) forgetProducer(head, id);
+    producers.set(id, producer);
   }
 }
 
 /**
- * Forgets one producer to make room for `added`: the oldest of the same owner, so that nobody can make a log forget what
- * someone else would have to repeat; the oldest of all only for an owner who has no other.
+ * Forgets one producer to make room for another one of `owner`: the oldest of the same owner, so that nobody can make a log
+ * forget what someone else would have to repeat; the oldest of all only for an owner who has none.
  */
-function forgetProducer(head: Head, added: string): void {
-  const owner = ownerOf(added);
-  let forgotten: string | undefined;
-  for (const id of head.producers.keys()) {
-    if (id === added) continue;
-    forgotten ??= id;
-    if (ownerOf(id) !== owner) continue;
-    forgotten = id;
-    break;
-  }
-  if (forgotten === undefined) return;
-  head.producers.delete(forgotten);
-  head.changes?.producers.add(forgotten);
-}
-
-/** Whose producer an id names: what stands before its last `/`, as sessions write it; a bare id is of no one in particular. */
-function ownerOf(id: string): string {
-  return id.slice(0, id.lastIndexOf('/') + 1);
+function forgetProducer(producers: Producers, owner: string): void {
+  const forgotten = producers.oldest(owner) ?? producers.oldest();
+  if (forgotten !== undefined) producers.delete(forgotten);
 }
 
 /**
  * Drops the oldest entries until what is left is within `keep`. Bytes alone never drop the newest entry, since nobody could
  * ever read it; age does. Without a snapshot, the keys of dropped entries are forgotten with them.
  */
-export function trim(head: Head, keep: Keep | null, now: number, sizeOf: (offset: number) => Size): void {
+export function trim(head: Head, keep: Keep | null, now: number, sizes: Sizes): void {
   if (!keep) return;
   const from = head.oldest;
   while (head.oldest <= head.top) {
     const kept = head.top - head.oldest + 1;
     const over = kept > keep.entriesMax || (kept > 1 && head.bytes > keep.bytesMax);
     if (!over && keep.ageMs === Number.POSITIVE_INFINITY) break;
-    const { at, bytes } = sizeOf(head.oldest);
-    if (!over && now - at <= keep.ageMs) break;
+    if (!over && now - sizes.at(head.oldest) <= keep.ageMs) break;
+    head.bytes -= sizes.bytes(head.oldest);
     head.oldest++;
-    head.bytes -= bytes;
   }
   if (head.oldest === from) return;
   // A snapshot that no longer reaches the first entry would hide a hole.
@@ -185,7 +181,7 @@ function forgetKeysBelow(head: Head, oldest: number): void {
   for (const [key, offset] of head.keys) {
     if (offset >= oldest) return;
     head.keys.delete(key);
-    head.changes?.keys.add(key);
+    head.changedKeys?.add(key);
   }
 }
 
@@ -216,7 +212,7 @@ export function compacted(
     if (keyAt > offset) return;
     if (alive.has(key)) continue;
     head.keys.delete(key);
-    head.changes?.keys.add(key);
+    head.changedKeys?.add(key);
   }
 }
 

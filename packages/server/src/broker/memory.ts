@@ -141,9 +141,9 @@ class MemoryBroker implements Broker {
 /** Trims a log, and lets go of what was dropped once that is half of what is held: each entry is moved once at most. */
 function drop(log: Log, keep: Keep | null, now: number): void {
   if (!keep) return;
-  trim(log.head, keep, now, (offset) => {
-    const { at, data } = entryAt(log, offset);
-    return { at, bytes: dataBytes(data) };
+  trim(log.head, keep, now, {
+    at: (offset) => entryAt(log, offset).at,
+    bytes: (offset) => dataBytes(entryAt(log, offset).data),
   });
   if (log.head.snapshot === 0) log.snapshot = null;
   const dropped = log.head.oldest - firstStored(log);

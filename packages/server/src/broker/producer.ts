@@ -1,6 +1,7 @@
 /**
  * What a log remembers of one producer, so that a retry is answered with the first position (rules A2, A5): the last
- * sequence number and where the newest few were stored. Heads hold these; it knows no storage.
+ * sequence number and where the newest few were stored. And where a head keeps its producers, in memory or behind the same
+ * few calls; who is remembered and who is forgotten is head.ts's to say.
  */
 import { limits } from '@syncline/protocol';
 
@@ -24,6 +25,58 @@ export interface Stored {
   readonly at: number;
 }
 
+/** The producers of one log. A head asks for one by its id, changes it, and gives it back. */
+export interface Producers {
+  /** How many there are. */
+  readonly size: number;
+  get(id: string): Producer | undefined;
+  /** Keeps a producer that has just stored an entry: the newest of all from now on. */
+  set(id: string, producer: Producer): void;
+  delete(id: string): void;
+  /** The one that stored longest ago, of an owner or of all. */
+  oldest(owner?: string): string | undefined;
+}
+
+/** All of them in memory. */
+export class HeldProducers implements Producers {
+  /** The one that stored longest ago first. */
+  readonly #byId = new Map<string, Producer>();
+  #newest: string | undefined;
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(id: string): Producer | undefined {
+    return this.#byId.get(id);
+  }
+
+  set(id: string, producer: Producer): void {
+    if (id !== this.#newest) this.#byId.delete(id);
+    this.#newest = id;
+    this.#byId.set(id, producer);
+  }
+
+  delete(id: string): void {
+    this.#byId.delete(id);
+  }
+
+  oldest(owner?: string): string | undefined {
+    for (const id of this.#byId.keys()) if (owner === undefined || isOf(owner, id)) return id;
+    return undefined;
+  }
+}
+
+/** Whose producer an id names: what stands before its last `/`, as sessions write it; a bare id is of no one in particular. */
+export function ownerOf(id: string): string {
+  return id.slice(0, id.lastIndexOf('/') + 1);
+}
+
+/** Whether `ownerOf(id)` is `owner`, without a new text for each id asked about. */
+function isOf(owner: string, id: string): boolean {
+  return id.startsWith(owner) && !id.includes('/', owner.length);
+}
+
 export function newProducer(): Producer {
   return { last: 0, ring: [] };
 }
@@ -32,9 +85,17 @@ export function newProducer(): Producer {
 export function recall(producer: Producer, sequence: number): Stored | undefined {
   if (!(sequence >= 1 && sequence <= producer.last && sequence > producer.last - sequencesRemembered))
     return undefined;
+  const { ring } = producer;
   const place = placeOf(sequence);
-  const [offset, check, at] = producer.ring.slice(place, place + fields);
+  const offset = ring[place];
+  const check = ring[place + 1];
+  const at = ring[place + 2];
   return offset === undefined || check === undefined || at === undefined ? undefined : { offset, check, at };
+}
+
+/** Offset of the entry it stored last; 0 before the first. */
+export function newestOf({ last, ring }: Producer): number {
+  return ring[placeOf(last)] ?? 0;
 }
 
 /** Notes where the next sequence number was stored. */

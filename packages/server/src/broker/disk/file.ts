@@ -6,6 +6,8 @@ import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SyncError } from '@syncline/protocol';
+import { ownerOf } from '../producer.ts';
+import { textIn, textOut } from './tables.ts';
 import { walTrouble } from './wal.ts';
 
 export const fileName = 'syncline.db';
@@ -13,7 +15,7 @@ export const fileName = 'syncline.db';
 /** Marks a file as ours, in SQLite's header: "SYNL". */
 const applicationId = 0x53594e4c;
 /** Raised with every change of the tables. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 /** The write-ahead log is cut back to this after a burst. */
 const walBytesKept = 64 * 1024 * 1024;
 /** Pages in the write-ahead log before they are moved to the main file; pages written often are moved once. */
@@ -26,6 +28,12 @@ export interface FileOptions {
   /** Up to this size the whole file is checked at start; beyond it each log when it is opened. Default 256 MiB. */
   readonly checkedBytesMax?: number | undefined;
 }
+
+/** Producers in the order in which they are forgotten, of all owners and of each. */
+const turns = `
+  CREATE INDEX producers_by_turn ON producers (log, turn);
+  CREATE INDEX producers_by_owner ON producers (log, owner, turn);
+`;
 
 /** ANY where a text may be one that a TEXT column can't hold exactly, and is then stored as UTF-16 bytes. */
 const tables = `
@@ -41,8 +49,10 @@ const tables = `
     log INTEGER PRIMARY KEY, offset INTEGER NOT NULL, chk INTEGER NOT NULL, form INTEGER NOT NULL, data ANY NOT NULL
   ) STRICT;
   CREATE TABLE producers (
-    log INTEGER NOT NULL, id ANY NOT NULL, last INTEGER NOT NULL, newest INTEGER NOT NULL, ring BLOB NOT NULL, PRIMARY KEY (log, id)
+    log INTEGER NOT NULL, id ANY NOT NULL, last INTEGER NOT NULL, newest INTEGER NOT NULL, ring BLOB NOT NULL,
+    owner ANY NOT NULL, turn INTEGER NOT NULL, PRIMARY KEY (log, id)
   ) STRICT, WITHOUT ROWID;
+  ${turns}
   CREATE TABLE keys (log INTEGER NOT NULL, key ANY NOT NULL, newest INTEGER NOT NULL, PRIMARY KEY (log, key)) STRICT, WITHOUT ROWID;
 `;
 
@@ -71,6 +81,7 @@ export function openFile(options: FileOptions): DatabaseSync {
     const fileBytes = pragma(db, 'page_count') * pageBytes;
     if (bytesOf(`${path}-wal`) === 0 && bytesOf(path) < fileBytes) throw damaged(path, 'its end is missing');
     if (fileBytes <= checkedBytesMax) check(db, path);
+    upgrade(db);
     emptyWal(db);
     return db;
   } catch (thrown) {
@@ -130,6 +141,21 @@ function identify(db: DatabaseSync, path: string): void {
   db.exec(
     `BEGIN EXCLUSIVE; ${tables} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT`,
   );
+}
+
+/** Makes a file of an older version one of this. Version 1 kept producers without an order to forget them in. */
+function upgrade(db: DatabaseSync): void {
+  if (pragma(db, 'user_version') === schemaVersion) return;
+  db.function('owner_of', { deterministic: true }, (id) => textIn(ownerOf(textOut(id))));
+  db.exec(`
+    BEGIN EXCLUSIVE;
+    ALTER TABLE producers ADD COLUMN owner ANY NOT NULL DEFAULT '';
+    ALTER TABLE producers ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+    UPDATE producers SET owner = owner_of(id), turn = newest;
+    ${turns}
+    PRAGMA user_version = ${schemaVersion};
+    COMMIT
+  `);
 }
 
 function bytesOf(path: string): number {

@@ -3,9 +3,10 @@
  * it to save before each commit. What is admitted, trimmed and compacted is head.ts's to say; it never sees a kind.
  */
 import { SyncError } from '@syncline/protocol';
-import { type Entry, type Keep, nextCheck } from '@syncline/protocol/wire';
+import { type Entry, nextCheck } from '@syncline/protocol/wire';
 import type { Append, Appended, Range, Slice, Snapshot } from '../broker.ts';
-import { admit, advance, compacted, type Head, newHead, type Size, takes, trim } from '../head.ts';
+import { admit, advance, compacted, type Head, newHead, type Sizes, takes, trim } from '../head.ts';
+import { StoredProducers } from './producers.ts';
 import type { SizeAt, Tables } from './tables.ts';
 
 /** Entries read ahead when trimming asks for sizes, so that it costs a fraction of a query per entry. */
@@ -17,51 +18,46 @@ const sweepMax = 8192;
 const verifiedEntries = 64;
 const verifiedBytes = 256 * 1024;
 
-export class StoredLog {
+export class StoredLog implements Sizes {
   readonly name: string;
   readonly head: Head;
   readonly #tables: Tables;
+  readonly #producers: StoredProducers;
   /** Its number in the file; undefined until something is stored, so that reading unknown names writes nothing. */
   #id: number | undefined;
   /** Offset below which the file holds no entry. */
   #swept: number;
-  #bytes = 0;
+  #weight = 0;
   #sizes: { readonly from: number; readonly list: readonly SizeAt[] } = { from: 0, list: [] };
 
-  private constructor(name: string, tables: Tables, id: number | undefined, head: Head) {
+  private constructor(name: string, tables: Tables, newEpoch: () => string) {
     this.name = name;
-    this.head = head;
     this.#tables = tables;
-    this.#id = id;
-    this.#swept = (id === undefined ? undefined : tables.first(id)) ?? head.oldest;
+    const stored = tables.log(name);
+    this.#id = stored?.id;
+    this.#producers = new StoredProducers(tables, () => this.#id);
+    const begun = newHead(stored?.head.epoch ?? newEpoch(), this.#producers, new Set());
+    this.head = stored ? { ...begun, ...stored.head, keys: tables.keys(stored.id) } : begun;
+    this.#swept = (stored && tables.first(stored.id)) ?? this.head.oldest;
   }
 
   /** Loads a log, or begins one. @throws SyncError `corrupt` when what is stored doesn't hold together */
   static open(name: string, tables: Tables, newEpoch: () => string): StoredLog {
-    const changes = { producers: new Set<string>(), keys: new Set<string>() };
-    const stored = tables.log(name);
-    if (!stored) return new StoredLog(name, tables, undefined, newHead(newEpoch(), changes));
-    const { id, head } = stored;
-    const log = new StoredLog(name, tables, id, {
-      ...head,
-      producers: tables.producers(id),
-      keys: tables.keys(id),
-      changes,
-    });
-    log.#verify(id);
+    const log = new StoredLog(name, tables, newEpoch);
+    if (log.#id !== undefined) log.#verify(log.#id);
     return log;
   }
 
   /** What its head took in memory when last weighed, in bytes, roughly. */
-  get bytes(): number {
-    return this.#bytes;
+  get weight(): number {
+    return this.#weight;
   }
 
   /** Weighs the head and returns by how much it grew since the last time. */
   weigh(): number {
-    const before = this.#bytes;
-    this.#bytes = 1000 + this.head.producers.size * 1800 + this.head.keys.size * 150;
-    return this.#bytes - before;
+    const before = this.#weight;
+    this.#weight = 1000 + this.#producers.held * 1800 + this.head.keys.size * 150;
+    return this.#weight - before;
   }
 
   append(append: Append, now: number): Appended {
@@ -69,12 +65,12 @@ export class StoredLog {
     if (!entry) return answer;
     this.#tables.addEntry(this.#stored(), entry);
     advance(this.head, append, entry);
-    this.#trim(append.keep, now);
+    trim(this.head, append.keep, now, this);
     return answer;
   }
 
   read(range: Range, now: number): Slice {
-    this.#trim(range.keep, now);
+    trim(this.head, range.keep, now, this);
     const { epoch, top, check, oldest } = this.head;
     const snapshot = range.direction === 'after' && range.offset < oldest - 1 ? this.#snapshot() : null;
     return { epoch, top: { offset: top, check }, oldest, snapshot, entries: this.#cut(range) };
@@ -99,11 +95,9 @@ export class StoredLog {
     const { head } = this;
     const id = this.#stored();
     this.#tables.putLog(id, head);
-    for (const producer of head.changes?.producers ?? [])
-      this.#tables.putProducer(id, producer, head.producers.get(producer));
-    for (const key of head.changes?.keys ?? []) this.#tables.putKey(id, key, head.keys.get(key));
-    head.changes?.producers.clear();
-    head.changes?.keys.clear();
+    this.#producers.save();
+    for (const key of head.changedKeys ?? []) this.#tables.putKey(id, key, head.keys.get(key));
+    head.changedKeys?.clear();
     const kept = head.top - head.oldest + 1;
     if (head.oldest - this.#swept < Math.min(sweepMin, kept + 1)) return;
     this.#swept = Math.min(head.oldest, this.#swept + sweepMax);
@@ -115,11 +109,15 @@ export class StoredLog {
     return this.#id;
   }
 
-  #trim(keep: Keep | null, now: number): void {
-    trim(this.head, keep, now, (offset) => this.#sizeAt(offset));
+  at(offset: number): number {
+    return this.#sizeAt(offset).at;
   }
 
-  #sizeAt(offset: number): Size {
+  bytes(offset: number): number {
+    return this.#sizeAt(offset).bytes;
+  }
+
+  #sizeAt(offset: number): SizeAt {
     const known = this.#sizes.list[offset - this.#sizes.from];
     if (known) return known;
     this.#sizes = { from: offset, list: this.#tables.sizes(this.#stored(), offset, sizesAhead) };

@@ -8,12 +8,14 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SyncError } from '@syncline/protocol';
 import { seeded } from '@syncline/protocol/testing';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Slice } from '../broker.ts';
 import { appendOf, expectWhole, rangeOf } from '../testing.ts';
 import { fileName, openFile } from './file.ts';
+import { StoredLog } from './log.ts';
 import type { Operation, Outcome } from './operation.ts';
 import { Store, type StoreOptions } from './store.ts';
+import { Tables } from './tables.ts';
 
 const wal = `${fileName}-wal`;
 
@@ -297,6 +299,121 @@ describe('damage in one log', () => {
       expectWhole(whole);
       expect(whole.top.offset).toBe(101);
     }
+  });
+});
+
+describe('heads in memory', () => {
+  const by = (channel: string, id: string, sequence: number): Operation => ({
+    type: 'append',
+    channel,
+    now: 1,
+    append: appendOf(`"${id} ${sequence}"`, { producer: { id, sequence }, key: id, keep: null }),
+  });
+  const rooms = ['a', 'b', 'c', 'd'];
+
+  it('a read loads no producer of its log, and an append the one it names', () => {
+    const dir = folder();
+    const before = opened(dir);
+    before.commit(Array.from({ length: 500 }, (_, i) => by('a', `p${i}`, 1)));
+    before.close();
+    const store = opened(dir);
+    const asked = vi.spyOn(Tables.prototype, 'producer');
+    onTestFinished(() => asked.mockRestore());
+    expect(slice(store.commit([read('a')])[0]).top.offset).toBe(500);
+    expect(asked).not.toHaveBeenCalled();
+    expect(store.commit([by('a', 'p7', 2), by('a', 'p7', 1), append('a', '1')])).toMatchObject([
+      { value: { offset: 501, duplicate: false } },
+      { value: { offset: 8, duplicate: true } },
+      { value: { offset: 502 } },
+    ]);
+    expect(asked.mock.calls.map(([, id]) => id)).toEqual(['p7']);
+  });
+
+  it('[A2] of one group too, no more are held than the bound and one, and what is let go of is written', () => {
+    const dir = folder();
+    const store = opened(dir, { headsBytesMax: 1 });
+    const opens = vi.spyOn(StoredLog, 'open');
+    onTestFinished(() => opens.mockRestore());
+    const rounds = [1, 2, 3];
+    const group = rounds.flatMap((sequence) => rooms.map((room) => by(room, 'p', sequence)));
+    const again = rooms.map((room) => by(room, 'p', 2));
+    store.commit(Array.from({ length: 20 }, (_, i) => by('in use', 'p', i + 1)));
+    expect(opens.mock.calls.length).toBe(1);
+    opens.mockClear();
+    const outcomes = store.commit([...group, ...again, ...rooms.map(read)]);
+    expect(opens.mock.calls.length).toBe(5 * rooms.length);
+    const offsets = outcomes.map((outcome) => outcome.type === 'appended' && outcome.value.offset);
+    expect(offsets.slice(0, 16)).toEqual([1, 2, 3, 2].flatMap((offset) => rooms.map(() => offset)));
+    for (const outcome of outcomes.slice(16)) {
+      expectWhole(slice(outcome));
+      expect(slice(outcome).top.offset).toBe(3);
+    }
+    store.close();
+    const later = opened(dir);
+    for (const room of rooms) {
+      expect(later.commit([by(room, 'p', 3), by(room, 'p', 4)])).toMatchObject([
+        { value: { offset: 3, duplicate: true } },
+        { value: { offset: 4, duplicate: false } },
+      ]);
+    }
+  });
+
+  it('holds heads within the bound, so that a log used again is not read again', () => {
+    const store = opened(folder(), { headsBytesMax: 1_000_000 });
+    const opens = vi.spyOn(StoredLog, 'open');
+    onTestFinished(() => opens.mockRestore());
+    for (const sequence of [1, 2, 3]) store.commit(rooms.map((room) => by(room, 'p', sequence)));
+    expect(opens.mock.calls.length).toBe(rooms.length);
+  });
+
+  it('[A3] a group that fails after heads were let go of leaves nothing behind', () => {
+    const dir = folder();
+    const store = opened(dir, { headsBytesMax: 1, fileBytesMax: 512 * 1024 });
+    const first = store.commit(rooms.map((room) => by(room, 'p', 1)));
+    const large = { ...by('a', 'p', 3), append: appendOf('x'.repeat(1024 * 1024), { keep: null }) };
+    const failed = store.commit([...rooms.map((room) => by(room, 'p', 2)), large, ...rooms.map(read)]);
+    for (const outcome of failed.slice(0, 5))
+      expect(outcome).toMatchObject({ type: 'fault', fault: { code: 'storage' } });
+    for (const outcome of failed.slice(5)) expect(slice(outcome).top.offset).toBe(1);
+    expect(first.map((outcome) => outcome.type)).toEqual(rooms.map(() => 'appended'));
+    for (const room of rooms)
+      expect(store.commit([by(room, 'p', 1), by(room, 'p', 2)])).toMatchObject([
+        { value: { offset: 1, duplicate: true } },
+        { value: { offset: 2, duplicate: false } },
+      ]);
+  });
+});
+
+describe('a file of version 1', () => {
+  it('[A2] is made one of this version, with its producers in the order and of the owners they have', () => {
+    const dir = folder();
+    const before = opened(dir);
+    const ids = ['bare', 'ann/1', 'bob/1', 'ann/2', '\ud800/1', 'ann/1'];
+    const by = (id: string, sequence: number): Operation => ({
+      type: 'append',
+      channel: 'c',
+      now: 1,
+      append: appendOf('1', { producer: { id, sequence }, keep: null }),
+    });
+    before.commit(ids.map((id, i) => by(id, i === 5 ? 2 : 1)));
+    before.close();
+    const db = new DatabaseSync(join(dir, fileName));
+    db.exec(`
+      DROP INDEX producers_by_turn; DROP INDEX producers_by_owner;
+      ALTER TABLE producers DROP COLUMN owner; ALTER TABLE producers DROP COLUMN turn; PRAGMA user_version = 1
+    `);
+    db.close();
+    const store = opened(dir);
+    expect(store.commit(ids.map((id) => by(id, 1)))).toMatchObject(
+      [1, 2, 3, 4, 5, 2].map((offset) => ({ value: { offset, duplicate: true } })),
+    );
+    store.close();
+    const upgraded = openFile({ dir });
+    onTestFinished(() => upgraded.close());
+    const tables = new Tables(upgraded);
+    const order = (owner?: string) => [...tables.byTurn(1, owner)].map(({ id }) => id);
+    expect(order()).toEqual(['bare', 'bob/1', 'ann/2', '\ud800/1', 'ann/1']);
+    expect(['', 'ann/', '\ud800/'].map(order)).toEqual([['bare'], ['ann/2', 'ann/1'], ['\ud800/1']]);
   });
 });
 

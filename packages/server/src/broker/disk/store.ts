@@ -15,7 +15,7 @@ import { Tables } from './tables.ts';
 export interface StoreOptions extends FileOptions {
   /** Only for the randomness of epochs; time comes with each operation. */
   readonly clock?: Clock;
-  /** Memory for heads of logs, in bytes; those used longest ago are read anew when needed. Default 64 MiB. */
+  /** Memory for heads of logs, in bytes, beside the one in use; those used longest ago are read anew. Default 64 MiB. */
   readonly headsBytesMax?: number | undefined;
 }
 
@@ -30,6 +30,10 @@ export class Store {
   readonly #headsBytesMax: number;
   /** Open logs, the one used longest ago first. */
   readonly #logs = new Map<string, StoredLog>();
+  /** The last of them: the one in use. */
+  #latest: StoredLog | undefined;
+  /** Open logs that this transaction changed and has not written yet. */
+  readonly #changed = new Set<StoredLog>();
   /** Logs found damaged while something was written to them: refused until the next start. */
   readonly #damaged = new Map<string, SyncError>();
   #headsBytes = 0;
@@ -72,26 +76,21 @@ export class Store {
   }
 
   #transaction(operations: readonly Operation[]): Outcome[] {
-    const changed = new Set<StoredLog>();
     const writes = operations.some((operation) => operation.type !== 'read');
     this.#current = undefined;
     if (writes) this.#tables.begin();
-    const outcomes = operations.map((operation) => this.#carryOut(operation, changed));
-    for (const log of changed) {
-      this.#current = log.name;
-      log.save();
-      this.#headsBytes += log.weigh();
-    }
+    const outcomes = operations.map((operation) => this.#carryOut(operation));
+    for (const log of this.#changed) this.#save(log);
     this.#current = undefined;
     if (writes) this.#tables.commit();
-    this.#evict();
     return outcomes;
   }
 
   /** One operation. Refusals become its outcome; what SQLite throws ends the transaction. */
-  #carryOut(operation: Operation, changed: Set<StoredLog>): Outcome {
+  #carryOut(operation: Operation): Outcome {
     const damage = this.#damaged.get(operation.channel);
     if (damage) return fault(damage);
+    this.#evict();
     this.#current = operation.channel;
     try {
       const log = this.#log(operation.channel, operation.now);
@@ -99,11 +98,11 @@ export class Store {
         return { type: 'slice', value: log.read(operation.range, operation.now) };
       if (operation.type === 'append') {
         const value = log.append(operation.append, operation.now);
-        if (!value.duplicate) changed.add(log);
+        if (!value.duplicate) this.#changed.add(log);
         return { type: 'appended', value };
       }
       const value = log.compact(operation.epoch, operation.snapshot, operation.keys);
-      if (value) changed.add(log);
+      if (value) this.#changed.add(log);
       return { type: 'compacted', value };
     } catch (thrown) {
       // Damage may show only after the first write of an append, so then the whole transaction is undone.
@@ -116,7 +115,7 @@ export class Store {
   /** Reads go on when nothing can be written any more. */
   #readAlone(operation: Operation): Outcome {
     try {
-      return this.#carryOut(operation, new Set());
+      return this.#carryOut(operation);
     } catch (thrown) {
       this.#abandon();
       return fault(fileError(thrown, this.#path));
@@ -124,17 +123,28 @@ export class Store {
   }
 
   #log(name: string, now: number): StoredLog {
-    const known = this.#logs.get(name);
-    const log = known ?? StoredLog.open(name, this.#tables, () => newEpoch(now, this.#clock.randomBytes(16)));
-    if (known) this.#logs.delete(name);
-    else this.#headsBytes += log.weigh();
+    if (this.#latest?.name === name) return this.#latest;
+    const log =
+      this.#logs.get(name) ??
+      StoredLog.open(name, this.#tables, () => newEpoch(now, this.#clock.randomBytes(16)));
+    this.#logs.delete(name);
     this.#logs.set(name, log);
+    this.#latest = log;
     return log;
+  }
+
+  /** Writes what the transaction changed in a log. */
+  #save(log: StoredLog): void {
+    this.#current = log.name;
+    log.save();
+    this.#changed.delete(log);
   }
 
   /** Undoes the transaction. Heads in memory are ahead of the file now, so they are read anew. */
   #abandon(): void {
     this.#logs.clear();
+    this.#latest = undefined;
+    this.#changed.clear();
     this.#headsBytes = 0;
     try {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
@@ -145,11 +155,15 @@ export class Store {
     }
   }
 
+  /** Weighs the log used last, and lets go of those used longest ago beyond the bound, written if they were changed. */
   #evict(): void {
+    if (!this.#latest) return;
+    this.#headsBytes += this.#latest.weigh();
     for (const [name, log] of this.#logs) {
-      if (this.#headsBytes <= this.#headsBytesMax) return;
+      if (this.#headsBytes <= this.#headsBytesMax || log === this.#latest) return;
+      if (this.#changed.has(log)) this.#save(log);
       this.#logs.delete(name);
-      this.#headsBytes -= log.bytes;
+      this.#headsBytes -= log.weight;
     }
   }
 }

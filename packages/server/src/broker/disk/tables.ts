@@ -5,8 +5,8 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { Data, Entry } from '@syncline/protocol/wire';
 import type { Snapshot } from '../broker.ts';
-import { dataBytes, type Head, type Size } from '../head.ts';
-import { type Producer, recall } from '../producer.ts';
+import { dataBytes, type Head } from '../head.ts';
+import { ownerOf, type Producer } from '../producer.ts';
 import { ringIn, ringOut } from './ring.ts';
 
 type Row = Record<string, SQLOutputValue>;
@@ -32,9 +32,13 @@ const statements = {
   bytesFrom: 'SELECT coalesce(sum(bytes), 0) AS bytes FROM entries WHERE log = ? AND offset >= ?',
   first: 'SELECT min(offset) AS first FROM entries WHERE log = ?',
   dropEntries: 'DELETE FROM entries WHERE log = ? AND offset < ?',
-  producers: 'SELECT id, last, ring FROM producers WHERE log = ? ORDER BY newest',
+  producer: 'SELECT last, turn, ring FROM producers WHERE log = ? AND id = ?',
+  countProducers: 'SELECT count(*) AS n FROM producers WHERE log = ?',
+  byTurn: 'SELECT id, turn, newest FROM producers WHERE log = ? ORDER BY turn',
+  byTurnOf: 'SELECT id, turn, newest FROM producers WHERE log = ? AND owner = ? ORDER BY turn',
   putProducer:
-    'INSERT INTO producers (log, id, last, newest, ring) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET last = excluded.last, newest = excluded.newest, ring = excluded.ring',
+    'INSERT OR REPLACE INTO producers (log, id, owner, turn, newest, last, ring) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  updateProducer: 'UPDATE producers SET newest = ?, last = ?, ring = ? WHERE log = ? AND id = ?',
   dropProducer: 'DELETE FROM producers WHERE log = ? AND id = ?',
   keys: 'SELECT key, newest FROM keys WHERE log = ? ORDER BY newest',
   putKey:
@@ -45,8 +49,10 @@ const statements = {
 } as const;
 
 /** What trimming must know of an entry, and which one it is. */
-export interface SizeAt extends Size {
+export interface SizeAt {
   readonly offset: number;
+  readonly at: number;
+  readonly bytes: number;
 }
 
 export class Tables {
@@ -66,7 +72,7 @@ export class Tables {
   }
 
   /** The stored head of a log, without its producers and keys. */
-  log(name: string): { id: number; head: Omit<Head, 'producers' | 'keys' | 'changes'> } | undefined {
+  log(name: string): { id: number; head: Omit<Head, 'producers' | 'keys' | 'changedKeys'> } | undefined {
     const row = this.#run.log.get(textIn(name));
     if (!row) return undefined;
     const { top, check, at, oldest, bytes, snapshot } = numbers(row, {
@@ -93,6 +99,7 @@ export class Tables {
 
   addEntry(log: number, entry: Entry): void {
     const { offset, check, at, from, data } = entry;
+    const form = formOf(data);
     this.#run.addEntry.run(
       log,
       offset,
@@ -100,8 +107,8 @@ export class Tables {
       at,
       dataBytes(data),
       from === null ? null : textIn(from),
-      formOf(data),
-      dataIn(data),
+      form,
+      dataIn(data, form),
     );
   }
 
@@ -140,23 +147,39 @@ export class Tables {
     this.#run.dropEntries.run(log, below);
   }
 
-  producers(log: number): Map<string, Producer> {
-    const rows = this.#run.producers.all(log);
-    return new Map(
-      rows.map((row) => [textOut(row['id']), ringOut(Number(row['last']), bytesOut(row['ring']))]),
-    );
+  /** One producer, and its turn. */
+  producer(log: number, id: string): { producer: Producer; turn: number } | undefined {
+    const row = this.#run.producer.get(log, textIn(id));
+    if (!row) return undefined;
+    return { producer: ringOut(Number(row['last']), bytesOut(row['ring'])), turn: Number(row['turn']) };
   }
 
-  putProducer(log: number, id: string, producer: Producer | undefined): void {
-    if (producer)
-      this.#run.putProducer.run(
-        log,
-        textIn(id),
-        producer.last,
-        recall(producer, producer.last)?.offset ?? 0,
-        ringIn(producer),
-      );
-    else this.#run.dropProducer.run(log, textIn(id));
+  countProducers(log: number): number {
+    return Number(this.#run.countProducers.get(log)?.['n']);
+  }
+
+  /** Producers by turn, the first one first, of an owner or of all; none is read before it is asked for. */
+  *byTurn(log: number, owner: string | undefined): Generator<{ id: string; turn: number; newest: number }> {
+    const rows =
+      owner === undefined ? this.#run.byTurn.iterate(log) : this.#run.byTurnOf.iterate(log, textIn(owner));
+    for (const row of rows)
+      yield { id: textOut(row['id']), turn: Number(row['turn']), newest: Number(row['newest']) };
+  }
+
+  /** Writes a producer whose newest entry is at `newest`, and makes that its turn. */
+  putProducer(log: number, id: string, producer: Producer, newest: number): void {
+    const owner = textIn(ownerOf(id));
+    this.#run.putProducer.run(log, textIn(id), owner, newest, newest, producer.last, ringIn(producer));
+  }
+
+  /** The same for one that is there, and leaves its turn, so that no index has to be written. */
+  updateProducer(log: number, id: string, producer: Producer, newest: number): void {
+    this.#run.updateProducer.run(newest, producer.last, ringIn(producer), log, textIn(id));
+  }
+
+  /** Removes one, and returns how many that were: 0 when it was not there. */
+  dropProducer(log: number, id: string): number {
+    return Number(this.#run.dropProducer.run(log, textIn(id)).changes);
   }
 
   keys(log: number): Map<string, number> {
@@ -174,7 +197,8 @@ export class Tables {
   }
 
   putSnapshot(log: number, { offset, check, data }: Snapshot): void {
-    this.#run.putSnapshot.run(log, offset, check, formOf(data), dataIn(data));
+    const form = formOf(data);
+    this.#run.putSnapshot.run(log, offset, check, form, dataIn(data, form));
   }
 }
 
@@ -207,11 +231,17 @@ function fitsText(text: string): boolean {
   return !/\p{Surrogate}/u.test(text) && !text.includes('\0');
 }
 
-function textIn(text: string): string | Uint8Array {
-  return fitsText(text) ? text : Buffer.from(text, 'utf16le');
+/** A text as it stands in its column. */
+export function textIn(text: string): string | Uint8Array {
+  return fitsText(text) ? text : utf16(text);
 }
 
-function textOut(value: SQLOutputValue | undefined): string {
+function utf16(text: string): Uint8Array {
+  return Buffer.from(text, 'utf16le');
+}
+
+/** The text that stands in a column. */
+export function textOut(value: SQLOutputValue | undefined): string {
   return value instanceof Uint8Array
     ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf16le')
     : String(value);
@@ -222,8 +252,8 @@ function formOf(data: Data): number {
   return fitsText(data) ? asText : asUtf16;
 }
 
-function dataIn(data: Data): string | Uint8Array {
-  if (typeof data === 'string') return textIn(data);
+function dataIn(data: Data, form: number): string | Uint8Array {
+  if (typeof data === 'string') return form === asText ? data : utf16(data);
   // Node 22 binds bytes of no length as NULL.
   return data.byteLength === 0 ? '' : data;
 }
