@@ -49,7 +49,7 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
   fc.constant({ type: 'heartbeat' as const }),
 );
 
-type Control = Exclude<ServerFrame, { type: 'entries' | 'snapshot' }>;
+type Control = Exclude<ServerFrame, { type: 'entries' | 'snapshot' | 'changes' }>;
 const facts = fc.dictionary(token, fc.oneof(fc.string(), fc.integer(), fc.boolean()), {
   noNullPrototype: true,
 });

@@ -58,7 +58,7 @@ export function payloadFault(payload: string): string | undefined {
 
 type Reader<T> = (value: unknown) => T;
 type Readers<F> = { readonly [K in Exclude<keyof F, 'type'>]: Reader<F[K]> };
-type Controls = Exclude<ServerFrame, { type: 'entries' | 'snapshot' }>;
+type Controls = Exclude<ServerFrame, { type: 'entries' | 'snapshot' | 'changes' }>;
 
 const position = tuple<Position>({ epoch: words, offset: count, check: count });
 const head = tuple<Head>({ id: count, offset: count, check: count });

@@ -58,6 +58,7 @@ export const serverFrames: Table<Control> = {
     entries: f.payloads,
   },
   gap: { id: f.count, position: f.position, top: f.offset, reason: f.gapReason },
+  changes: { id: f.count, from: f.offset, check: f.check, entries: f.placed },
   snapshot: { id: f.count, offset: f.offset, check: f.check, more: f.flag, data: f.payload },
   heartbeat: { heads: f.heads },
   error: { ref: f.nullable(f.ref), code: f.errorCode, message: f.sentence, detail: f.nullable(f.detail) },

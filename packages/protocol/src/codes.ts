@@ -25,6 +25,7 @@ export const steps = {
   unknown_channel: step(4404, 'stop'),
   sequence: step(4409, 'retry'),
   precondition: step(4412, 'resync'),
+  superseded: step(4419, 'stop'),
   frame_too_large: step(1009, 'stop'),
   payload_too_large: step(1009, 'stop'),
   unsupported_data: step(1003, 'stop'),

@@ -43,11 +43,19 @@ describe('definitions', () => {
       carries: 'json',
       keep: null,
       ttlMs: Number.POSITIVE_INFINITY,
+      own: false,
+      keysMax: 100_000,
       stamped: true,
       anonymous: [],
     };
     expect(state()).toEqual(endless);
-    expect(state({ value: schema, ttl: '60s' })).toEqual({ ...endless, schema, ttlMs: 60_000 });
+    expect(state({ value: schema, ttl: '60s', own: true, keys: 7 })).toEqual({
+      ...endless,
+      schema,
+      ttlMs: 60_000,
+      own: true,
+      keysMax: 7,
+    });
   });
 
   test('a doc has no schema and no stamps', () => {
@@ -89,6 +97,14 @@ describe('definitions', () => {
     const message = 'Expected `ttl` to be a time such as "60s" or "7d", got -5 (number).';
     expect(() => state({ ttl: -5 })).toThrow(new SyncError('bad_option', message));
   });
+
+  test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    'a state channel of %s keys is refused',
+    (keys) => {
+      const message = `Expected \`keys\` to be an integer from 1 up, got ${keys}.`;
+      expect(() => state({ keys })).toThrow(new SyncError('bad_option', message));
+    },
+  );
 });
 
 describe('defineChannels', () => {

@@ -41,6 +41,10 @@ export interface StreamDefinition<Message> extends Common<Message> {
 export interface StateDefinition<Value> extends Common<Value> {
   readonly kind: 'state';
   readonly ttlMs: number;
+  /** Whether clients may write only keys that are their own (rule K7). */
+  readonly own: boolean;
+  /** Keys that the channel may hold at once. */
+  readonly keysMax: number;
 }
 
 export interface DocDefinition extends Common<never> {
@@ -92,17 +96,37 @@ export function stream<Message = unknown>(options: StreamOptions<Message> = {}):
   };
 }
 
-/** A channel of keyed values: positions, cursors, presence. `ttl` is how long a value stays without being set again. */
-export function state<Value = unknown>(
-  options: { readonly value?: Schema<Value>; readonly ttl?: Duration } & CommonOptions = {},
-): StateDefinition<Value> {
+export interface StateOptions<Value> extends CommonOptions {
+  /** Any Standard Schema; values are validated with it. Left out, any JSON value is taken. */
+  readonly value?: Schema<Value>;
+  /** How long a value stays without being set again, such as `'60s'`. Default without end. */
+  readonly ttl?: Duration;
+  /** Whether a client may write only the key that is its user's name, or that begins with it and a `/`. Default false. */
+  readonly own?: boolean;
+  /** Keys that the channel may hold at once. Default 100,000. */
+  readonly keys?: number;
+}
+
+/**
+ * A channel of keyed values: positions, cursors, presence.
+ *
+ * @throws SyncError `bad_option`
+ * @example
+ * state({ value: Position, ttl: '60s', own: true })
+ */
+export function state<Value = unknown>(options: StateOptions<Value> = {}): StateDefinition<Value> {
+  const { keys: keysMax = 100_000 } = options;
   const ttlMs = options.ttl === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.ttl, '`ttl`');
+  if (!Number.isSafeInteger(keysMax) || keysMax < 1)
+    throw new SyncError('bad_option', `Expected \`keys\` to be an integer from 1 up, got ${keysMax}.`);
   return {
     kind: 'state',
     schema: options.value,
     carries: 'json',
     keep: null,
     ttlMs,
+    own: options.own ?? false,
+    keysMax,
     stamped: true,
     anonymous: actions(options),
   };

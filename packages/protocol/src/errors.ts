@@ -26,6 +26,7 @@ const rows: { readonly [C in ErrorCode]: readonly [code: number, http: number, m
   unknown_channel: [4404, 404, 'No pattern of the contract matches that channel name.'],
   sequence: [4409, 409, 'The sequence number does not follow the last one stored.'],
   precondition: [4412, 412, 'The log moved on: the condition no longer holds.'],
+  superseded: [4419, 409, 'A newer value of that key is stored.'],
   frame_too_large: [4414, 413, 'The frame is larger than the server takes.'],
   payload_too_large: [4413, 413, 'The payload is larger than the channel takes.'],
   unsupported_data: [4415, 415, 'This channel does not carry that kind of data.'],

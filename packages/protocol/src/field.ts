@@ -5,7 +5,7 @@
 
 import { type ErrorCode, type ErrorDetail, isErrorCode, SyncError } from './codes.ts';
 import type { Data } from './entry.ts';
-import type { Direction, Head, Start } from './frame.ts';
+import type { Direction, Head, Placed, Start } from './frame.ts';
 import { epochCharsMax, producerCharsMax, refMax, tokenCharsMax } from './limits.ts';
 import { nameFault } from './name.ts';
 import type { GapReason, Position } from './position.ts';
@@ -167,6 +167,20 @@ export const payloads: Field<readonly Data[]> = field<readonly Data[]>(
   'a list of entries',
   (value, text) => (Array.isArray(value) ? elements(text, unbounded) : undefined),
   (list) => `[${list.map(payload.write).join(',')}]`,
+);
+
+/** Entries with their offsets before them, in one flat list. */
+export const placed: Field<readonly Placed[]> = field<readonly Placed[]>(
+  'a list of offset, entry, offset, entry, …',
+  (value, text) => {
+    if (!Array.isArray(value) || value.length === 0 || value.length % 2 === 1) return undefined;
+    const texts = elements(text, unbounded);
+    return Array.from({ length: value.length / 2 }, (_, i) => ({
+      offset: sequence.read(value[2 * i], ''),
+      data: texts[2 * i + 1] ?? '',
+    }));
+  },
+  (list) => `[${list.map(({ offset: at, data }) => `${at},${payload.write(data)}`).join(',')}]`,
 );
 
 const head: Field<Head> = field('a head [id, offset, check]', (value) =>

@@ -46,6 +46,12 @@ export interface Head {
   readonly check: number;
 }
 
+/** An entry as it stands on the wire, and its offset, where that doesn't follow from its place. */
+export interface Placed {
+  readonly offset: number;
+  readonly data: Data;
+}
+
 /**
  * What a server sends. `entries` hold each entry as it stands on the wire: the payload, or `[at,from,payload]` where the
  * channel is stamped (rule D1).
@@ -111,6 +117,14 @@ export type ServerFrame =
       readonly id: number;
       readonly first: number;
       readonly entries: readonly Data[];
+    }
+  | {
+      readonly type: 'changes';
+      readonly id: number;
+      /** The offset before all that these entries stand for; the last one's offset is where they lead. */
+      readonly from: number;
+      readonly check: number;
+      readonly entries: readonly Placed[];
     };
 
 /** One frame of one union, by its type. */

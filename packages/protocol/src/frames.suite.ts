@@ -116,6 +116,13 @@ export const serverFrames: Each<Control> = {
     more: fc.boolean(),
     data: payload,
   }),
+  changes: fc.record({
+    type: fc.constant('changes'),
+    id: count,
+    from: count,
+    check,
+    entries: fc.array(fc.record({ offset: sequence, data: payload }), { minLength: 1, maxLength: 5 }),
+  }),
   heartbeat: fc.record({
     type: fc.constant('heartbeat'),
     heads: fc.array(fc.record({ id: count, offset: count, check }), { maxLength: 5 }),

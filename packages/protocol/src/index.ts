@@ -10,6 +10,7 @@ export type {
   Definition,
   DocDefinition,
   StateDefinition,
+  StateOptions,
   StreamDefinition,
   StreamOptions,
 } from './contract.ts';

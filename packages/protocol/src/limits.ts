@@ -15,6 +15,7 @@ export const depthMax = 32;
 export const epochCharsMax = 64;
 export const frameBytesMax = 66_560;
 export const historyEntriesMax = 500;
+export const keyCharsMax = 255;
 export const membersMax = 10_000;
 export const nameCharsMax = 255;
 export const nameSegmentsMax = 16;
@@ -34,6 +35,7 @@ export const limits = {
   epochCharsMax: { default: epochCharsMax, unit: 'characters', doc: 'length of an epoch' },
   frameBytesMax: { default: frameBytesMax, unit: 'bytes', doc: 'size of one frame sent by a client' },
   historyEntriesMax: { default: historyEntriesMax, unit: 'entries', doc: 'entries in one page of history' },
+  keyCharsMax: { default: keyCharsMax, unit: 'characters', doc: 'length of a key of a state channel' },
   membersMax: { default: membersMax, unit: 'members', doc: 'array items and object members in one frame' },
   nameCharsMax: { default: nameCharsMax, unit: 'characters', doc: 'length of a channel name' },
   nameSegmentsMax: { default: nameSegmentsMax, unit: 'segments', doc: 'segments of a channel name' },

@@ -31,10 +31,21 @@ export { lookup } from './contract.ts';
 export type { CarriedBy, NameOf, PatternOf } from './contract.types.ts';
 export type { Data, Entry } from './entry.ts';
 export { toSyncError } from './errors.ts';
-export type { ClientFrame, Direction, FrameOf, Head, ServerFrame, Start } from './frame.ts';
+export type { ClientFrame, Direction, FrameOf, Head, Placed, ServerFrame, Start } from './frame.ts';
 export { bearerPrefix, subprotocol } from './frame.ts';
 export type { Kind, KindName } from './kind.ts';
-export { stateData, stateKind } from './kinds/state.ts';
+export type { SetOptions, StateOperation } from './kinds/operation.ts';
+export { deleteOperation, readStateOperation, setOperation } from './kinds/operation.ts';
+export type { StateChange, StateFacts, StateValue, StateView } from './kinds/state.ts';
+export {
+  deleteEntry,
+  expireEntry,
+  readStateEntry,
+  readStateLine,
+  setEntry,
+  stateKind,
+  stateLines,
+} from './kinds/state.ts';
 export { streamKind } from './kinds/stream.ts';
 export { depthMax, historyEntriesMax, limits, membersMax, refMax, unackedMax } from './limits.ts';
 export type { Pattern } from './name.ts';

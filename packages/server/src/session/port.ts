@@ -8,7 +8,7 @@ import type { Data, ServerFrame } from '@syncline/protocol/wire';
 import type { Batch, Gap, SnapshotPart } from '../cursor.ts';
 
 /** What a server says that is no entry. */
-export type Control = Exclude<ServerFrame, { type: 'entries' | 'snapshot' }>;
+export type Control = Exclude<ServerFrame, { type: 'entries' | 'snapshot' | 'changes' }>;
 
 /** The transport's side of a session: how it turns frames into bytes, and how it is told to write or to end. */
 export interface Port {
