@@ -67,6 +67,14 @@ describe('announcements', () => {
     },
   );
 
+  it('[D2] news that tell only where the log ends are enough: what is missing is read', async () => {
+    const { client, inner, meddling } = await begun();
+    meddling.news = (news, tell) => tell({ ...news, entries: [] });
+    await inner.append(room, foreign(2));
+    await inner.append(room, foreign(3));
+    expect(await client.entries(1, 3)).toEqual(['2', '3']);
+  });
+
   it('[D2] a lost announcement of this node’s own last append is found by the end of the turn', async () => {
     const { broker, meddling } = meddle(memory());
     meddling.news = () => {};

@@ -66,7 +66,8 @@ export class Follower {
   receive(news: Announcement): void {
     if (this.#closed) return;
     this.#tools.metrics.entriesReceived += news.entries.length;
-    if (news.epoch !== this.#top.epoch || !this.#accept(news.entries)) void this.repair();
+    const followed = news.epoch === this.#top.epoch && this.#accept(news.entries);
+    if (!followed || !this.#reaches(news.top)) void this.repair();
   }
 
   /** This node's own append was stored. Its announcement is a hint too: `check` looks for it at the end of the turn. */
@@ -153,6 +154,11 @@ export class Follower {
     }
     if (this.#top !== before) this.#moved();
     return follow;
+  }
+
+  /** Whether all is known up to where the log ended when its news were told; older news say nothing new. */
+  #reaches({ offset, check }: Announcement['top']): boolean {
+    return offset < this.#top.offset || (offset === this.#top.offset && check === this.#top.check);
   }
 
   /** The log dropped entries that this node never saw: readers will find the hole from their own places. */
