@@ -62,7 +62,7 @@ interface Line {
   link?: Link;
   welcome?: FrameOf<ServerFrame, 'welcome'>;
   /** What the server said was wrong, before it closes. */
-  fault?: SyncError;
+  error?: SyncError;
 }
 
 /** Silence longer than this many heartbeats means that the link is dead (rule H4). */
@@ -70,15 +70,13 @@ const quietBeats = 1.5;
 const quietMsMin = 100;
 /** How long a probe waits for any byte, in ms. */
 const probeMs = 2_000;
-/** Tokens that may be refused one after the other before the client gives up. */
-const rejectionsMax = 3;
 
 const opened: Status = { state: 'open' };
 
 export class Connection {
   readonly status: Value<Status>;
   /** Size of the largest payload that the server takes, in bytes; known from its first `welcome` on. */
-  payloadBytesMax = Number.POSITIVE_INFINITY;
+  payloadBytesMax = Number.MAX_SAFE_INTEGER;
   /** When the server was last heard, in ms since 1970; before that, when this was made. */
   heardAt: number;
   readonly #parts: ConnectionParts;
@@ -118,7 +116,7 @@ export class Connection {
     return this.#state.state === 'closed' ? this.#state.error : undefined;
   }
 
-  get bufferedBytes(): number {
+  get bufferedAmount(): number {
     return this.#present?.link?.bufferedAmount ?? 0;
   }
 
@@ -152,8 +150,8 @@ export class Connection {
     const { clock, getToken, lifecycle } = this.#parts;
     const before = this.#state;
     const now = clock.now();
-    const facts = { now, random: clock.random(), rejectionsMax: getToken ? rejectionsMax : 1 };
-    const state = next(before, event, { ...facts, free: this.#last + 1 });
+    const facts = { now, random: clock.random(), reauth: getToken !== undefined, attempt: this.#last + 1 };
+    const state = next(before, event, facts);
     if (state === before) return;
     this.#state = state;
     this.#unbind ??= lifecycle((hint) => this.#hint(hint));
@@ -216,7 +214,7 @@ export class Connection {
     const { transport, url, getToken } = this.#parts;
     const line: Line = { number };
     this.#lines.add(line);
-    const lost = (thrown: unknown) => this.#lose(line, line.fault ?? toFault('unavailable', thrown));
+    const lost = (thrown: unknown) => this.#lose(line, line.error ?? toFault(thrown));
     const open = (token?: string) => {
       if (!this.#lines.has(line)) return;
       try {
@@ -226,7 +224,7 @@ export class Connection {
         });
       } catch (thrown) {
         // What the platform refuses at once, a token with other characters say, it would refuse for ever.
-        lost(toFault('bad_option', thrown));
+        lost(toFault(thrown, 'bad_option'));
       }
     };
     if (getToken) Promise.resolve({ rejected }).then(getToken).then(open, lost);
@@ -242,7 +240,7 @@ export class Connection {
     } catch (thrown) {
       // What can't be understood can't be followed either: a new link starts from the positions.
       this.#parts.report(thrown);
-      this.#lose(line, toFault('unavailable', `The server sent: ${thrown}`));
+      this.#lose(line, toFault(`The server sent: ${thrown}`));
     }
   }
 
@@ -273,7 +271,7 @@ export class Connection {
   }
 
   #fail(line: Line, ref: number | null, error: SyncError): void {
-    if (ref === null) line.fault = error;
+    if (ref === null) line.error = error;
     // The server no longer knows who we are: nothing on this link will do any more, but another token may.
     else if (error.next === 'reauth' && this.#waiting.get(ref)?.type !== 'auth') this.#lose(line, error);
     else if (line === this.#present) this.#answer(ref)?.(error);
@@ -299,7 +297,7 @@ export class Connection {
     try {
       line?.link?.send(writeFrame(frame));
     } catch (thrown) {
-      if (line) this.#lose(line, toFault('unavailable', thrown));
+      if (line) this.#lose(line, toFault(thrown));
     }
   }
 }

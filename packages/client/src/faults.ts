@@ -14,8 +14,13 @@ export function notA(what: string, name: string): SyncError {
   return new SyncError('unknown_channel', `"${name}" is no ${what}.`);
 }
 
+/** What is wrong with a payload that is beyond a bound. */
+export function tooMuch(most: number, unit: string): string {
+  return `The payload has more than ${most} ${unit}.`;
+}
+
 /** Anything thrown, as it is if it is one of ours already. */
-export function toFault(code: ErrorCode, thrown: unknown): SyncError {
+export function toFault(thrown: unknown, code: ErrorCode = 'unavailable'): SyncError {
   return thrown instanceof SyncError ? thrown : new SyncError(code, String(thrown));
 }
 

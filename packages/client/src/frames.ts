@@ -14,7 +14,7 @@ import {
   membersMax,
   type ServerFrame,
 } from '@syncline/protocol/wire';
-import { misread } from './faults.ts';
+import { misread, tooMuch } from './faults.ts';
 
 /** Writes a client's frame. */
 export function writeFrame(frame: ClientFrame): string {
@@ -50,10 +50,10 @@ export function payloadFault(payload: string): string | undefined {
   for (const { 0: token, index } of payload.matchAll(tokens)) {
     const opens = token === '[' || token === '{';
     if (token === ']' || token === '}') depth--;
-    else if (opens && ++depth > depthMax) return `It nests deeper than ${depthMax - 1} levels.`;
+    else if (opens && ++depth > depthMax) return tooMuch(depthMax - 1, 'levels');
     if (token === ',' || (opens && !/[\]}]/.test(payload[index + 1] ?? ''))) members++;
   }
-  return members > membersMax ? `It has more than ${membersMax - 6} members.` : undefined;
+  return members > membersMax ? tooMuch(membersMax - 6, 'members') : undefined;
 }
 
 type Reader<T> = (value: unknown) => T;

@@ -10,7 +10,7 @@ import { connectMs, type Event, type Facts, hintMs, next, type State, stableMs }
 const gone = new SyncError('unavailable');
 const tries = { failures: 2, rejections: 0 };
 const now = 100_000;
-const facts: Facts = { now, random: 0.5, rejectionsMax: 3, free: 20 };
+const facts: Facts = { now, random: 0.5, reauth: true, attempt: 20 };
 
 const states: { readonly [S in State['state']]: Extract<State, { state: S }> } = {
   idle: { state: 'idle' },
@@ -160,7 +160,7 @@ describe('how a lost link goes on is read from the table of errors', () => {
 
   test('[L2] it closes when there is no way to another token, or too many were refused', () => {
     const error = new SyncError('unauthenticated');
-    expect(lose(error, { rejectionsMax: 1 })).toEqual({ state: 'closed', error });
+    expect(lose(error, { reauth: false })).toEqual({ state: 'closed', error });
     const twice: State = { ...states.connecting, tries: { failures: 2, rejections: 2 } };
     expect(next(twice, { type: 'lost', link: 7, error }, facts)).toEqual({ state: 'closed', error });
   });
@@ -228,7 +228,7 @@ test('whatever happens, attempts are numbered upwards and there are two links on
       let last = 0;
       for (const event of sequence) {
         const before = linksOf(state);
-        state = next(state, event, { ...facts, free: last + 1 });
+        state = next(state, event, { ...facts, attempt: last + 1 });
         const after = linksOf(state);
         const made = after.filter((number) => !before.includes(number));
         for (const number of made) expect(number).toBe(++last);

@@ -13,6 +13,9 @@ export const stableMs = 5_000;
 /** How soon after a failed attempt a hint of the browser may bring the next one forward, in ms. */
 export const hintMs = 1_000;
 
+/** Tokens that may be refused one after the other before the client gives up. */
+const rejectionsMax = 3;
+
 /** Failed attempts since a connection last held, and refused tokens among them. */
 interface Tries {
   readonly failures: number;
@@ -87,10 +90,10 @@ export interface Facts {
   readonly now: number;
   /** From 0 up to, not including, 1. */
   readonly random: number;
-  /** How many refused tokens in a row end it all. */
-  readonly rejectionsMax: number;
-  /** The number of the next attempt; none was given it before. */
-  readonly free: number;
+  /** Whether there is a way to another token. */
+  readonly reauth: boolean;
+  /** The number for a new attempt; none had it before. */
+  readonly attempt: number;
 }
 
 const fresh: Tries = { failures: 0, rejections: 0 };
@@ -101,7 +104,7 @@ export function next(state: State, event: Event, facts: Facts): State {
   if (event.type === 'stop') return closed(new SyncError('closed', 'The client was closed.'));
   switch (state.state) {
     case 'idle':
-      return event.type === 'start' ? connecting(facts.free, fresh, facts) : state;
+      return event.type === 'start' ? connecting(facts.attempt, fresh, facts) : state;
     case 'connecting':
       return whileConnecting(state, event, facts);
     case 'open':
@@ -122,10 +125,10 @@ function whileConnecting(state: Connecting, event: Event, facts: Facts): State {
 
 function whileOpen(state: Open, event: Event, facts: Facts): State {
   const { link, tries, leaving, until } = state;
-  const { now, random, free } = facts;
+  const { now, random, attempt } = facts;
   if (event.type === 'due') {
     return leaving
-      ? { ...connecting(free, tries, facts), state: 'moving', link }
+      ? { ...connecting(attempt, tries, facts), state: 'moving', link }
       : { ...state, tries: fresh, until: null };
   }
   const failure = failureOf(event, link);
@@ -151,7 +154,7 @@ function whileMoving(state: Moving, event: Event, facts: Facts): State {
 }
 
 function whileWaiting(state: Waiting, event: Event, facts: Facts): State {
-  if (event.type === 'due') return connecting(facts.free, state.tries, facts);
+  if (event.type === 'due') return connecting(facts.attempt, state.tries, facts);
   // Sooner than it was to be; or now, where that passed while the machine slept and no timer ran.
   const until = Math.max(facts.now, state.earliest);
   return event.type === 'wake' && until !== state.until ? { ...state, until } : state;
@@ -176,9 +179,9 @@ function open(link: number, tries: Tries, { now }: Facts): Open {
 }
 
 function lose(before: Tries, error: SyncError, comeBack: number, facts: Facts): State {
-  const { now, random, rejectionsMax } = facts;
+  const { now, random, reauth } = facts;
   const tries = failed(before, error);
-  const hopeless = error.next === 'reauth' && tries.rejections >= rejectionsMax;
+  const hopeless = error.next === 'reauth' && tries.rejections >= (reauth ? rejectionsMax : 1);
   if (error.next === 'stop' || hopeless) return closed(error);
   // What the server asked for is the least (rule F11).
   const asked = Math.max(comeBack, now + retryMsOf(error));

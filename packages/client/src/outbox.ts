@@ -5,6 +5,7 @@
 import { type Position, SyncError } from '@syncline/protocol';
 import { type Cancel, type Clock, unackedMax } from '@syncline/protocol/wire';
 import type { Core } from './core.ts';
+import { tooMuch } from './faults.ts';
 import type { Answer } from './requests.ts';
 import type { Settle } from './settle.ts';
 import { backoff, retryMsOf } from './timing.ts';
@@ -28,7 +29,7 @@ interface Item {
   old: boolean;
   /** Resolves with the next answer to an item in doubt. */
   answer?: Promise<void>;
-  answered?: () => void;
+  resolve?: () => void;
 }
 
 export class Outbox {
@@ -102,7 +103,7 @@ export class Outbox {
     while (connection.open && !this.#stalled && this.#flying < unackedMax) {
       // What is under way comes first in the queue, so the next one to send is right behind it.
       const item = this.#items[this.#flying];
-      if (!item || (this.#flying > 0 && connection.bufferedBytes > bufferedBytesMax)) return;
+      if (!item || (this.#flying > 0 && connection.bufferedAmount > bufferedBytesMax)) return;
       const tooLarge = !item.sequence && this.#tooLarge(item.bytes);
       if (tooLarge) this.#remove(item, tooLarge);
       else this.#send(item);
@@ -115,7 +116,7 @@ export class Outbox {
     this.#flying++;
     if (item.doubt) {
       item.answer = new Promise((resolve) => {
-        item.answered = resolve;
+        item.resolve = resolve;
       });
     }
     const { sequence, text: data } = item;
@@ -135,7 +136,7 @@ export class Outbox {
       this.#misfit = false;
       this.#remove(item, answer.position);
     }
-    item.answered?.();
+    item.resolve?.();
     this.#expire(item);
     if (!this.#stalled) this.#flush();
     else if (answer && this.#flying === 0) this.#settled();
@@ -214,10 +215,7 @@ export class Outbox {
   #tooLarge(bytes: number): SyncError | undefined {
     const { payloadBytesMax } = this.#core.connection;
     if (bytes <= payloadBytesMax) return undefined;
-    return new SyncError(
-      'payload_too_large',
-      `The payload has ${bytes} bytes, the server takes ${payloadBytesMax}.`,
-    );
+    return new SyncError('payload_too_large', tooMuch(payloadBytesMax, 'bytes'));
   }
 }
 

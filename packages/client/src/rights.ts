@@ -86,7 +86,7 @@ export class Rights {
       if (this.#renewal !== renewal) return;
       this.#renewal = undefined;
       const failures = this.#failures++;
-      const error = toFault('unavailable', thrown);
+      const error = toFault(thrown);
       if (failures === 0) report(error);
       this.#renewIn(backoff(failures, clock.random(), retryMsOf(error)));
     };

@@ -16,15 +16,13 @@ export type Report = (error: unknown) => void;
 
 /** Reports later, outside the SDK's own work, so that no hook can break it. The default is what an uncaught error gets. */
 export function reporter(hook: Report | undefined): Report {
-  return (error) =>
-    queueMicrotask(() => {
-      try {
-        // biome-ignore lint/suspicious/noConsole: Node has no reportError, and an error must not vanish.
-        (hook ?? globalThis.reportError ?? console.error)(error);
-      } catch {
-        // A hook that throws has nowhere left to report to.
-      }
-    });
+  return (error) => {
+    Promise.resolve()
+      // biome-ignore lint/suspicious/noConsole: Node has no reportError, and an error must not vanish.
+      .then(() => (hook ?? globalThis.reportError ?? console.error)(error))
+      // A hook that throws has nowhere left to report to.
+      .catch(() => {});
+  };
 }
 
 /** Listeners that are called in the order they came. One that throws is reported; one that has left isn't called. */

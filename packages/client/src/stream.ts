@@ -3,7 +3,7 @@
  * one per name. It must not know frames, nor how a connection is kept.
  */
 import { type Position, type Schema, SyncError } from '@syncline/protocol';
-import { type Direction, historyEntriesMax, validate } from '@syncline/protocol/wire';
+import { historyEntriesMax, validate } from '@syncline/protocol/wire';
 import type { Core } from './core.ts';
 import { badOption } from './faults.ts';
 import { payloadFault, readEntry } from './frames.ts';
@@ -150,11 +150,16 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
     return promised((settle) => this.send(data, settle));
   }
 
-  history(options: HistoryOptions = {}): Promise<HistoryPage<M>> {
-    const { before, after, limit = 50 } = options;
-    const forward = before === undefined && after !== undefined;
+  async history({ before, after, limit = 50 }: HistoryOptions = {}): Promise<Page<M>> {
+    const direction = before === undefined && after !== undefined ? 'after' : 'before';
     const offset = before ?? after ?? Number.MAX_SAFE_INTEGER;
-    return this.#page(forward ? 'after' : 'before', offset, limit);
+    if (![offset, limit, historyEntriesMax - limit].every((n) => Number.isSafeInteger(n) && n >= 0)) {
+      throw badOption(`an offset and a limit up to ${historyEntriesMax}`, [offset, limit]);
+    }
+    const request = { type: 'history', channel: this.name, direction, offset, limit } as const;
+    const { entries, first, epoch, more, stamped } = await this.#core.history(request);
+    const drafts = entries.map((data, i) => this.#decode({ offset: first + i, ...readEntry(data, stamped) }));
+    return { ...this.#batch(await Promise.all(drafts), epoch), first, count: entries.length, more };
   }
 
   timeline(options: TimelineOptions = {}): Timeline<M> {
@@ -179,26 +184,12 @@ export class Stream<M> implements StreamChannel<M>, Feed<M> {
     });
   }
 
-  pageBefore(offset: number, limit: number): Promise<Page<M>> {
-    return this.#page('before', offset, limit);
-  }
-
   #hold(off: () => void, start: number): () => void {
     const release = this.#subscription.hold(start);
     return () => {
       off();
       release();
     };
-  }
-
-  async #page(direction: Direction, offset: number, limit: number): Promise<Page<M>> {
-    if (![offset, limit, historyEntriesMax - limit].every((n) => Number.isSafeInteger(n) && n >= 0)) {
-      throw badOption(`an offset and a limit up to ${historyEntriesMax}`, [offset, limit]);
-    }
-    const request = { type: 'history', channel: this.name, direction, offset, limit } as const;
-    const { entries, first, epoch, more, stamped } = await this.#core.history(request);
-    const drafts = entries.map((data, i) => this.#decode({ offset: first + i, ...readEntry(data, stamped) }));
-    return { ...this.#batch(await Promise.all(drafts), epoch), first, count: entries.length, more };
   }
 
   #recovered(recovery: Recovery, { position, top }: Place): void {

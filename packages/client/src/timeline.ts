@@ -84,7 +84,7 @@ export interface Feed<M> {
   /** Listens, and keeps the stream subscribed from its last `start` messages; tells where it stands if it does already. */
   follow(start: number, onEvent: (event: Placed | Batch<M>) => void): () => void;
   send(data: M, settle: Settle<Position>): void;
-  pageBefore(offset: number, limit: number): Promise<Page<M>>;
+  history(page: { readonly before: number; readonly limit: number }): Promise<Page<M>>;
 }
 
 interface Row<M> {
@@ -153,7 +153,7 @@ export class FeedTimeline<M> implements Timeline<M> {
     const room = Math.min(count, this.#entriesMax - this.#rows.length);
     if (this.#loading || !floor || !this.#hasOlder || room <= 0) return this.#loading ?? Promise.resolve();
     const loading = this.#feed
-      .pageBefore(floor.offset + 1, room)
+      .history({ before: floor.offset + 1, limit: room })
       .then((page) => {
         // The list may have begun anew meanwhile, and then this page belongs to what is no longer shown.
         if (this.#floor === floor && page.epoch === floor.epoch) this.#grow(floor, page);
