@@ -3,6 +3,7 @@
  * broker; it sees the contract of broker.ts only.
  */
 import { expect, it } from 'vitest';
+import type { Append } from './broker.ts';
 import {
   appendOf,
   data,
@@ -247,11 +248,78 @@ function conditionRules(make: Make): void {
     expect((await set(0, 'other')).offset).toBe(4);
   });
 
-  it('[A2] a retry is answered even if its condition no longer holds', async () => {
+  it('[A2] a retry is answered even if its conditions no longer hold', async () => {
     const { broker } = await made(make);
-    const once = appendOf('1', { producer: { id: 'p', sequence: 1 }, key: 'k', ifKeyAt: 0 });
+    const once = appendOf('1', {
+      producer: { id: 'p', sequence: 1 },
+      ...{ key: 'k', ifKeyAt: 0, order: 1, keysMax: 1 },
+    });
     const first = await broker.append('c', once);
+    await broker.append('c', appendOf('2', { key: 'k', order: 2 }));
     expect(await broker.append('c', once)).toEqual({ ...first, duplicate: true });
+  });
+
+  it('forgets a key with the entry that says that it ends, a restart later too', async () => {
+    const { broker, reopen } = await made(make);
+    const set = (more: Partial<Append>) => broker.append('c', appendOf('1', { key: 'k', ...more }));
+    await set({ order: 9 });
+    expect(await refusal(set({ keyEnds: true, ifKeyAt: 0 }))).toMatchObject({ code: 'precondition' });
+    expect((await set({ keyEnds: true, ifKeyAt: 1 })).offset).toBe(2);
+    const again = reopen ? await reopen() : broker;
+    expect((await again.append('c', appendOf('1', { key: 'k', ifKeyAt: 0, order: 1 }))).offset).toBe(3);
+  });
+
+  it('refuses an entry whose order is below that of the newest of its key, a restart later too', async () => {
+    const { broker, reopen } = await made(make);
+    const set = (order: number | undefined, key = 'k', to = broker) =>
+      to.append('c', appendOf('1', { key, order }));
+    expect((await set(10)).offset).toBe(1);
+    expect(await refusal(set(9))).toMatchObject({ code: 'superseded', detail: { offset: 1 } });
+    expect((await set(10)).offset).toBe(2);
+    expect((await set(9, 'other')).offset).toBe(3);
+    expect((await set(Number.MAX_SAFE_INTEGER)).offset).toBe(4);
+    const again = reopen ? await reopen() : broker;
+    expect(await refusal(set(Number.MAX_SAFE_INTEGER - 1, 'k', again))).toMatchObject({
+      code: 'superseded',
+      detail: { offset: 4 },
+    });
+    expect((await set(undefined, 'k', again)).offset).toBe(5);
+    expect((await set(0, 'k', again)).offset).toBe(6);
+    expect((await set(10, 'other', again)).offset).toBe(7);
+  });
+
+  it('[A3] what is superseded or has no room burns neither an offset nor a sequence number', async () => {
+    const { broker } = await made(make);
+    const by = (sequence: number, more: Partial<Append>) =>
+      broker.append('c', appendOf('1', { producer: { id: 'p', sequence }, ...more }));
+    const outcomes = await Promise.allSettled([
+      by(1, { key: 'k', order: 5, keysMax: 1 }),
+      by(2, { key: 'k', order: 4, keysMax: 1 }),
+      by(2, { key: 'other', keysMax: 1 }),
+      by(2, { key: 'k', order: 6, keysMax: 1 }),
+    ]);
+    expect(outcomes.map((one) => (one.status === 'fulfilled' ? one.value.offset : one.reason.code))).toEqual([
+      1,
+      'superseded',
+      'too_many',
+      2,
+    ]);
+  });
+
+  it('takes no more keys than it may have, whatever becomes of those that it has', async () => {
+    const { broker, reopen } = await made(make);
+    const set = (key: string, more: Partial<Append> = {}, to = broker) =>
+      to.append('c', appendOf('1', { key, keysMax: 2, ...more }));
+    await set('a');
+    await set('b');
+    expect(await refusal(set('c'))).toMatchObject({ code: 'too_many' });
+    const again = reopen ? await reopen() : broker;
+    expect(await refusal(set('c', {}, again))).toMatchObject({ code: 'too_many' });
+    expect((await set('a', {}, again)).offset).toBe(3);
+    expect((await set('never set', { keyEnds: true }, again)).offset).toBe(4);
+    await set('b', { keyEnds: true }, again);
+    expect((await set('c', {}, again)).offset).toBe(6);
+    expect(await refusal(set('b', {}, again))).toMatchObject({ code: 'too_many' });
   });
 
   it('[C3] keys such as __proto__ are keys, and keys that differ only in broken surrogates are two', async ({

@@ -18,8 +18,14 @@ export interface Append {
   readonly producer?: { readonly id: string; readonly sequence: number } | undefined;
   /** A name for what the entry is about; the log remembers the newest offset of each key. */
   readonly key?: string | undefined;
+  /** With this entry its key is gone: the log remembers it no longer. */
+  readonly keyEnds?: boolean | undefined;
   /** Append only if the newest entry with `key` is at this offset (0: there is none). A retry is answered without asking. */
   readonly ifKeyAt?: number | undefined;
+  /** An integer, a time say. Append only if it isn't below that of the newest entry with `key`; where either has none, nothing is compared. */
+  readonly order?: number | undefined;
+  /** Append only if the log then remembers so many keys at most. */
+  readonly keysMax?: number | undefined;
   /** What this log keeps; null where only `compact` may drop entries. Bytes alone never drop the newest entry. */
   readonly keep: Keep | null;
 }
@@ -71,8 +77,8 @@ export interface Announcement {
 }
 
 /**
- * Refusals mean that nothing was stored, and `too_many` that nothing was begun, since too much waits already; save for
- * `unavailable`, which leaves the outcome unknown.
+ * Refusals mean that nothing was stored, and `too_many` that there is no room now: too much waits already, or the log has
+ * as many keys as it may; save for `unavailable`, which leaves the outcome unknown.
  */
 export interface Broker {
   /** Resolves once the broker can be used; rejects with what keeps it from starting. Left out where there is nothing to wait for. */
@@ -83,7 +89,8 @@ export interface Broker {
    * Calls on one channel take effect in the order they are made, reads included, and resolve in that order. An append of this
    * node resolves no later than its announcement comes, in the same turn at the latest: an author's ack goes first (rule A4).
    *
-   * @throws SyncError `sequence` (detail `expected`), `precondition` (detail `offset`), `too_many`, `storage`, `corrupt`, `unavailable`, `closed`.
+   * @throws SyncError `sequence` (detail `expected`), `precondition` and `superseded` (detail `offset`: the newest of the key),
+   * `too_many`, `storage`, `corrupt`, `unavailable`, `closed`.
    */
   append(channel: string, append: Append): Promise<Appended>;
   /**

@@ -34,6 +34,8 @@ export interface Head {
   readonly producers: Producers;
   /** The newest offset of each key, in offset order. */
   readonly keys: Map<string, number>;
+  /** The order of those newest entries, where they have one. */
+  readonly orders: Map<string, number>;
   /** Keys that have to be written, for brokers that store heads; null for those that needn't know. */
   readonly changedKeys: Set<string> | null;
 }
@@ -66,6 +68,7 @@ export function newHead(
     snapshot: 0,
     producers,
     keys: new Map(),
+    orders: new Map(),
     changedKeys,
   };
 }
@@ -74,23 +77,14 @@ export function newHead(
  * Decides on an append and changes nothing, so that a refusal burns neither an offset nor a sequence number (rule A3).
  * A retry is recognised before the condition is looked at: it held when the entry was stored.
  *
- * @throws SyncError `sequence` with detail `expected`, `precondition` with detail `offset`
+ * @throws SyncError `sequence` with detail `expected`, `precondition` or `superseded` with detail `offset`, `too_many`
  */
 export function admit(head: Head, append: Append, now: number): Admission {
   if (append.producer) {
     const stored = storedBefore(head, append.producer.id, append.producer.sequence);
     if (stored) return { answer: { epoch: head.epoch, ...stored, duplicate: true }, entry: null };
   }
-  if (append.ifKeyAt !== undefined) {
-    const offset = append.key === undefined ? 0 : (head.keys.get(append.key) ?? 0);
-    if (offset !== append.ifKeyAt) {
-      throw new SyncError(
-        'precondition',
-        `The newest entry of that key is at offset ${offset}, not ${append.ifKeyAt}. Read it and decide anew.`,
-        { offset },
-      );
-    }
-  }
+  admitKey(head, append);
   const data = owned(append.data);
   const offset = head.top + 1;
   const check = nextCheck(head.check, data);
@@ -99,6 +93,29 @@ export function admit(head: Head, append: Append, now: number): Admission {
     answer: { epoch: head.epoch, offset, check, at, duplicate: false },
     entry: { offset, check, at, from: append.from, data },
   };
+}
+
+/** The conditions on an append's key. */
+function admitKey(head: Head, { key, keyEnds, ifKeyAt, order, keysMax }: Append): void {
+  const offset = key === undefined ? 0 : (head.keys.get(key) ?? 0);
+  if (ifKeyAt !== undefined && offset !== ifKeyAt)
+    throw new SyncError(
+      'precondition',
+      `The newest entry of that key is at offset ${offset}, not ${ifKeyAt}. Read it and decide anew.`,
+      { offset },
+    );
+  if (key === undefined) return;
+  if (order !== undefined && order < (head.orders.get(key) ?? order))
+    throw new SyncError(
+      'superseded',
+      `The entry of that key at offset ${offset} is newer than this one, which is ignored.`,
+      { offset },
+    );
+  if (keysMax !== undefined && !keyEnds && offset === 0 && head.keys.size >= keysMax)
+    throw new SyncError(
+      'too_many',
+      `The channel has ${keysMax} keys, its most. Remove some, let them expire, or raise \`keys\` in the contract.`,
+    );
 }
 
 /** Where a sequence number was stored; undefined when it is the next one. */
@@ -132,9 +149,9 @@ export function advance(head: Head, append: Append, entry: Entry): void {
   head.at = entry.at;
   head.bytes += dataBytes(entry.data);
   if (append.key !== undefined) {
-    head.keys.delete(append.key);
-    head.keys.set(append.key, entry.offset);
-    head.changedKeys?.add(append.key);
+    forgetKey(head, append.key);
+    if (!append.keyEnds) head.keys.set(append.key, entry.offset);
+    if (!append.keyEnds && append.order !== undefined) head.orders.set(append.key, append.order);
   }
   if (append.producer) {
     const { producers } = head;
@@ -180,9 +197,14 @@ export function trim(head: Head, keep: Keep | null, now: number, sizes: Sizes): 
 function forgetKeysBelow(head: Head, oldest: number): void {
   for (const [key, offset] of head.keys) {
     if (offset >= oldest) return;
-    head.keys.delete(key);
-    head.changedKeys?.add(key);
+    forgetKey(head, key);
   }
+}
+
+function forgetKey(head: Head, key: string): void {
+  head.keys.delete(key);
+  head.orders.delete(key);
+  head.changedKeys?.add(key);
 }
 
 /** Whether a snapshot may replace what it covers. `checkAt` tells the check of a stored entry, since a log may have been rolled back. */
@@ -210,9 +232,7 @@ export function compacted(
   if (!alive) return;
   for (const [key, keyAt] of head.keys) {
     if (keyAt > offset) return;
-    if (alive.has(key)) continue;
-    head.keys.delete(key);
-    head.changedKeys?.add(key);
+    if (!alive.has(key)) forgetKey(head, key);
   }
 }
 

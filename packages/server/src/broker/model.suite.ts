@@ -17,6 +17,9 @@ type Call =
       readonly producer: { readonly id: string; readonly sequence: number } | undefined;
       readonly key: string | undefined;
       readonly ifKeyAt: number | undefined;
+      readonly keyEnds: boolean;
+      readonly order: number | undefined;
+      readonly keysMax: number | undefined;
     }
   | {
       readonly type: 'read';
@@ -42,6 +45,9 @@ const calls: fc.Arbitrary<Call[]> = fc.array(
         ),
         key: fc.option(key, { nil: undefined }),
         ifKeyAt: fc.option(fc.nat(4), { nil: undefined, freq: 4 }),
+        keyEnds: fc.boolean(),
+        order: fc.option(fc.nat(3), { nil: undefined }),
+        keysMax: fc.option(fc.constant(2), { nil: undefined }),
       }),
     },
     {
@@ -148,6 +154,7 @@ class Model {
   readonly #keep: Keep;
   readonly #sequences = new Map<string, Entry[]>();
   readonly #keys = new Map<string, number>();
+  readonly #orders = new Map<string, number | undefined>();
   #oldest = 1;
   #snapshot: Snapshot | null = null;
 
@@ -156,7 +163,7 @@ class Model {
     this.#keep = keep;
   }
 
-  append({ data, producer, key: about, ifKeyAt }: Append, now: number) {
+  append({ data, producer, key: about, ifKeyAt, keyEnds, order, keysMax }: Append, now: number) {
     const stored = this.#sequences.get(producer?.id ?? '') ?? [];
     if (producer && producer.sequence !== stored.length + 1) {
       const first = stored[producer.sequence - 1];
@@ -166,6 +173,11 @@ class Model {
     const keyAt = (about !== undefined && this.#keys.get(about)) || 0;
     if (ifKeyAt !== undefined && ifKeyAt !== keyAt)
       throw new SyncError('precondition', '', { offset: keyAt });
+    const orderThen = about === undefined ? undefined : this.#orders.get(about);
+    if (order !== undefined && orderThen !== undefined && order < orderThen)
+      throw new SyncError('superseded', '', { offset: keyAt });
+    if (about !== undefined && keyAt === 0 && !keyEnds && keysMax !== undefined && this.#keys.size >= keysMax)
+      throw new SyncError('too_many');
     const last = this.all.at(-1);
     const entry = {
       offset: this.all.length + 1,
@@ -176,7 +188,12 @@ class Model {
     };
     this.all.push(entry);
     if (producer) this.#sequences.set(producer.id, [...stored, entry]);
-    if (about !== undefined) this.#keys.set(about, entry.offset);
+    if (about !== undefined) {
+      this.#keys.delete(about);
+      this.#orders.set(about, order);
+      if (!keyEnds) this.#keys.set(about, entry.offset);
+      else this.#orders.delete(about);
+    }
     this.#trim(now);
     return { epoch: this.#epoch, offset: entry.offset, check: entry.check, at: entry.at, duplicate: false };
   }
@@ -207,9 +224,13 @@ class Model {
     this.#snapshot = snapshot;
     this.#oldest = offset + 1;
     if (keys)
-      for (const [about, at] of this.#keys)
-        if (at <= offset && !keys.includes(about)) this.#keys.delete(about);
+      for (const [about, at] of this.#keys) if (at <= offset && !keys.includes(about)) this.#forget(about);
     return true;
+  }
+
+  #forget(about: string): void {
+    this.#keys.delete(about);
+    this.#orders.delete(about);
   }
 
   #kept(): Entry[] {
@@ -225,7 +246,6 @@ class Model {
     while (this.#kept().some((oldest, i, kept) => i === 0 && (over(kept) || now - oldest.at > keep.ageMs)))
       this.#oldest++;
     if (this.#snapshot && this.#snapshot.offset < this.#oldest - 1) this.#snapshot = null;
-    if (!this.#snapshot)
-      for (const [about, at] of this.#keys) if (at < this.#oldest) this.#keys.delete(about);
+    if (!this.#snapshot) for (const [about, at] of this.#keys) if (at < this.#oldest) this.#forget(about);
   }
 }

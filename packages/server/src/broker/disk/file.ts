@@ -15,7 +15,7 @@ export const fileName = 'syncline.db';
 /** Marks a file as ours, in SQLite's header: "SYNL". */
 const applicationId = 0x53594e4c;
 /** Raised with every change of the tables. */
-const schemaVersion = 2;
+const schemaVersion = 3;
 /** The write-ahead log is cut back to this after a burst. */
 const walBytesKept = 64 * 1024 * 1024;
 /** Pages in the write-ahead log before they are moved to the main file; pages written often are moved once. */
@@ -53,7 +53,9 @@ const tables = `
     owner ANY NOT NULL, turn INTEGER NOT NULL, PRIMARY KEY (log, id)
   ) STRICT, WITHOUT ROWID;
   ${turns}
-  CREATE TABLE keys (log INTEGER NOT NULL, key ANY NOT NULL, newest INTEGER NOT NULL, PRIMARY KEY (log, key)) STRICT, WITHOUT ROWID;
+  CREATE TABLE keys (
+    log INTEGER NOT NULL, key ANY NOT NULL, newest INTEGER NOT NULL, rank INTEGER, PRIMARY KEY (log, key)
+  ) STRICT, WITHOUT ROWID;
 `;
 
 /**
@@ -143,19 +145,26 @@ function identify(db: DatabaseSync, path: string): void {
   );
 }
 
-/** Makes a file of an older version one of this. Version 1 kept producers without an order to forget them in. */
+/**
+ * Makes a file of an older version one of this, one step after another. Version 1 kept producers without an order to forget
+ * them in, version 2 keys without that of their entries.
+ */
 function upgrade(db: DatabaseSync): void {
-  if (pragma(db, 'user_version') === schemaVersion) return;
+  const version = pragma(db, 'user_version');
+  if (version === schemaVersion) return;
   db.function('owner_of', { deterministic: true }, (id) => textIn(ownerOf(textOut(id))));
-  db.exec(`
-    BEGIN EXCLUSIVE;
+  const steps = [
+    `
     ALTER TABLE producers ADD COLUMN owner ANY NOT NULL DEFAULT '';
     ALTER TABLE producers ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
     UPDATE producers SET owner = owner_of(id), turn = newest;
     ${turns}
-    PRAGMA user_version = ${schemaVersion};
-    COMMIT
-  `);
+    `,
+    'ALTER TABLE keys ADD COLUMN rank INTEGER;',
+  ];
+  db.exec(
+    `BEGIN EXCLUSIVE; ${steps.slice(version - 1).join('\n')} PRAGMA user_version = ${schemaVersion}; COMMIT`,
+  );
 }
 
 function bytesOf(path: string): number {

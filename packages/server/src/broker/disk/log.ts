@@ -37,7 +37,7 @@ export class StoredLog implements Sizes {
     this.#id = stored?.id;
     this.#producers = new StoredProducers(tables, () => this.#id);
     const begun = newHead(stored?.head.epoch ?? newEpoch(), this.#producers, new Set());
-    this.head = stored ? { ...begun, ...stored.head, keys: tables.keys(stored.id) } : begun;
+    this.head = stored ? { ...begun, ...stored.head, ...tables.keys(stored.id) } : begun;
     this.#swept = (stored && tables.first(stored.id)) ?? this.head.oldest;
   }
 
@@ -56,7 +56,8 @@ export class StoredLog implements Sizes {
   /** Weighs the head and returns by how much it grew since the last time. */
   weigh(): number {
     const before = this.#weight;
-    this.#weight = 1000 + this.#producers.held * 1800 + this.head.keys.size * 150;
+    this.#weight =
+      1000 + this.#producers.held * 1800 + this.head.keys.size * 150 + this.head.orders.size * 100;
     return this.#weight - before;
   }
 
@@ -96,7 +97,8 @@ export class StoredLog implements Sizes {
     const id = this.#stored();
     this.#tables.putLog(id, head);
     this.#producers.save();
-    for (const key of head.changedKeys ?? []) this.#tables.putKey(id, key, head.keys.get(key));
+    for (const key of head.changedKeys ?? [])
+      this.#tables.putKey(id, key, head.keys.get(key), head.orders.get(key));
     head.changedKeys?.clear();
     const kept = head.top - head.oldest + 1;
     if (head.oldest - this.#swept < Math.min(sweepMin, kept + 1)) return;

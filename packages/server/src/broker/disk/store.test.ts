@@ -9,7 +9,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { SyncError } from '@syncline/protocol';
 import { seeded } from '@syncline/protocol/testing';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Slice } from '../broker.ts';
+import type { Append, Slice } from '../broker.ts';
 import { appendOf, expectWhole, rangeOf } from '../testing.ts';
 import { fileName, openFile } from './file.ts';
 import { StoredLog } from './log.ts';
@@ -400,7 +400,8 @@ describe('a file of version 1', () => {
     const db = new DatabaseSync(join(dir, fileName));
     db.exec(`
       DROP INDEX producers_by_turn; DROP INDEX producers_by_owner;
-      ALTER TABLE producers DROP COLUMN owner; ALTER TABLE producers DROP COLUMN turn; PRAGMA user_version = 1
+      ALTER TABLE producers DROP COLUMN owner; ALTER TABLE producers DROP COLUMN turn;
+      ALTER TABLE keys DROP COLUMN rank; PRAGMA user_version = 1
     `);
     db.close();
     const store = opened(dir);
@@ -414,6 +415,29 @@ describe('a file of version 1', () => {
     const order = (owner?: string) => [...tables.byTurn(1, owner)].map(({ id }) => id);
     expect(order()).toEqual(['bare', 'bob/1', 'ann/2', '\ud800/1', 'ann/1']);
     expect(['', 'ann/', '\ud800/'].map(order)).toEqual([['bare'], ['ann/2', 'ann/1'], ['\ud800/1']]);
+  });
+});
+
+describe('a file of version 2', () => {
+  it('is made one of this version, with its keys, of which none has an order', () => {
+    const dir = folder();
+    const before = opened(dir);
+    const about = (key: string, more: Partial<Append>): Operation => ({
+      type: 'append',
+      channel: 'c',
+      now: 1,
+      append: appendOf('1', { key, keep: null, ...more }),
+    });
+    before.commit([about('k', { order: 7 }), about('\ud800', {})]);
+    before.close();
+    const db = new DatabaseSync(join(dir, fileName));
+    db.exec('ALTER TABLE keys DROP COLUMN rank; PRAGMA user_version = 2');
+    db.close();
+    const store = opened(dir);
+    expect(
+      store.commit([about('k', { ifKeyAt: 1, order: 3 }), about('\ud800', { ifKeyAt: 2 })]),
+    ).toMatchObject([{ value: { offset: 3 } }, { value: { offset: 4 } }]);
+    expect(store.commit([about('k', { order: 2 })])).toMatchObject([{ fault: { code: 'superseded' } }]);
   });
 });
 

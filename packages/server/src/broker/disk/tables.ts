@@ -40,9 +40,8 @@ const statements = {
     'INSERT OR REPLACE INTO producers (log, id, owner, turn, newest, last, ring) VALUES (?, ?, ?, ?, ?, ?, ?)',
   updateProducer: 'UPDATE producers SET newest = ?, last = ?, ring = ? WHERE log = ? AND id = ?',
   dropProducer: 'DELETE FROM producers WHERE log = ? AND id = ?',
-  keys: 'SELECT key, newest FROM keys WHERE log = ? ORDER BY newest',
-  putKey:
-    'INSERT INTO keys (log, key, newest) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET newest = excluded.newest',
+  keys: 'SELECT key, newest, rank FROM keys WHERE log = ? ORDER BY newest',
+  putKey: 'INSERT OR REPLACE INTO keys (log, key, newest, rank) VALUES (?, ?, ?, ?)',
   dropKey: 'DELETE FROM keys WHERE log = ? AND key = ?',
   snapshot: 'SELECT offset, chk, form, data FROM snapshots WHERE log = ?',
   putSnapshot: 'INSERT OR REPLACE INTO snapshots (log, offset, chk, form, data) VALUES (?, ?, ?, ?, ?)',
@@ -72,7 +71,9 @@ export class Tables {
   }
 
   /** The stored head of a log, without its producers and keys. */
-  log(name: string): { id: number; head: Omit<Head, 'producers' | 'keys' | 'changedKeys'> } | undefined {
+  log(
+    name: string,
+  ): { id: number; head: Omit<Head, 'producers' | 'keys' | 'orders' | 'changedKeys'> } | undefined {
     const row = this.#run.log.get(textIn(name));
     if (!row) return undefined;
     const { top, check, at, oldest, bytes, snapshot } = numbers(row, {
@@ -182,13 +183,21 @@ export class Tables {
     return Number(this.#run.dropProducer.run(log, textIn(id)).changes);
   }
 
-  keys(log: number): Map<string, number> {
-    return new Map(this.#run.keys.all(log).map((row) => [textOut(row['key']), Number(row['newest'])]));
+  /** The keys of a log in the order of their newest entries, and those entries' own order. */
+  keys(log: number): Pick<Head, 'keys' | 'orders'> {
+    const keys = new Map<string, number>();
+    const orders = new Map<string, number>();
+    for (const row of this.#run.keys.iterate(log)) {
+      const key = textOut(row['key']);
+      keys.set(key, Number(row['newest']));
+      if (row['rank'] !== null) orders.set(key, Number(row['rank']));
+    }
+    return { keys, orders };
   }
 
-  putKey(log: number, key: string, newest: number | undefined): void {
+  putKey(log: number, key: string, newest: number | undefined, order: number | undefined): void {
     if (newest === undefined) this.#run.dropKey.run(log, textIn(key));
-    else this.#run.putKey.run(log, textIn(key), newest);
+    else this.#run.putKey.run(log, textIn(key), newest, order ?? null);
   }
 
   snapshot(log: number): Snapshot | null {
