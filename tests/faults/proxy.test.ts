@@ -34,14 +34,14 @@ class End {
 async function listener(): Promise<{ readonly port: number; readonly ends: End[] }> {
   const ends: End[] = [];
   const server = createServer({ allowHalfOpen: true }, (socket) => ends.push(new End(socket)));
-  server.listen(0, 'localhost');
+  server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());
   return { port: (server.address() as AddressInfo).port, ends };
 }
 
 async function dial(port: number): Promise<End> {
-  const socket = connect({ port, host: 'localhost', allowHalfOpen: true });
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   const end = new End(socket);
   await new Promise<unknown>((resolve) => socket.on('connect', resolve).on('close', resolve));
   return end;

@@ -9,6 +9,9 @@ import { seeded } from '@syncline/protocol/testing';
 import type { Clock } from '@syncline/protocol/wire';
 import { Way } from './way.ts';
 
+/** A number, so that nothing need be asked of any resolver. */
+const host = '127.0.0.1';
+
 /** One connection through the proxy. */
 export class Link {
   /** From who dialled to who was dialled, and back. */
@@ -50,7 +53,7 @@ export class FaultProxy {
     this.#target = target;
     server.on('connection', (near) => {
       if (this.#refuses) return void near.resetAndDestroy();
-      const far = connect({ port: this.#target, host: 'localhost', allowHalfOpen: true, noDelay: true });
+      const far = connect({ port: this.#target, host, allowHalfOpen: true, noDelay: true });
       const link = new Link(near, far, clock, random);
       this.links.push(link);
       this.onLink(link);
@@ -64,7 +67,7 @@ export class FaultProxy {
    */
   static async open(target: number, clock: Clock, seed = 1): Promise<FaultProxy> {
     const server = createServer({ allowHalfOpen: true, noDelay: true });
-    server.listen(0, 'localhost');
+    server.listen(0, host);
     await once(server, 'listening');
     return new FaultProxy(server, target, clock, seeded(seed));
   }
