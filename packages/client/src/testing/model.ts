@@ -152,6 +152,8 @@ export class ModelServer implements Transport {
   /** What the next publish is refused with. */
   refuseNext: 'too_many' | 'unavailable' | 'forbidden' | undefined;
   #lives = 0;
+  /** What was refused for good: a copy of it is refused as well. */
+  readonly #never = new Set<string>();
 
   open(_url: string, _token: string | undefined, handlers: LinkHandlers): ModelLink {
     const link = new ModelLink(this, handlers);
@@ -166,10 +168,11 @@ export class ModelServer implements Transport {
     return log;
   }
 
-  /** The channel's log is lost; another begins. */
+  /** The channel's log is lost, with all that was still under way from links that are gone; another begins. */
   forget(channel: string): void {
     this.lost.push(this.log(channel));
     this.logs.delete(channel);
+    for (const link of this.links) if (!link.open) link.up.length = 0;
     for (const link of this.links) if (link.cursors.has(channel)) link.lose(0);
   }
 
@@ -213,8 +216,10 @@ export class ModelServer implements Transport {
 
   #publish(link: ModelLink, frame: FrameOf<ClientFrame, 'publish'>, log: ModelLog): void {
     const { ref, channel, producer, sequence, data } = frame;
-    const code = this.refuseNext;
+    const copy = `${producer}.${sequence}`;
+    const code = this.#never.has(copy) ? 'forbidden' : this.refuseNext;
     this.refuseNext = undefined;
+    if (code === 'forbidden') this.#never.add(copy);
     if (code && code !== 'unavailable') {
       return link.say({ type: 'error', ref, code, message: '', detail: null });
     }
