@@ -29,6 +29,7 @@ export { isErrorCode, steps } from './codes.ts';
 export type { Definition, Keep, Lookup } from './contract.ts';
 export { lookup } from './contract.ts';
 export type { CarriedBy, NameOf, PatternOf } from './contract.types.ts';
+export { milliseconds } from './duration.ts';
 export type { Data, Entry } from './entry.ts';
 export { toSyncError } from './errors.ts';
 export type { ClientFrame, Direction, FrameOf, Head, Placed, ServerFrame, Start } from './frame.ts';

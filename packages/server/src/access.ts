@@ -35,7 +35,9 @@ export type Authorize = (identity: Identity, action: Action, channel: string) =>
 export interface Attempt {
   readonly identity: Identity;
   readonly channel: string;
-  /** The payload, parsed and validated. */
+  /** The key that is written, on a channel that has keys. */
+  readonly key?: string | undefined;
+  /** The payload or the key's value, parsed and validated; undefined when the key is removed. */
   readonly data: unknown;
 }
 
@@ -237,6 +239,16 @@ export class Rights {
     return (
       this.#access.open || definition.anonymous.includes(action) || (this.#may?.(action, channel) ?? false)
     );
+  }
+
+  /**
+   * Whether a key is this identity's own (rule K7): its user's name, or what begins with it and a `/`. A name that holds a `/`
+   * itself has none, since another one may begin it.
+   */
+  ownsKey(key: string): boolean {
+    const { user } = this.identity;
+    if (this.#access.open) return true;
+    return user !== null && !user.includes('/') && (key === user || key.startsWith(`${user}/`));
   }
 
   /** @throws SyncError `forbidden` when this isn't allowed now, `expired` when nothing is any more. */

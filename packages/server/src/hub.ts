@@ -5,10 +5,12 @@
 import { type Definition, SyncError } from '@syncline/protocol';
 import type { Cancel, Lookup } from '@syncline/protocol/wire';
 import { Channel, type ChannelTools } from './channel.ts';
+import { Admission } from './hub/admission.ts';
 
 export interface HubSettings {
   readonly channelIdleMs: number;
   readonly channelsOpenMax: number;
+  readonly payloadBytesMax: number;
   readonly tailEntriesMax: number;
   readonly tailBytesMax: number;
 }
@@ -26,6 +28,8 @@ interface Slot {
 const justNowMs = 1000;
 
 export class Hub {
+  /** What payloads become on their way into channels. */
+  readonly admission: Admission;
   readonly #settings: HubSettings;
   readonly #tools: ChannelTools;
   readonly #lookup: Lookup;
@@ -39,6 +43,7 @@ export class Hub {
     this.#settings = settings;
     this.#tools = tools;
     this.#lookup = lookup;
+    this.admission = new Admission(settings.payloadBytesMax, tools.clock);
     this.#cancelSweep = this.#sweepLater();
   }
 

@@ -15,7 +15,7 @@ import { type CarriedBy, type Clock, type Lookup, lookup, type NameOf } from '@s
 import { Access, type Authenticate, type Authorize, type BeforePublish } from './access.ts';
 import type { Broker } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
-import { checkData, checkValue, payloadText } from './hub/admission.ts';
+import { type DeleteIf, type SetFor, Writer } from './hub/writer.ts';
 import { Hub } from './hub.ts';
 import { harmless, type Logger, type Metrics, newMetrics, reason, silentLogger } from './observe.ts';
 import { checkOption, type Numbers, resolveClock, resolveNumbers, show } from './options.ts';
@@ -88,13 +88,38 @@ export interface Server<C extends Contract> {
    */
   listen(port?: number, host?: string): Promise<AddressInfo>;
   /**
-   * Appends to a channel; resolves with its position once it is stored.
+   * Appends a message to a stream; resolves with its position once it is stored.
    *
    * @throws SyncError `bad_payload`, `payload_too_large`, `unknown_channel`, `storage`, `unavailable`.
    */
   publish<const N extends string>(
-    channel: NameOf<C, N, StreamDefinition<unknown> | StateDefinition<unknown>>,
+    channel: NameOf<C, N, StreamDefinition<unknown>>,
     data: CarriedBy<C, N>,
+  ): Promise<Position>;
+  /**
+   * Sets a key of a state channel; resolves with the position of the entry once it is stored: its offset is the value's version.
+   *
+   * @throws SyncError `precondition` and `superseded`, whose detail `offset` is the version that stands; `bad_payload`,
+   * `payload_too_large`, `too_many` when the channel has no room for another key, `unknown_channel`, `storage`, `unavailable`.
+   * @example
+   * await server.set('fleet/berlin', 'van-7', { lat: 52.5, lng: 13.4 }, { ttl: '60s' })
+   */
+  set<const N extends string>(
+    channel: NameOf<C, N, StateDefinition<unknown>>,
+    key: string,
+    value: CarriedBy<C, N>,
+    options?: SetFor,
+  ): Promise<Position>;
+  /**
+   * Removes a key of a state channel, whether or not it is there.
+   *
+   * @throws SyncError `precondition`, whose detail `offset` is the version that stands; `bad_payload`, `unknown_channel`,
+   * `storage`, `unavailable`.
+   */
+  delete<const N extends string>(
+    channel: NameOf<C, N, StateDefinition<unknown>>,
+    key: string,
+    options?: DeleteIf,
   ): Promise<Position>;
   /** Resolves when the broker is ready; rejects with what keeps it from being. */
   readonly ready: Promise<void>;
@@ -139,6 +164,7 @@ class Node<C extends Contract> implements Server<C> {
   readonly #access: Access;
   readonly #broker: Broker;
   readonly #hub: Hub;
+  readonly #writer: Writer;
   readonly #pulse: Pulse;
   readonly #doors: Doors;
   readonly #members: Members;
@@ -185,6 +211,7 @@ class Node<C extends Contract> implements Server<C> {
     const own = { access: this.#access, broker: this.#broker, clock: this.#clock, metrics: this.metrics };
     const tools = { ...own, turn, logger };
     this.#hub = new Hub(this.#numbers, tools, this.#find);
+    this.#writer = new Writer(this.#hub);
     this.#pulse = new Pulse(this.#clock, this.#numbers.heartbeatMs);
     this.#members = new Members({ ...tools, ...this.#numbers, hub: this.#hub, pulse: this.#pulse });
     this.#doors = new Doors({
@@ -235,14 +262,16 @@ class Node<C extends Contract> implements Server<C> {
     }
   }
 
-  async publish(channel: string, data: unknown): Promise<Position> {
-    const { payloadBytesMax } = this.#numbers;
-    const definition = this.#hub.definition(channel);
-    const text = payloadText(data);
-    checkData(channel, text, definition, payloadBytesMax);
-    await checkValue(text, definition);
-    const { epoch, offset, check } = await (await this.#hub.open(channel)).append({ data: text, from: null });
-    return { epoch, offset, check };
+  publish(channel: string, data: unknown): Promise<Position> {
+    return this.#writer.publish(channel, data);
+  }
+
+  set(channel: string, key: string, value: unknown, options?: SetFor): Promise<Position> {
+    return this.#writer.set(channel, key, value, options);
+  }
+
+  delete(channel: string, key: string, options?: DeleteIf): Promise<Position> {
+    return this.#writer.delete(channel, key, options);
   }
 
   disconnect(user: string, why = 'The server ended this session.'): number {

@@ -15,7 +15,7 @@ import {
 import type { Identity, Rights } from './access.ts';
 import type { Channel } from './channel.ts';
 import { Batch, SnapshotPart, type Taken } from './cursor.ts';
-import { checkData, checkValue, payloadText } from './hub/admission.ts';
+import type { Intake } from './hub/admission.ts';
 import { reason } from './observe.ts';
 import { Answers } from './session/answers.ts';
 import { Bucket } from './session/bucket.ts';
@@ -128,8 +128,8 @@ export class Session {
     // The hot path: nothing to wait for, nothing to validate, so the append is called before this function returns.
     if (!this.#requests.admit(ref)) return;
     try {
-      checkData(name, data, subscription.definition, this.#tools.payloadBytesMax);
-      this.#append(subscription.channel, request);
+      const { channel, definition } = subscription;
+      this.#append(channel, request, this.#tools.hub.admission.take(name, data, definition, this.#rights));
     } catch (thrown) {
       this.#answerError(ref, thrown);
     }
@@ -305,22 +305,20 @@ export class Session {
   }
 
   async #publish(request: Publish): Promise<void> {
-    const { access, payloadBytesMax } = this.#tools;
-    const { channel: name } = request;
+    const { channel: name, data } = request;
+    const { access, hub } = this.#tools;
     const definition = this.#definition(name);
-    let { data } = request;
+    const { identity } = this;
     await this.#rights.demand('publish', name, definition);
-    checkData(name, data, definition, payloadBytesMax);
-    if (typeof data === 'string' && (definition.schema || access.screens)) {
-      const value = await checkValue(data, definition);
-      const instead = await access.screen({ identity: this.identity, channel: name, data: value });
-      if (instead) data = payloadText(instead.data);
-      if (instead) checkData(name, data, definition, payloadBytesMax);
-    }
-    this.#append(await this.#channel(name), { ...request, data });
+    let intake = hub.admission.take(name, data, definition, this.#rights);
+    if (definition.schema || access.screens)
+      intake = await hub.admission.examine(name, intake, definition, (key, value) =>
+        access.screen({ identity, channel: name, key, data: value }),
+      );
+    this.#append(await this.#channel(name), request, intake);
   }
 
-  #append(channel: Channel, { ref, data, producer }: Publish): void {
+  #append(channel: Channel, { ref, producer }: Publish, { append }: Intake): void {
     const { user } = this.identity;
     // A producer id is its user's own: nobody else can spend its sequence numbers.
     const scoped = producer && {
@@ -328,7 +326,7 @@ export class Session {
       sequence: producer.sequence,
     };
     this.#requests.begin();
-    channel.append({ data: own(data), from: user, producer: scoped }).then(
+    channel.append({ ...append, data: own(append.data), from: user, producer: scoped }).then(
       ({ epoch, offset, check }) => {
         this.#say({ type: 'ack', ref, position: { epoch, offset, check } });
         this.#requests.end();

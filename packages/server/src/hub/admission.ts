@@ -1,28 +1,136 @@
 /**
- * What must hold of a payload before a channel takes it: its size, its sort, its schema. Sessions ask it for what clients
- * send, the server for its own publishes. It knows definitions and values; not who publishes, nor how it came.
+ * What becomes of a payload on its way into a channel: its size and sort are checked, its kind says what is appended and which
+ * part of it is a value, and the value is held to the schema. Sessions ask it for what clients send, the server for its own
+ * publishes. It knows definitions and values; not who publishes, nor how it came.
  */
-import { type Definition, SyncError } from '@syncline/protocol';
-import { type Data, readPayload, validate } from '@syncline/protocol/wire';
+import { type Definition, type StateDefinition, SyncError } from '@syncline/protocol';
+import {
+  type Clock,
+  type Data,
+  deleteEntry,
+  type KindName,
+  readPayload,
+  readStateOperation,
+  type StateFacts,
+  setEntry,
+  validate,
+} from '@syncline/protocol/wire';
+import type { Append } from '../broker/broker.ts';
 import { show } from '../options.ts';
 
-/** Size and sort, for whatever is appended. @throws SyncError `payload_too_large`, `unsupported_data` */
-export function checkData(channel: string, data: Data, { carries }: Definition, bytesMax: number): void {
-  const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
-  if (bytes > bytesMax)
-    throw new SyncError(
-      'payload_too_large',
-      `The payload has ${bytes} bytes; this server takes up to ${bytesMax}.`,
-    );
-  if ((typeof data === 'string' ? 'json' : 'bytes') !== carries)
-    throw new SyncError('unsupported_data', `"${channel}" carries ${carries === 'json' ? 'JSON' : 'bytes'}.`);
+/** What a payload becomes. */
+export interface Intake {
+  readonly append: Pick<Append, 'data' | 'key' | 'keyEnds' | 'ifKeyAt' | 'order' | 'keysMax'>;
+  /** The value in it, as JSON: what schemas and hooks are about. Undefined where there is none. */
+  readonly value: string | undefined;
+  /** What its author says of the value. */
+  readonly facts?: StateFacts;
 }
 
-/** What a text stands for, held to the channel's schema: what is validated is what travels. @throws SyncError `bad_payload` */
-export async function checkValue(text: string, { schema }: Definition): Promise<unknown> {
-  const value: unknown = JSON.parse(text);
-  if (schema) await validate(schema, value);
-  return value;
+/** What may be asked of whoever publishes. Null stands for the server itself, which may everything. */
+export interface Author {
+  /** Whether a key is its own (rule K7). */
+  ownsKey(key: string): boolean;
+}
+
+/** Looks at a value, or at the removal of a key; what it returns is taken instead. */
+export type Look = (
+  key: string | undefined,
+  value: unknown,
+) => Promise<{ readonly data: unknown } | undefined>;
+
+/** What a kind makes of a payload, and how it puts another value in the place of the first. */
+interface Entrance {
+  readonly take: (data: Data, definition: Definition, author: Author | null, now: number) => Intake;
+  readonly replace: (intake: Intake, value: string) => Intake;
+}
+
+const whole: Entrance = {
+  take: (data) => ({ append: { data }, value: typeof data === 'string' ? data : undefined }),
+  replace: (_intake, value) => ({ append: { data: value }, value }),
+};
+
+const keyed: Entrance = {
+  take: (data, definition, author, now) => {
+    const operation = readStateOperation(String(data));
+    const { op, key, ifVersion: ifKeyAt } = operation;
+    const { own, keysMax } = definition as StateDefinition<unknown>;
+    if (own && author && !author.ownsKey(key))
+      throw new SyncError(
+        'forbidden',
+        `The key ${show(key)} is not yours: on this channel you may write the key that is your user name, and those that begin with it and a "/".`,
+      );
+    if (op === 'delete')
+      return { append: { data: deleteEntry(key), key, keyEnds: true, ifKeyAt }, value: undefined };
+    const { text: value, at, ttlMs } = operation;
+    const facts = { at, ttlMs };
+    // A device whose clock is ahead would else shut the key for everyone until then (rule K4).
+    const order = at === undefined ? undefined : Math.min(at, now);
+    return { append: { data: setEntry(key, value, facts), key, ifKeyAt, order, keysMax }, value, facts };
+  },
+  replace: ({ append, facts }, value) => ({
+    append: { ...append, data: setEntry(append.key ?? '', value, facts) },
+    value,
+    facts: facts ?? {},
+  }),
+};
+
+const entrances: { readonly [K in KindName]: Entrance } = { stream: whole, state: keyed, doc: whole };
+
+export class Admission {
+  readonly #payloadBytesMax: number;
+  readonly #clock: Clock;
+
+  constructor(payloadBytesMax: number, clock: Clock) {
+    this.#payloadBytesMax = payloadBytesMax;
+    this.#clock = clock;
+  }
+
+  /**
+   * What is to be appended for a payload, at once.
+   *
+   * @throws SyncError `payload_too_large`, `unsupported_data`, `bad_payload`, `forbidden`
+   */
+  take(channel: string, data: Data, definition: Definition, author: Author | null): Intake {
+    this.#check(channel, data, definition);
+    return entrances[definition.kind].take(data, definition, author, this.#clock.now());
+  }
+
+  /**
+   * Holds the value to the channel's schema and has it looked at: what is validated is what travels, but for what `look` puts in
+   * its place. A removal is looked at too, and stays one.
+   *
+   * @throws SyncError `bad_payload`, or what `look` threw
+   */
+  async examine(channel: string, intake: Intake, definition: Definition, look?: Look): Promise<Intake> {
+    const { value, append } = intake;
+    if (value === undefined) {
+      if (append.key !== undefined) await look?.(append.key, undefined);
+      return intake;
+    }
+    const parsed: unknown = JSON.parse(value);
+    if (definition.schema) await validate(definition.schema, parsed);
+    const instead = await look?.(append.key, parsed);
+    if (!instead) return intake;
+    const replaced = entrances[definition.kind].replace(intake, payloadText(instead.data));
+    this.#check(channel, replaced.append.data, definition);
+    return replaced;
+  }
+
+  /** Size and sort, for whatever is appended. */
+  #check(channel: string, data: Data, { carries }: Definition): void {
+    const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
+    if (bytes > this.#payloadBytesMax)
+      throw new SyncError(
+        'payload_too_large',
+        `The payload has ${bytes} bytes; this server takes up to ${this.#payloadBytesMax}.`,
+      );
+    if ((typeof data === 'string' ? 'json' : 'bytes') !== carries)
+      throw new SyncError(
+        'unsupported_data',
+        `"${channel}" carries ${carries === 'json' ? 'JSON' : 'bytes'}.`,
+      );
+  }
 }
 
 /** The text of a payload given as a value. @throws SyncError `bad_payload` for what JSON can't say */
