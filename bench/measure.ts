@@ -30,8 +30,7 @@ export async function measure(
   effort: Effort,
 ): Promise<Result[]> {
   console.log(`\n${scenario.title}`);
-  const { measure } = scenario;
-  const rounds = ['throughput', 'cost', 'latency'].includes(measure) ? effort.rounds : effort.fewRounds;
+  const rounds = roundsOf(scenario, effort);
   const results = lineups[scenario.lineup].contenders
     .filter((contender) => contenders.includes(contender))
     .map((contender) => newFindings(scenario, contender));
@@ -39,6 +38,11 @@ export async function measure(
     for (const findings of results) await attempts(rig, findings, effort, `  ${round}/${rounds}  `);
   }
   return results;
+}
+
+function roundsOf({ measure }: Scenario, effort: Effort): number {
+  if (measure === 'cost') return 2 * effort.rounds;
+  return measure === 'throughput' || measure === 'latency' ? effort.rounds : effort.fewRounds;
 }
 
 function newFindings(scenario: Scenario, contender: Contender): Findings {
