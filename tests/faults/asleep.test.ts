@@ -4,18 +4,11 @@
  */
 import type { FakeClock } from '@syncline/protocol/testing';
 import type { Clock } from '@syncline/protocol/wire';
-import { resolveNumbers } from '@syncline/server/internal';
 import { expect, test } from 'vitest';
+import { backoffMs, clientMs, cutMs, probeMs, serverMs } from './bounds.ts';
 import { Rig, stepMs } from './rig.ts';
 import type { Seat } from './seat.ts';
 
-const { heartbeatMs } = resolveNumbers({});
-const clientMs = 1.5 * heartbeatMs;
-const serverMs = 3 * heartbeatMs;
-const cutMs = 2000;
-/** How long a client that was woken waits for any byte. */
-const probeMs = 2000;
-const backoffMs = 250;
 const minuteMs = 60_000;
 const hoursMs = 60 * minuteMs;
 

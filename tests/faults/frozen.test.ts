@@ -7,15 +7,12 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '@syncline/client';
 import { systemClock } from '@syncline/protocol/wire';
-import { resolveNumbers } from '@syncline/server/internal';
 import { expect, onTestFinished, test } from 'vitest';
 import { Bare } from './bare.ts';
+import { serverMs } from './bounds.ts';
 import { FaultProxy } from './proxy.ts';
 import { Rig, stepMs } from './rig.ts';
 import type { channels } from './seat.ts';
-
-const { heartbeatMs } = resolveNumbers({});
-const serverMs = 3 * heartbeatMs;
 
 test('[H4] a server whose timers come late reads what came in before it ends a session', async () => {
   /** A client of which nothing is heard any more. */

@@ -2,22 +2,10 @@
  * Links that are dead in one direction or both, that stall, or say that they end: who notices, and after how long. The bounds
  * are those of the protocol's rules H1 to H4 and of the options; docs/guide/liveness.md lists them with these tests.
  */
-import { resolveNumbers } from '@syncline/server/internal';
 import { describe, expect, test } from 'vitest';
+import { backoffMs, clientMs, connectMs, cutMs, heartbeatMs, requestMs, serverMs } from './bounds.ts';
 import { Rig, stepMs } from './rig.ts';
 import type { Seat } from './seat.ts';
-
-const { heartbeatMs } = resolveNumbers({});
-/** Rule H4: the client's patience, and the server's. */
-const clientMs = 1.5 * heartbeatMs;
-const serverMs = 3 * heartbeatMs;
-/** How long a closing handshake may take on the server. */
-const cutMs = 2000;
-/** How long the client waits for an answer, and for a connection. */
-const requestMs = 10_000;
-const connectMs = 10_000;
-/** The first wait before a new attempt, at the longest. */
-const backoffMs = 250;
 
 const cameBack = ['stale', 'waiting: silent', 'connecting', 'open', 'recovered'];
 

@@ -4,16 +4,13 @@
  */
 import type { Socket } from 'node:net';
 import { limits } from '@syncline/protocol';
-import { resolveNumbers } from '@syncline/server/internal';
 import { expect, test } from 'vitest';
 import { Bare } from './bare.ts';
+import { cutMs, heartbeatMs, serverMs, socketBytesMax } from './bounds.ts';
 import type { Link } from './proxy.ts';
 import { Rig } from './rig.ts';
 import type { Seat } from './seat.ts';
 
-const { heartbeatMs, socketBytesMax } = resolveNumbers({});
-const serverMs = 3 * heartbeatMs;
-const cutMs = 2000;
 const filling = 'x'.repeat(30_000);
 /** A socket takes what is read for it while there is room: at most one batch more than that. */
 const bytesMax = socketBytesMax + limits.batchBytesMax.default + 2 * filling.length;
@@ -141,5 +138,25 @@ test('[H4] a client that falls behind again and again, by less than two heartbea
   }
   await rig.agree(serverMs);
   for (const seat of [slow, neighbour]) undisturbed(seat);
+  await rig.empties();
+});
+
+test('[D2] [S3] a client whose link holds more than it can read in two heartbeats gets everything once, in order, whoever gives up', async () => {
+  const rig = await Rig.start();
+  const slow = await rig.join();
+  const neighbour = await rig.join();
+  const [socket] = rig.sockets;
+  slow.link.down.hold();
+  for (let i = 0; i < 2000 && socket && socket.writableLength < socketBytesMax; i++) {
+    await rig.publish(filling);
+    await rig.quiet();
+  }
+  slow.link.down.pass();
+  slow.link.down.throttle(16_000);
+  await rig.pass(serverMs + cutMs);
+  expect(slow.got.length).toBeLessThan(neighbour.got.length / 2);
+  await rig.publish();
+  await rig.agree(60 * serverMs);
+  undisturbed(neighbour);
   await rig.empties();
 });

@@ -7,8 +7,8 @@ import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type FakeClock, fakeClock } from '@syncline/protocol/testing';
 import { createServer, memory, type Server, type ServerOptions } from '@syncline/server';
-import { resolveNumbers } from '@syncline/server/internal';
 import { expect, onTestFinished } from 'vitest';
+import { channelIdleMs, cutMs, serverMs } from './bounds.ts';
 import { FaultProxy } from './proxy.ts';
 import { type Channels, channels, Seat, type SeatOptions } from './seat.ts';
 
@@ -138,18 +138,12 @@ export class Rig {
   /** Once all clients have gone, the server holds nothing of them, nor they of it. */
   async empties(): Promise<void> {
     for (const { client } of this.seats) client.close();
-    const { sessionsMs, channelsMs } = leaving;
     const { metrics } = this.server;
-    await this.until('nobody is there', sessionsMs, () => metrics.sessionsOpen === 0);
+    await this.until('nobody is there', serverMs + cutMs, () => metrics.sessionsOpen === 0);
     expect(metrics.cursorsOpen).toBe(0);
-    await this.until('channels are closed', channelsMs, () => metrics.channelsOpen === 0);
+    await this.until('channels are closed', 2 * channelIdleMs, () => metrics.channelsOpen === 0);
     expect(this.clock.timers).toBe(this.#timers);
     expect(this.sockets.filter((socket) => !socket.destroyed).length).toBe(0);
     for (const { clock } of this.seats) expect(clock.timers).toBe(0);
   }
 }
-
-const { heartbeatMs, channelIdleMs } = resolveNumbers({});
-
-/** How long a client that is gone without a word, and a channel that nobody reads, may be held. */
-const leaving = { sessionsMs: 3 * heartbeatMs + 2000, channelsMs: 2 * channelIdleMs };
