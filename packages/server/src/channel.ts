@@ -10,16 +10,9 @@ import { Follower } from './channel/follower.ts';
 import { type Located, locate, placeBefore } from './channel/locate.ts';
 import { Pages } from './channel/pages.ts';
 import { Retry } from './channel/retry.ts';
+import { Snapshots } from './channel/snapshots.ts';
 import { sizeOf, Tail } from './channel/tail.ts';
-import {
-  Batch,
-  Cursor,
-  type Gap,
-  type SnapshotPart,
-  SnapshotParts,
-  type Source,
-  type Taken,
-} from './cursor.ts';
+import { Batch, type Conflate, Cursor, type Gap, type Source, type Taken } from './cursor.ts';
 import { type Logger, type Metrics, reason } from './observe.ts';
 import type { Turn } from './turn.ts';
 
@@ -58,12 +51,14 @@ export class Channel implements Source {
   readonly #cursors = new Set<Cursor>();
   readonly #waiting = new Set<Cursor>();
   readonly #gaps = new Map<Cursor, Gap>();
-  /** The parts of a snapshot that cursors have yet to take. */
-  readonly #folded = new Map<Cursor, { readonly snapshot: SnapshotParts; next: number }>();
+  readonly #snapshots: Snapshots;
+  #conflate: Conflate | undefined;
   readonly #batches = new Map<number, Batch>();
   readonly #stopListening: () => void;
   /** Calls under way: appends, pages of history, subscribers who look for their place. */
   #calls = 0;
+  /** Cursors that aren't the node's own. */
+  #readers = 0;
   #reading = false;
   #flushing = false;
   #closed = false;
@@ -80,6 +75,7 @@ export class Channel implements Source {
     this.settings = settings;
     this.#tools = tools;
     this.#pages = pages;
+    this.#snapshots = new Snapshots(settings.id);
     this.#retry = new Retry(clock);
     this.#follower = new Follower(
       slice,
@@ -120,7 +116,7 @@ export class Channel implements Source {
 
   /** Whether nobody reads, appends, or is about to. */
   get idle(): boolean {
-    return this.#cursors.size === 0 && this.#calls === 0;
+    return this.#readers === 0 && this.#calls === 0;
   }
 
   /** Appends through the broker; what was appended comes back by announcement, like everyone's. */
@@ -142,16 +138,25 @@ export class Channel implements Source {
   /**
    * Puts a cursor where a reader wants to start, or at the oldest place from which the log is complete (rules S3, S4).
    * There may be something to take at once; `onWake` is called whenever there may be more.
+   *
+   * @param resident it is the node's own: the channel isn't held open for it
    */
-  join(start: Start, onWake: () => void): Promise<Located & { readonly cursor: Cursor }> {
+  join(start: Start, onWake: () => void, resident = false): Promise<Located & { readonly cursor: Cursor }> {
     return this.#call(async () => {
       const located = await locate(start, this.#follower, this.#pages);
       if (this.#closed) throw new SyncError('restart');
-      const cursor = new Cursor(this, located.position.offset, onWake);
+      const { position, proven } = located;
+      const cursor = new Cursor(this, position.offset, { proven, resident }, onWake);
       this.#cursors.add(cursor);
-      this.#tools.metrics.cursorsOpen++;
+      this.#count(cursor, 1);
       return { ...located, cursor };
     });
+  }
+
+  /** How this log's readers are spared what they needn't see. It holds until the log turns out to be another one. */
+  conflateWith(conflate: Conflate): void {
+    this.#conflate = conflate;
+    this.#batches.clear();
   }
 
   /** One page of the log, oldest first, and whether there is more in that direction (rule S7). */
@@ -171,37 +176,45 @@ export class Channel implements Source {
   }
 
   take(cursor: Cursor): Taken | undefined {
+    const { metrics } = this.#tools;
     const gap = this.#gaps.get(cursor);
     if (gap) {
       this.#gaps.delete(cursor);
-      cursor.offset = gap.position.offset;
-      this.#tools.metrics.gapsTold++;
+      cursor.place(gap.position.offset);
+      if (!cursor.resident) metrics.gapsTold++;
       return gap;
     }
-    const part = this.#partFor(cursor);
+    const part = this.#snapshots.next(cursor);
     if (part) return part;
     if (cursor.offset >= this.top.offset || !this.#cursors.has(cursor)) return undefined;
-    const batch = this.#batchAfter(cursor.offset);
+    const batch = cursor.proven ? this.#batchAfter(cursor.offset) : undefined;
     if (!batch) {
+      if (this.#snapshots.join(cursor, (offset) => this.#goesOn(offset))) return this.#snapshots.next(cursor);
       this.#waiting.add(cursor);
       void this.#readOn();
       return undefined;
     }
-    cursor.offset += batch.entries.length;
-    this.#tools.metrics.entriesSent += batch.entries.length;
+    cursor.offset = batch.last.offset;
+    if (!cursor.resident) metrics.entriesSent += batch.entries.length;
     return batch;
   }
 
   hasMore(cursor: Cursor): boolean {
-    return this.#gaps.has(cursor) || this.#folded.has(cursor) || cursor.offset < this.top.offset;
+    return this.#gaps.has(cursor) || this.#snapshots.has(cursor) || cursor.offset < this.top.offset;
   }
 
   release(cursor: Cursor): void {
     if (!this.#cursors.delete(cursor)) return;
     this.#waiting.delete(cursor);
     this.#gaps.delete(cursor);
-    this.#folded.delete(cursor);
-    this.#tools.metrics.cursorsOpen--;
+    this.#snapshots.leave(cursor);
+    this.#count(cursor, -1);
+  }
+
+  #count({ resident }: Cursor, by: number): void {
+    if (resident) return;
+    this.#readers += by;
+    this.#tools.metrics.cursorsOpen += by;
   }
 
   close(): void {
@@ -236,39 +249,25 @@ export class Channel implements Source {
   /** The log is another one: everyone is told, and reads on from its oldest entry. */
   #break(slice: Slice, why: GapReason): void {
     this.#waiting.clear();
-    this.#folded.clear();
+    this.#snapshots.clear();
+    this.#conflate = undefined;
     for (const cursor of this.#cursors) this.#gaps.set(cursor, this.#gap(slice, why));
   }
 
-  /** The next part of the snapshot that a cursor is taking. With the last one it stands where the snapshot ends. */
-  #partFor(cursor: Cursor): SnapshotPart | undefined {
-    const folded = this.#folded.get(cursor);
-    const part = folded?.snapshot.parts[folded.next++];
-    if (!folded || part?.more) return part;
-    this.#folded.delete(cursor);
-    cursor.offset = folded.snapshot.offset;
-    return part;
+  /** Whether someone who stands there can go on from memory. */
+  #goesOn(offset: number): boolean {
+    return offset >= this.top.offset || this.#batchAfter(offset) !== undefined;
   }
 
-  /** The entries after a place, as far as they are in memory. */
+  /** What comes after a place: its entries as far as they are in memory, or fewer for who is behind by more than a batch. */
   #batchAfter(offset: number): Batch | undefined {
     const known = this.#batches.get(offset);
     if (known) return known;
-    const held = this.#follower.held(offset + 1);
-    if (held.length === 0) return undefined;
-    let bytes = 0;
-    let count = 0;
-    for (const entry of held) {
-      bytes += sizeOf(entry);
-      if (count > 0 && (bytes > limits.batchBytesMax.default || count >= limits.batchEntriesMax.default))
-        break;
-      count++;
-    }
-    const batch = new Batch(
-      this.settings.id,
-      this.settings.stamped,
-      count === held.length ? held : held.slice(0, count),
-    );
+    const held = asBatch(this.#follower.held(offset + 1));
+    const behind = held.at(-1)?.offset !== this.top.offset;
+    const entries = (behind && this.#conflate?.(offset)) || held;
+    if (entries.length === 0) return undefined;
+    const batch = new Batch(this.settings.id, this.settings.stamped, offset, entries);
     if (this.#batches.size >= batchesMax) this.#batches.clear();
     this.#batches.set(offset, batch);
     this.#tools.metrics.batchesBuilt++;
@@ -308,12 +307,11 @@ export class Channel implements Source {
         `The log ends at ${slice.top.offset}, but gave nothing after ${offset}.`,
       );
     const reachesBack = same && (slice.entries[0]?.offset ?? slice.oldest) === slice.oldest;
-    const snapshot = slice.snapshot && new SnapshotParts(this.settings.id, slice.snapshot);
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const cursor of waiting) {
       if (reachesBack && cursor.offset + 1 < slice.oldest) {
-        if (snapshot) this.#folded.set(cursor, { snapshot, next: 0 });
+        if (slice.snapshot) this.#snapshots.begin(cursor, slice.snapshot);
         else this.#gaps.set(cursor, this.#gap(slice, 'trimmed'));
       }
       cursor.wake();
@@ -323,4 +321,17 @@ export class Channel implements Source {
   #gap(slice: Slice, why: GapReason): Gap {
     return { id: this.settings.id, position: placeBefore(slice), top: slice.top.offset, reason: why };
   }
+}
+
+/** As many of these entries as one frame carries. */
+function asBatch(entries: readonly Entry[]): readonly Entry[] {
+  const { batchBytesMax, batchEntriesMax } = limits;
+  let bytes = 0;
+  let count = 0;
+  for (const entry of entries) {
+    bytes += sizeOf(entry);
+    if (count > 0 && (bytes > batchBytesMax.default || count >= batchEntriesMax.default)) break;
+    count++;
+  }
+  return count === entries.length ? entries : entries.slice(0, count);
 }

@@ -2,24 +2,36 @@
  * A reader's place in a channel, and the batches of entries it reads. A session holds one cursor per subscription and
  * takes from it when its transport has room; the channel wakes it when there is more. Neither knows what is behind it.
  */
-import { type GapReason, limits, type Position } from '@syncline/protocol';
+import { type GapReason, limits, type Position, SyncError } from '@syncline/protocol';
 import type { Data, Entry } from '@syncline/protocol/wire';
 import type { Snapshot } from './broker/broker.ts';
 
 /**
- * Consecutive entries of one channel, shared by every cursor that stands before them. Each encoding of them (a WebSocket
- * frame, say) is built once and kept here, opaque to everyone but the transport that built it.
+ * Entries of one channel, shared by every cursor that stands before them: consecutive ones, or fewer that do for a reader who
+ * is further behind. Each encoding of them (a WebSocket frame, say) is built once and kept here, opaque to everyone but the
+ * transport that built it.
  */
 export class Batch {
   readonly id: number;
   readonly stamped: boolean;
   readonly entries: readonly Entry[];
+  /** The offset that its readers come from, where entries were left out after it (rule K9); null where none were. */
+  readonly from: number | null;
   readonly #encoded = new Map<string, Uint8Array>();
 
-  constructor(id: number, stamped: boolean, entries: readonly Entry[]) {
+  /** @param after the offset of the cursors that it is for */
+  constructor(id: number, stamped: boolean, after: number, entries: readonly Entry[]) {
     this.id = id;
     this.stamped = stamped;
     this.entries = entries;
+    this.from = this.last.offset === after + entries.length ? null : after;
+  }
+
+  /** The entry at which its readers stand when they have taken it. */
+  get last(): Entry {
+    const last = this.entries.at(-1);
+    if (last) return last;
+    throw new SyncError('internal', 'A batch without entries.');
   }
 
   /** The bytes of this batch under `encoding`, built on first use. */
@@ -99,16 +111,40 @@ export interface Source {
   release(cursor: Cursor): void;
 }
 
+/**
+ * Fewer entries than come after an offset that have the same effect on a reader who stands there, as many as a batch holds;
+ * undefined where nobody can say. Kinds that fold provide it; whoever calls it can't tell which.
+ */
+export type Conflate = (offset: number) => readonly Entry[] | undefined;
+
+/** What a cursor is to its channel besides a place. */
+export interface CursorTraits {
+  /** Whether the log proves its place. If not, nothing but a snapshot can be next. */
+  readonly proven: boolean;
+  /** Whether it is a reader of this node's own, for which no channel is held open and nothing is counted. */
+  readonly resident: boolean;
+}
+
 export class Cursor {
   /** The last offset taken. The channel moves it. */
   offset: number;
+  proven: boolean;
+  readonly resident: boolean;
   readonly #source: Source;
   readonly #onWake: () => void;
 
-  constructor(source: Source, offset: number, onWake: () => void) {
+  constructor(source: Source, offset: number, traits: CursorTraits, onWake: () => void) {
     this.#source = source;
     this.offset = offset;
+    this.proven = traits.proven;
+    this.resident = traits.resident;
     this.#onWake = onWake;
+  }
+
+  /** Called by the channel: the log goes on for this reader after `offset`, whatever it has of what came before. */
+  place(offset: number): void {
+    this.offset = offset;
+    this.proven = true;
   }
 
   /** Called by the channel when there may be something to take. */

@@ -52,7 +52,7 @@ describe('on the wire', () => {
 
   it('[D4] keeps to the 20 bytes with a channel id and an offset of six digits', () => {
     const entry = { offset: 999_999, check: 1, at: 1, from: null, data: payload };
-    const bytes = nativeBatch(new Batch(999_999, false, [entry]));
+    const bytes = nativeBatch(new Batch(999_999, false, entry.offset - 1, [entry]));
     expect(bytes.length - Buffer.byteLength(payload)).toBeLessThanOrEqual(20);
   });
 

@@ -12,6 +12,8 @@ import { firstAfter, type Pages } from './pages.ts';
 export interface Located {
   readonly position: Position;
   readonly gap: GapReason | null;
+  /** False where the log was folded and can't prove the place: that reader is sent the snapshot, whatever it has (rule S9). */
+  readonly proven: boolean;
 }
 
 /** How often a place is looked for in a log that turns into another one meanwhile. */
@@ -24,7 +26,7 @@ export async function locate(start: Start, follower: Follower, pages: Pages): Pr
     const { breaks } = follower;
     const located =
       typeof start === 'number'
-        ? { position: await lastEntries(start, follower, pages), gap: null }
+        ? { position: await lastEntries(start, follower, pages), gap: null, proven: true }
         : await place(start, follower, pages);
     const same = breaks === follower.breaks && located.position.epoch === follower.top.epoch;
     // Before a reader is told that its place is gone the log is asked: it may be this node that is behind.
@@ -51,25 +53,27 @@ export function placeBefore(slice: Slice): Position {
 }
 
 async function place(start: Position, follower: Follower, pages: Pages): Promise<Located> {
-  const gap = await gapAt(start, follower, pages);
-  return gap ? { position: placeBefore(await pages.read(firstAfter(0))), gap } : { position: start, gap };
+  const found = await gapAt(start, follower, pages);
+  const gap = found === 'folded' ? null : found;
+  const position = gap ? await placeAfter(0, pages) : start;
+  return { position, gap, proven: found !== 'folded' };
 }
 
-/** Why a position can't be read on from; null when it can. */
+/** Why a position can't be read on from; null when it can, `folded` when a snapshot stands for what comes after it. */
 async function gapAt(
   { epoch, offset, check }: Position,
   follower: Follower,
   pages: Pages,
-): Promise<GapReason | null> {
+): Promise<GapReason | 'folded' | null> {
   const { top } = follower;
   if (epoch !== top.epoch) return 'epoch';
   if (offset > top.offset) return 'ahead';
   if (offset === top.offset) return check === top.check ? null : 'diverged';
   let [next] = follower.held(offset + 1);
   if (!next) {
+    if (await pages.foldedAfter(offset)) return 'folded';
     const { oldest, entries, snapshot } = await pages.after(offset);
-    // What was folded is replaced by the snapshot, whatever the reader has of it.
-    if (oldest > offset + 1) return snapshot ? null : 'trimmed';
+    if (oldest > offset + 1) return snapshot ? 'folded' : 'trimmed';
     next = entries[offset + 1 - (entries[0]?.offset ?? 0)];
   }
   return next && nextCheck(check, next.data) === next.check ? null : 'diverged';
@@ -78,5 +82,11 @@ async function gapAt(
 /** The place with `count` entries after it, or the oldest one there is. */
 async function lastEntries(count: number, { top }: Follower, pages: Pages): Promise<Position> {
   if (count === 0 || top.offset === 0) return top;
-  return placeBefore(await pages.read(firstAfter(Math.max(0, top.offset - count))));
+  return await placeAfter(Math.max(0, top.offset - count), pages);
+}
+
+/** The place after `offset`, or the oldest one from which the log is complete. */
+async function placeAfter(offset: number, pages: Pages): Promise<Position> {
+  const folded = await pages.foldedAfter(offset);
+  return folded ? origin(folded.epoch) : placeBefore(await pages.read(firstAfter(offset)));
 }

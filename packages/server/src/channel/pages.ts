@@ -58,6 +58,22 @@ export class Pages {
     return slice;
   }
 
+  /**
+   * Whether what comes right after `offset` was folded into a snapshot, and of which log; undefined when not. It is found out
+   * without reading the snapshot, which may be large.
+   */
+  async foldedAfter(offset: number): Promise<{ readonly epoch: string } | undefined> {
+    if (this.#keep) return undefined;
+    const none = {
+      direction: 'before',
+      offset: Number.MAX_SAFE_INTEGER,
+      entriesMax: 0,
+      bytesMax: 0,
+    } as const;
+    const { epoch, oldest } = await this.read(none);
+    return oldest > offset + 1 ? { epoch } : undefined;
+  }
+
   /** The entries of a kept page from `offset` on; empty when none holds it. */
   kept(epoch: string, offset: number): readonly Entry[] {
     for (const { epoch: ofPage, entries } of this.#kept) {

@@ -92,12 +92,11 @@ function encodeSnapshot({ id, offset, check, more, data }: SnapshotPart): Uint8A
   return binaryFrame(encodeSnapshotBinary({ ...frame, data }));
 }
 
-function encodeBatch({ id, stamped, entries }: Batch): Uint8Array {
-  return textFrame(
-    encodeEntries(
-      id,
-      entries[0]?.offset ?? 0,
-      entries.map((entry) => wireText(entry, stamped)),
-    ),
-  );
+function encodeBatch({ id, stamped, entries, from, last }: Batch): Uint8Array {
+  if (from === null) {
+    const texts = entries.map((entry) => wireText(entry, stamped));
+    return textFrame(encodeEntries(id, entries[0]?.offset ?? 0, texts));
+  }
+  const placed = entries.map((entry) => ({ offset: entry.offset, data: wireText(entry, stamped) }));
+  return textFrame(encodeServer({ type: 'changes', id, from, check: last.check, entries: placed }));
 }
