@@ -30,7 +30,7 @@ async function slept(): Promise<{ readonly rig: Rig; readonly seat: Seat }> {
   return { rig, seat };
 }
 
-test('[H3] a link that died while the machine slept: woken by the browser, the client asks, and gives it up after two seconds', async () => {
+test('[H3] a link that died while the machine slept: woken by the browser, the client asks, and gives it up after four seconds', async () => {
   const { rig, seat } = await slept();
   seat.hint('wake');
   await rig.until('the client noticed', probeMs, () => seat.status !== 'open');

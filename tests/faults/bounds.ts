@@ -11,7 +11,7 @@ export const serverMs = 3 * heartbeatMs;
 /** What a closing handshake may take on the server, before it cuts the socket off. */
 export const cutMs = 2000;
 /** What a client waits for any byte when a browser has woken it. */
-export const probeMs = 2000;
+export const probeMs = 4000;
 /** What it waits for an answer, for a connection, and at the longest before its first attempt. */
 export const requestMs = 10_000;
 export const connectMs = 10_000;

@@ -206,7 +206,7 @@ describe('hints of the browser', () => {
     expect(server.links).toHaveLength(1);
   });
 
-  test('[H3] an open link is probed: any byte within 2 s, or it is made anew', async () => {
+  test('[H3] an open link is probed: any byte within 4 s, or it is made anew', async () => {
     const { client, server, clock, hint } = scene();
     client.stream('chat/a').onMessage(ignore);
     const link = server.link.welcome();
@@ -220,7 +220,7 @@ describe('hints of the browser', () => {
     await clock.advance(5_000);
     expect(client.status.get().state).toBe('open');
     hint('offline');
-    await clock.advance(2_000);
+    await clock.advance(4_000);
     expect(client.status.get().state).toBe('waiting');
   });
 

@@ -69,7 +69,7 @@ interface Line {
 const quietBeats = 1.5;
 const quietMsMin = 100;
 /** How long a probe waits for any byte, in ms. */
-const probeMs = 2_000;
+const probeMs = 4_000;
 
 const opened: Status = { state: 'open' };
 
@@ -95,6 +95,7 @@ export class Connection {
   #timer: Cancel | undefined;
   #unbind: Cancel | undefined;
   #quietMs = 0;
+  #late: Cancel | undefined;
   #quiet: Cancel | undefined;
   #probing = false;
 
@@ -185,6 +186,7 @@ export class Connection {
     // Nothing is sent before everyone knows that the old link is gone.
     this.#present = undefined;
     this.#quiet?.();
+    this.#late?.();
     this.#rights.end();
     for (const ref of this.#waiting.keys()) this.#answer(ref)?.(null);
     if (before) this.#hooks.lost(present !== undefined);
@@ -194,6 +196,7 @@ export class Connection {
     this.payloadBytesMax = payloadBytesMax;
     this.#quietMs = Math.max(quietMsMin, quietBeats * heartbeatMs);
     this.#hear();
+    this.#told();
     this.#rights.begin(expiresMs);
     this.#hooks.opened();
   }
@@ -252,6 +255,15 @@ export class Connection {
     if (this.#quietMs > 0) this.#quiet = this.#deadline(this.#quietMs);
   }
 
+  /** Behind much that is still to be read no ping comes through: the client says by itself that it is there (rule H3). */
+  #told(): void {
+    this.#late?.();
+    this.#late = this.#parts.clock.timer(this.#quietMs, () => {
+      this.#send({ type: 'heartbeat' });
+      this.#told();
+    });
+  }
+
   #deadline(ms: number): Cancel {
     return deadline(this.#parts.clock, ms, () => this.#present && this.#lose(this.#present, silence()));
   }
@@ -267,7 +279,10 @@ export class Connection {
       // Before its welcome nothing is asked on a link, and nothing else is meant for it (rule F7).
     } else if (frame.type === 'bye') this.#dispatch({ ...frame, link });
     else if ('ref' in frame) this.#answer(frame.ref, frame.type)?.(frame);
-    else this.#hooks.frame(frame);
+    else {
+      if (frame.type === 'heartbeat') this.#told();
+      this.#hooks.frame(frame);
+    }
   }
 
   #fail(line: Line, ref: number | null, error: SyncError): void {
