@@ -156,6 +156,7 @@ test.each([16_000, 4_000])(
     slow.link.down.pass();
     slow.link.down.throttle(rate);
     await rig.pass(2 * (serverMs + cutMs));
+    expect(slow.freshness).toBe('catching-up');
     expect(slow.got.length).toBeLessThan(neighbour.got.length);
     expect(rig.server.metrics.sessionsSilent).toBe(0);
     slow.link.down.throttle(1_000_000);

@@ -95,6 +95,8 @@ export class Connection {
   #timer: Cancel | undefined;
   #unbind: Cancel | undefined;
   #quietMs = 0;
+  /** Whether bytes come but no heartbeat: there is much that is still to be read. */
+  late = false;
   #late: Cancel | undefined;
   #quiet: Cancel | undefined;
   #probing = false;
@@ -258,9 +260,11 @@ export class Connection {
   /** Behind much that is still to be read no ping comes through: the client says by itself that it is there (rule H3). */
   #told(): void {
     this.#late?.();
+    this.late = false;
     this.#late = this.#parts.clock.timer(this.#quietMs, () => {
       this.#send({ type: 'heartbeat' });
       this.#told();
+      this.late = true;
     });
   }
 

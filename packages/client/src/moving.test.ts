@@ -164,7 +164,7 @@ describe('when the next link is not made', () => {
     const { client, clock, server, old, hint } = await leaving();
     hint('offline');
     expect(old.take('heartbeat')).toBeDefined();
-    await clock.advance(2_000);
+    await clock.advance(4_000);
     expect([old.closedWith, client.status.get().state]).toEqual([1000, 'connecting']);
     server.link.welcome();
     expect(client.status.get().state).toBe('open');

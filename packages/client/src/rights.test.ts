@@ -233,7 +233,7 @@ describe('after sleep', () => {
     clock.setNow(clock.now() + 2 * hourMs);
     hint('wake');
     await settle();
-    await clock.advance(2_250);
+    await clock.advance(4_250);
     expect(server.links).toHaveLength(2);
     expect(server.link.token).toBe(`t${asked.length}`);
     expect(asked.length).toBeGreaterThan(1);

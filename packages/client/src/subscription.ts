@@ -264,7 +264,7 @@ export class Subscription implements Delivery {
     if (this.#gap) return { state: 'gap', reason: this.#gap };
     const known = this.#top - this.#position.offset;
     // While it is read anew, at least something is missing, even if nobody can say what.
-    const left = this.#id === undefined ? Math.max(1, known) : known;
+    const left = this.#id === undefined || this.#core.connection.late ? Math.max(1, known) : known;
     return left > 0 ? { state: 'catching-up', left } : live;
   }
 }
