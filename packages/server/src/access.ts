@@ -96,16 +96,21 @@ export class Access {
     const identity = query.has('ticket')
       ? this.#redeem(query.getAll('ticket'), credentials)
       : await this.#authenticate(this.#withToken(credentials, query));
-    if (this.ended(identity)) throw new SyncError('expired', 'What you came with has ended already.');
-    if (identity.tokenId !== undefined && this.#revoked.has(identity.tokenId)) throw new SyncError('revoked');
-    return identity;
+    return this.#good(identity);
   }
 
   /** A word that opens one connection as whoever is asking, for a short time: it may stand in an address (`?ticket=…`). */
   async issueTicket(
     credentials: Credentials,
   ): Promise<{ readonly ticket: string; readonly expiresMs: number }> {
-    return this.#tickets.issue(await this.identify(credentials));
+    // A ticket buys no other: whoever asks is found out anew.
+    const query = new URLSearchParams(credentials.url.split('?')[1]);
+    return this.#tickets.issue(this.#good(await this.#authenticate(this.#withToken(credentials, query))));
+  }
+
+  /** Takes back what lets a user in without being found out anew. */
+  withdraw(user: string): void {
+    this.#tickets.withdraw(user);
   }
 
   /** Refuses a token from now on, until it would have ended anyway. */
@@ -145,6 +150,13 @@ export class Access {
 
   now(): number {
     return this.#settings.clock.now();
+  }
+
+  /** An identity whose rights still hold. @throws SyncError `expired`, `revoked` */
+  #good(identity: Identity): Identity {
+    if (this.ended(identity)) throw new SyncError('expired', 'What you came with has ended already.');
+    if (identity.tokenId !== undefined && this.#revoked.has(identity.tokenId)) throw new SyncError('revoked');
+    return identity;
   }
 
   #redeem([ticket, ...more]: readonly string[], { token }: Credentials): Identity {

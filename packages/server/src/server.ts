@@ -236,6 +236,7 @@ class Node<C extends Contract> implements Server<C> {
         originsAllowed: this.#options.originsAllowed ?? [],
         hostsAllowed: this.#options.hostsAllowed ?? [],
         issueTicket: (credentials) => this.#access.issueTicket(credentials),
+        wait: (address) => this.#doors.wait(address),
         ready: () => this.#isReady && !this.#closing,
       }),
     );
@@ -275,6 +276,7 @@ class Node<C extends Contract> implements Server<C> {
   }
 
   disconnect(user: string, why = 'The server ended this session.'): number {
+    this.#access.withdraw(user);
     return this.#members.end((identity) => identity.user === user, 'disconnected', why);
   }
 
@@ -337,13 +339,13 @@ class Node<C extends Contract> implements Server<C> {
   }
 }
 
-/** Kinds that fold need more of a node than this version has; better said at the start than found out in use. */
+/** Documents need more of a node than this version has; better said at the start than found out in use. */
 function refuseUnserved(channels: Contract): void {
   for (const [pattern, { kind }] of Object.entries(channels)) {
-    if (kind !== 'stream')
+    if (kind === 'doc')
       throw new SyncError(
         'bad_option',
-        `The channel pattern "${pattern}" is of the kind "${kind}", which this version's server doesn't serve yet. It serves streams.`,
+        `The channel pattern "${pattern}" is of the kind "${kind}", which this version's server doesn't serve yet. It serves streams and states.`,
       );
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Values that are kept for a time, and no more of them than fit: the oldest makes room. Tickets and answers of webhooks
+ * Values that are kept for a time, and no more of them than fit: the oldest makes room. Answers of webhooks
  * are kept in one; nothing may rest on a value still being there.
  */
 import type { Clock } from '@syncline/protocol/wire';

@@ -73,7 +73,7 @@ describe('a ticket', () => {
     const chance = vi.spyOn(clock, 'randomBytes');
     new Tickets({ clock }).issue({ user: 'ada' });
     expect(chance.mock.calls).toEqual([[32]]);
-    const many = new Set(Array.from({ length: 10_000 }, () => new Tickets().issue({ user: null }).ticket));
+    const many = new Set(Array.from({ length: 10_000 }, () => new Tickets().issue({ user: 'ada' }).ticket));
     expect(many.size).toBe(10_000);
   });
 
@@ -85,20 +85,48 @@ describe('a ticket', () => {
 });
 
 describe('tickets', () => {
-  it('are bounded: the oldest is forgotten', () => {
-    const tickets = new Tickets({ ticketsMax: 2 });
-    const [first, second, third] = ['a', 'b', 'c'].map((user) => tickets.issue({ user }).ticket);
-    expect(tickets.redeem(first ?? '')).toBeUndefined();
-    expect(tickets.redeem(second ?? '')).toEqual({ user: 'b' });
-    expect(tickets.redeem(third ?? '')).toEqual({ user: 'c' });
+  it('are bounded, and none makes room for another before its time', async () => {
+    const clock = fakeClock();
+    const tickets = new Tickets({ clock, ticketsMax: 2 });
+    const [first, second] = ['a', 'b'].map((user) => tickets.issue({ user }).ticket);
+    expect(() => tickets.issue({ user: 'c' })).toThrow('too many tickets');
+    expect(tickets.redeem(first ?? '')).toEqual({ user: 'a' });
+    tickets.issue({ user: 'c' });
+    await clock.advance(30_000);
+    for (const user of ['d', 'e']) tickets.issue({ user });
+    expect(tickets.redeem(second ?? '')).toBeUndefined();
+  });
+
+  it('are bounded for each user, so that nobody takes the place of others', () => {
+    const tickets = new Tickets({ ticketsPerUserMax: 2 });
+    const { ticket } = tickets.issue({ user: 'a' });
+    tickets.issue({ user: 'a' });
+    expect(() => tickets.issue({ user: 'a' })).toThrow('too many tickets');
+    tickets.issue({ user: 'b' });
+    expect(tickets.redeem(ticket)).toEqual({ user: 'a' });
+    tickets.issue({ user: 'a' });
+  });
+
+  it('are for users: nobody in particular needs none', () => {
+    expect(() => new Tickets().issue({ user: null })).toThrow('names none');
+  });
+
+  it('are taken back from a user, and from no other', () => {
+    const tickets = new Tickets({ ticketsPerUserMax: 1 });
+    const [ada, bob] = ['ada', 'bob'].map((user) => tickets.issue({ user }).ticket);
+    tickets.withdraw('ada');
+    expect(tickets.redeem(ada ?? '')).toBeUndefined();
+    expect(tickets.redeem(bob ?? '')).toEqual({ user: 'bob' });
+    tickets.issue({ user: 'ada' });
   });
 
   it.each([
     { ticketMs: 0 },
     { ticketMs: 600_001 },
     { ticketsMax: 0 },
+    { ticketsPerUserMax: 0 },
     { ticketsMax: Number.POSITIVE_INFINITY },
   ])('refuse the option %j', (options) => {
-    expect(() => new Tickets(options)).toThrow(/^Expected `tickets?M\w+` to be a whole number from/);
+    expect(() => new Tickets(options)).toThrow(/^Expected `tickets?\w*M\w+` to be a whole number from/);
   });
 });

@@ -177,7 +177,7 @@ export class Doors {
     this.#check(request, head, plain);
     const remoteAddress = clientAddress(request, trustProxy);
     const network = networkOf(remoteAddress);
-    const leave = this.#wait(socket, network);
+    const leave = this.#counted.get(socket) ?? this.wait(remoteAddress);
     try {
       const identity = await identify({ ...credentials(request), remoteAddress });
       if (socket.destroyed) return;
@@ -211,9 +211,9 @@ export class Doors {
     }
   }
 
-  /** Counts someone who is to be let in. @throws SyncError `too_many` @returns what is called when that is decided */
-  #wait(socket: Duplex, network: string): () => void {
-    const leave = this.#counted.get(socket) ?? this.#waiting.enter(network);
+  /** Counts someone who waits to be told apart. @throws SyncError `too_many` @returns what is called when that is done */
+  wait(address: string): () => void {
+    const leave = this.#waiting.enter(networkOf(address));
     if (leave) return leave;
     throw new SyncError(
       'too_many',

@@ -10,6 +10,8 @@ import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { memory } from '../broker/memory.ts';
 import { createServer } from '../server.ts';
+import { gate } from '../testing/meddle.ts';
+import { RawClient } from '../testing/raw.ts';
 import { everything, serve } from '../testing/serve.ts';
 import { dial, WireClient } from '../testing/wire.ts';
 
@@ -64,6 +66,42 @@ describe('tickets', () => {
     await WireClient.dial(port, `/sync?ticket=${early}`);
     await clock.advance(1);
     await expect(WireClient.dial(port, `/sync?ticket=${late}`)).rejects.toThrow('401');
+  });
+
+  it('[F12] buy no other ticket', async () => {
+    const { port } = await serve({ authenticate });
+    const path = `/sync/ticket?ticket=${await ticketOf(port)}`;
+    expect((await ask(port, path, { method: 'POST' })).status).toBe(401);
+  });
+
+  it('[F12] of a user who was disconnected open nothing', async () => {
+    const { port, server } = await serve({ authenticate });
+    const ticket = await ticketOf(port);
+    server.disconnect('ada');
+    await expect(WireClient.dial(port, `/sync?ticket=${ticket}`)).rejects.toThrow('401');
+  });
+
+  it('count as handshakes while they are asked for, however many come on one connection', async () => {
+    const held = gate();
+    let asked = 0;
+    const { port } = await serve({
+      handshakesPerIpMax: 2,
+      authenticate: async () => {
+        asked++;
+        await held.passed;
+        return { user: 'ada' };
+      },
+    });
+    const { socket } = await RawClient.connect(port);
+    const answers: Buffer[] = [];
+    socket.on('data', (chunk) => answers.push(chunk));
+    socket.write(`POST /sync/ticket HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`.repeat(5));
+    const flooded = await ask(port, '/sync/ticket', { method: 'POST' });
+    expect([flooded.status, asked]).toEqual([429, 2]);
+    held.open();
+    const statuses = () =>
+      [...String(Buffer.concat(answers)).matchAll(/HTTP\/1\.1 (\d+)/g)].map((one) => one[1]);
+    await expect.poll(statuses).toEqual(['200', '200', '429', '429', '429']);
   });
 
   it.each([

@@ -12,6 +12,8 @@ export interface HttpSettings extends DoorRules, SecureRules {
   readonly issueTicket: (
     credentials: Credentials,
   ) => Promise<{ readonly ticket: string; readonly expiresMs: number }>;
+  /** Counts a request that waits for its answer, by address; throws when there are too many. */
+  readonly wait: (address: string) => () => void;
   /** Whether new sessions are taken. */
   readonly ready: () => boolean;
 }
@@ -97,7 +99,12 @@ async function issue(request: IncomingMessage, settings: HttpSettings): Promise<
   if (!settings.ready())
     throw new Refusal(503, 'restart', 'The server is leaving; come back.', { 'Retry-After': '1' });
   const remoteAddress = clientAddress(request, settings.trustProxy);
-  return { status: 200, body: await settings.issueTicket({ ...credentials(request), remoteAddress }) };
+  const leave = settings.wait(remoteAddress);
+  try {
+    return { status: 200, body: await settings.issueTicket({ ...credentials(request), remoteAddress }) };
+  } finally {
+    leave();
+  }
 }
 
 function readiness({ ready }: HttpSettings): Answer {
