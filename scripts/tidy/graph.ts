@@ -13,7 +13,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Inside the server a file imports only names to the right of its own, plus the common ones. */
-const LINE = ['server', 'transports', 'session', 'access', 'hub', 'channel', 'cursor', 'broker'];
+const LINE = ['server', 'transports', 'session', 'access', 'hub', 'fold', 'channel', 'cursor', 'broker'];
 const COMMON = ['options', 'observe', 'clock', 'turn', 'pulse'];
 /** What a package shows: they gather names and belong to no room. */
 const DOORS = ['index', 'internal'];

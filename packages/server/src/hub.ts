@@ -1,13 +1,15 @@
 /**
- * A node's open channels: by name, opened on first use, closed when nobody has read or appended for a while. Sessions
- * ask it for channels; it decides their numeric ids. It knows definitions of the contract, not who may use them.
+ * A node's open channels: by name, opened on first use, closed when nobody has read or appended for a while, and with each
+ * the fold of its log, where there is one. Sessions ask it for channels; it decides their numeric ids. It knows definitions
+ * of the contract, not who may use them.
  */
 import { type Definition, SyncError } from '@syncline/protocol';
 import type { Cancel, Lookup } from '@syncline/protocol/wire';
 import { Channel, type ChannelTools } from './channel.ts';
+import { Fold, type FoldSettings, folderOf } from './fold.ts';
 import { Admission } from './hub/admission.ts';
 
-export interface HubSettings {
+export interface HubSettings extends FoldSettings {
   readonly channelIdleMs: number;
   readonly channelsOpenMax: number;
   readonly payloadBytesMax: number;
@@ -19,7 +21,10 @@ export interface HubSettings {
 interface Slot {
   readonly id: number;
   readonly opening: Promise<Channel>;
+  /** Once it can be used. */
   channel: Channel | undefined;
+  /** What must be closed with it, the last one first. */
+  readonly parts: { close(): void }[];
   used: boolean;
   askedAt: number;
 }
@@ -78,9 +83,9 @@ export class Hub {
     for (const [name, slot] of this.#slots) this.#closeSlot(name, slot);
   }
 
-  #openSlot(name: string, { stamped, keep }: Definition): Slot {
+  #openSlot(name: string, definition: Definition): Slot {
     if (this.#closed) throw new SyncError('restart');
-    const { channelsOpenMax, tailEntriesMax, tailBytesMax } = this.#settings;
+    const { channelsOpenMax } = this.#settings;
     if (this.#slots.size >= channelsOpenMax && !this.#closeIdlest()) {
       throw new SyncError(
         'too_many',
@@ -88,18 +93,36 @@ export class Hub {
       );
     }
     const id = this.#freeIds.pop() ?? this.#nextId++;
-    const opening = Channel.open({ id, name, stamped, keep, tailEntriesMax, tailBytesMax }, this.#tools);
-    const slot: Slot = { id, opening, channel: undefined, used: true, askedAt: this.#tools.clock.now() };
+    const slot: Slot = {
+      id,
+      opening: Promise.resolve().then(() => this.#openInto(slot, name, definition)),
+      channel: undefined,
+      parts: [],
+      used: true,
+      askedAt: 0,
+    };
     this.#slots.set(name, slot);
     this.#tools.metrics.channelsOpen++;
-    opening.then(
-      (channel) => {
-        if (this.#slots.get(name) === slot) slot.channel = channel;
-        else channel.close();
-      },
-      () => this.#closeSlot(name, slot),
-    );
+    slot.opening.catch(() => this.#closeSlot(name, slot));
     return slot;
+  }
+
+  /** Opens the channel, and folds its log before anyone gets it. What is opened when the slot is closed is closed with it. */
+  async #openInto(slot: Slot, name: string, definition: Definition): Promise<Channel> {
+    const { tailEntriesMax, tailBytesMax } = this.#settings;
+    const { stamped, keep } = definition;
+    const opened = <Part extends { close(): void }>(part: Part): Part => {
+      slot.parts.push(part);
+      if (this.#slots.get(name) === slot) return part;
+      part.close();
+      throw new SyncError('restart');
+    };
+    const settings = { id: slot.id, name, stamped, keep, tailEntriesMax, tailBytesMax };
+    const channel = opened(await Channel.open(settings, this.#tools));
+    const folder = folderOf(definition);
+    if (folder) await opened(new Fold(channel, folder, this.#settings, this.#tools)).open();
+    slot.channel = channel;
+    return channel;
   }
 
   /** Makes room by closing a channel that nobody reads, appends to, or asked for just now; false when there is none. */
@@ -116,7 +139,7 @@ export class Hub {
   #closeSlot(name: string, slot: Slot): void {
     if (this.#slots.get(name) !== slot) return;
     this.#slots.delete(name);
-    slot.channel?.close();
+    for (const part of slot.parts.reverse()) part.close();
     this.#freeIds.push(slot.id);
     this.#tools.metrics.channelsOpen--;
   }

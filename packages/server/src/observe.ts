@@ -45,6 +45,16 @@ export const metricsTable = {
     unit: 'requests',
     doc: 'requests refused because their session asked for more than it may',
   },
+  dueAppended: {
+    type: 'counter',
+    unit: 'entries',
+    doc: 'entries that this node appended because their time had come: values that expired',
+  },
+  snapshotsStored: {
+    type: 'counter',
+    unit: 'snapshots',
+    doc: 'snapshots that this node made and the log took',
+  },
   gapsTold: { type: 'counter', unit: 'gaps', doc: 'subscriptions told that their place is gone' },
   readsBehind: {
     type: 'counter',

@@ -45,6 +45,20 @@ export const optionsTable = {
     'ms',
     'time that `close()` gives sessions to leave before it ends them',
   ),
+  foldBytesMax: number(
+    8 * mebibyte,
+    1024,
+    1024 * mebibyte,
+    'bytes',
+    'payload bytes after which the log of a channel that folds is folded into a snapshot anew; as many as the snapshot has, where those are more',
+  ),
+  foldEntriesMax: number(
+    1000,
+    1,
+    10_000_000,
+    'entries',
+    'entries after which it is; as many as the channel has keys, where those are more',
+  ),
   frameBytesMax: number(
     limits.frameBytesMax.default,
     1024,

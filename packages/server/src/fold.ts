@@ -1,0 +1,249 @@
+/**
+ * Folds the log of one open channel as it grows: it is one more reader of the channel, holds what the entries come to, stores
+ * that as a snapshot now and then, and appends what falls due. The hub opens and closes it with the channel. It knows what
+ * a folder can do, and no kind; it holds nobody up: it takes, makes and appends little at a time.
+ */
+import { type Definition, type Position, SyncError } from '@syncline/protocol';
+import type { Snapshot } from './broker/broker.ts';
+import type { Channel, ChannelTools } from './channel.ts';
+import { Batch, type Cursor, SnapshotPart, type Taken } from './cursor.ts';
+import type { Due, Folder } from './fold/folder.ts';
+import { StateFolder } from './fold/state.ts';
+import { reason } from './observe.ts';
+
+export interface FoldSettings {
+  readonly foldEntriesMax: number;
+  readonly foldBytesMax: number;
+}
+
+/** Batches, or parts of a snapshot, that are folded within a turn of the event loop. */
+const takesPerTurn = 4;
+/** Due entries that are appended within one. */
+const duePerTurn = 256;
+/** How long after a failure a due entry is tried again. */
+const retryMs = 1000;
+
+/** What folds the logs of this definition; null for those that nothing folds. */
+export function folderOf(definition: Definition): Folder | null {
+  return definition.kind === 'state' ? new StateFolder(definition.ttlMs) : null;
+}
+
+export class Fold {
+  readonly #channel: Channel;
+  readonly #folder: Folder;
+  readonly #settings: FoldSettings;
+  readonly #tools: ChannelTools;
+  #cursor: Cursor | undefined;
+  /** As far as it is folded. */
+  #position: Position = { epoch: '', offset: 0, check: 0 };
+  /** Offset of the last snapshot, its size, and the size of what was folded since. */
+  #storedAt = 0;
+  #storedBytes = 0;
+  #bytes = 0;
+  /** Counted over all runs: where pages come at once, many runs fall into one turn. */
+  #takes = 0;
+  #restoring = false;
+  #running = false;
+  #storing = false;
+  #appending = false;
+  #armedFor = Number.POSITIVE_INFINITY;
+  #cancel = (): void => {};
+  #closed = false;
+  /** Settles `open`. */
+  #opened: { readonly resolve: () => void; readonly reject: (thrown: unknown) => void } | undefined;
+
+  constructor(channel: Channel, folder: Folder, settings: FoldSettings, tools: ChannelTools) {
+    this.#channel = channel;
+    this.#folder = folder;
+    this.#settings = settings;
+    this.#tools = tools;
+  }
+
+  /**
+   * Folds all that the log holds, and appends what fell due while nobody had the channel open: who reads it after this sees
+   * nothing that should be gone.
+   *
+   * @throws SyncError `corrupt` for a log that can't be folded, `restart` when it is closed meanwhile, or the broker's.
+   */
+  async open(): Promise<void> {
+    const all = Number.MAX_SAFE_INTEGER;
+    const { cursor, position } = await this.#channel.join(all, () => void this.#run(), true);
+    if (this.#closed) cursor.release();
+    this.#cursor = cursor;
+    this.#position = position;
+    await new Promise<void>((resolve, reject) => {
+      this.#opened = { resolve, reject };
+      if (this.#closed) reject(new SyncError('restart'));
+      void this.#run();
+    });
+    await this.#append();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel();
+    this.#cursor?.release();
+    this.#opened?.reject(new SyncError('restart'));
+  }
+
+  /** Takes and folds until nothing is left for now. It runs on within one turn for as long as it has nothing to wait for. */
+  async #run(): Promise<void> {
+    const cursor = this.#cursor;
+    if (this.#running || this.#closed || !cursor) return;
+    this.#running = true;
+    try {
+      for (let taken = cursor.take(); taken; taken = this.#closed ? undefined : cursor.take()) {
+        const folding = this.#fold(taken);
+        if (folding) await folding;
+        if (this.#pays) await this.#store();
+        if (++this.#takes % takesPerTurn === 0) await this.#pause();
+      }
+      if (!cursor.hasMore) this.#caughtUp();
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+    this.#running = false;
+    this.#arm();
+  }
+
+  #fold(taken: Taken): void | Promise<void> {
+    const folder = this.#folder;
+    if (taken instanceof Batch) {
+      const { offset, check } = taken.last;
+      this.#position = { ...this.#position, offset, check };
+      for (const { data } of taken.entries) this.#bytes += data.length;
+      return folder.add(taken.entries);
+    }
+    if (!(taken instanceof SnapshotPart && this.#restoring)) this.#begin();
+    if (!(taken instanceof SnapshotPart)) {
+      this.#position = taken.position;
+      this.#storedAt = taken.position.offset;
+      return;
+    }
+    const { offset, check, data, more } = taken;
+    this.#restoring = more;
+    this.#position = { ...this.#position, offset, check };
+    this.#storedAt = offset;
+    this.#storedBytes += data.length;
+    return folder.restore(data, offset);
+  }
+
+  /** What follows replaces what is held. */
+  #begin(): void {
+    this.#folder.clear();
+    this.#restoring = false;
+    this.#storedBytes = 0;
+    this.#bytes = 0;
+    if (!this.#opened) this.#help();
+  }
+
+  /** All that was in the log when it was opened is folded. */
+  #caughtUp(): void {
+    if (!this.#opened) return;
+    this.#help();
+    this.#opened.resolve();
+    this.#opened = undefined;
+  }
+
+  /** Has the channel's readers profit from what is held. */
+  #help(): void {
+    this.#channel.conflateWith((offset) => this.#folder.after(offset));
+  }
+
+  /** It can't be folded. The channel goes on without: it is read entry by entry, and its log isn't cut any more. */
+  #fail(thrown: unknown): void {
+    this.#opened?.reject(thrown);
+    if (this.#opened || this.#closed) return;
+    this.close();
+    this.#channel.conflateWith(() => undefined);
+    this.#tools.logger.error(
+      { channel: this.#channel.settings.name, reason: reason(thrown) },
+      'A channel can no longer be folded: its log grows until that is mended and the node is restarted.',
+    );
+  }
+
+  /** Whether so much came since the last snapshot that another one pays. */
+  get #pays(): boolean {
+    const { foldEntriesMax, foldBytesMax } = this.#settings;
+    if (this.#storing || this.#restoring) return false;
+    const entries = this.#position.offset - this.#storedAt;
+    return (
+      entries > Math.max(foldEntriesMax, this.#folder.size) ||
+      this.#bytes > Math.max(foldBytesMax, this.#storedBytes)
+    );
+  }
+
+  /** Makes a snapshot, while nothing is taken, and has it stored, while the folding goes on. */
+  async #store(): Promise<void> {
+    const { epoch, offset, check } = this.#position;
+    this.#storing = true;
+    // Readers who come from before the last snapshot but one are sent the newest: what happened then needn't be known.
+    this.#folder.forget(this.#storedAt);
+    this.#storedAt = offset;
+    this.#bytes = 0;
+    const data = await this.#folder.snapshot(() => this.#pause());
+    this.#storedBytes = data.length;
+    void this.#compact(epoch, { offset, check, data });
+  }
+
+  async #compact(epoch: string, snapshot: Snapshot): Promise<void> {
+    const { broker, metrics, logger } = this.#tools;
+    const { name } = this.#channel.settings;
+    try {
+      if (await broker.compact(name, epoch, snapshot)) metrics.snapshotsStored++;
+    } catch (thrown) {
+      logger.error(
+        { channel: name, reason: reason(thrown) },
+        'A snapshot could not be stored; another one is made after as many entries again.',
+      );
+    }
+    this.#storing = false;
+  }
+
+  /** Appends what is due, a little at a time, until nothing is. */
+  async #append(): Promise<void> {
+    if (this.#appending) return;
+    this.#appending = true;
+    while (!this.#closed) {
+      const due = this.#folder.takeDue(this.#tools.clock.now(), duePerTurn);
+      if (due.length === 0) break;
+      await Promise.all(due.map((one) => this.#appendOne(one)));
+      await this.#pause();
+    }
+    this.#appending = false;
+    this.#arm();
+  }
+
+  async #appendOne(due: Due): Promise<void> {
+    const { clock, metrics, logger } = this.#tools;
+    try {
+      await this.#channel.append(due);
+      metrics.dueAppended++;
+    } catch (thrown) {
+      // Another node was first, or something newer has come.
+      if (thrown instanceof SyncError && thrown.code === 'precondition') return;
+      this.#folder.putBack(due, clock.now() + retryMs);
+      logger.error(
+        { channel: this.#channel.settings.name, reason: reason(thrown) },
+        'An entry whose time has come could not be appended; it is tried again.',
+      );
+    }
+  }
+
+  /** Sets the timer for what is due next; one that fires too early finds nothing, and sets the next. */
+  #arm(): void {
+    const { dueAt } = this.#folder;
+    if (this.#closed || this.#appending || dueAt >= this.#armedFor) return;
+    const { clock } = this.#tools;
+    this.#cancel();
+    this.#armedFor = dueAt;
+    this.#cancel = clock.timer(Math.max(0, dueAt - clock.now()), () => {
+      this.#armedFor = Number.POSITIVE_INFINITY;
+      void this.#append();
+    });
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#tools.clock.endOfTurn(resolve));
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * How keyed values fold on a server: the newest entry of each key, in the order of the log, removals included for as long as
+ * a reader may have to be told of them. The fold room drives it. It knows keys and times, no log and no reader.
+ */
+import { limits } from '@syncline/protocol';
+import {
+  type Data,
+  type Entry,
+  expireEntry,
+  readStateEntry,
+  readStateLine,
+  type StateValue,
+  stateLines,
+} from '@syncline/protocol/wire';
+import { type Ending, Endings } from './endings.ts';
+import type { Due, Folder } from './folder.ts';
+
+/** The newest of a key. */
+interface Row extends Ending {
+  readonly key: string;
+  readonly offset: number;
+  /** Null when the key was removed. */
+  readonly value: StateValue | null;
+  /** Undefined when it is newer in no reader's eyes: it came from a snapshot, is forgotten, or another one took its place. */
+  entry: Entry | undefined;
+}
+
+/** Lines of a snapshot that are made in one go. */
+const linesPerStep = 4;
+/** Rows in `#newest` whose place another one took may be so many, or half of all. */
+const replacedMin = 1024;
+
+export class StateFolder implements Folder {
+  readonly #ttlMs: number;
+  /** By key, in the order of their entries. */
+  #rows = new Map<string, Row>();
+  #removals = 0;
+  /** The rows after `#floor` in the order of their entries, among them some whose place another one took. */
+  #newest: Row[] = [];
+  #replaced = 0;
+  /** What happened up to here is known only by what it came to. */
+  #floor = 0;
+  #offset = 0;
+  #endings = new Endings<Row>();
+
+  /** @param ttlMs how long any value stays at most; Infinity for no bound */
+  constructor(ttlMs: number) {
+    this.#ttlMs = ttlMs;
+  }
+
+  get size(): number {
+    return this.#rows.size - this.#removals;
+  }
+
+  get dueAt(): number {
+    return this.#endings.first?.due ?? Number.POSITIVE_INFINITY;
+  }
+
+  clear(): void {
+    this.#rows = new Map();
+    this.#removals = 0;
+    this.#newest = [];
+    this.#replaced = 0;
+    this.#floor = 0;
+    this.#offset = 0;
+    this.#endings = new Endings();
+  }
+
+  restore(part: Data, offset: number): void {
+    this.#floor = offset;
+    this.#offset = offset;
+    for (const [key, value] of readStateLine(String(part))) this.#put(key, value.version, value, undefined);
+  }
+
+  add(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (entry.offset <= this.#offset) continue;
+      const change = readStateEntry(entry);
+      const row = this.#put(change.key, entry.offset, change.op === 'set' ? change.value : null, entry);
+      this.#newest.push(row);
+      this.#offset = entry.offset;
+    }
+    if (this.#replaced > replacedMin && this.#replaced * 2 > this.#newest.length) this.#cutNewest(0);
+  }
+
+  async snapshot(pause: () => Promise<void>): Promise<Data> {
+    const lines: string[] = [];
+    for (const line of stateLines(this.#values())) {
+      lines.push(line);
+      if (lines.length % linesPerStep === 0) await pause();
+    }
+    return lines.join('\n');
+  }
+
+  after(offset: number): readonly Entry[] | undefined {
+    if (offset < this.#floor || offset >= this.#offset) return undefined;
+    const { batchBytesMax, batchEntriesMax } = limits;
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (let i = this.#firstAfter(offset); i < this.#newest.length; i++) {
+      const entry = this.#newest[i]?.entry;
+      if (!entry) continue;
+      bytes += entry.data.length;
+      if (entries.length > 0 && (bytes > batchBytesMax.default || entries.length >= batchEntriesMax.default))
+        break;
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  forget(offset: number): void {
+    if (offset <= this.#floor) return;
+    const kept = this.#firstAfter(offset);
+    for (const row of this.#newest.slice(0, kept)) {
+      if (row.entry && !row.value && this.#rows.delete(row.key)) this.#removals--;
+      row.entry = undefined;
+    }
+    this.#floor = offset;
+    this.#cutNewest(kept);
+  }
+
+  takeDue(now: number, max: number): readonly Due[] {
+    const due: Due[] = [];
+    while (due.length < max) {
+      const { first } = this.#endings;
+      if (!first || first.due > now) break;
+      this.#endings.remove(first);
+      const { key, offset } = first;
+      due.push({ data: expireEntry(key), from: null, key, keyEnds: true, ifKeyAt: offset });
+    }
+    return due;
+  }
+
+  putBack({ key = '', ifKeyAt }: Due, at: number): void {
+    const row = this.#rows.get(key);
+    if (row?.value && row.offset === ifKeyAt && row.place < 0) this.#endings.add(row, at);
+  }
+
+  /** Puts a row in the place of the key's last one. */
+  #put(key: string, offset: number, value: StateValue | null, entry: Entry | undefined): Row {
+    const before = this.#rows.get(key);
+    if (before) {
+      this.#rows.delete(key);
+      this.#endings.remove(before);
+      if (!before.value) this.#removals--;
+      if (before.entry) this.#replaced++;
+      before.entry = undefined;
+    }
+    const row: Row = { key, offset, value, entry, due: 0, place: -1 };
+    this.#rows.set(key, row);
+    if (!value) {
+      this.#removals++;
+      return row;
+    }
+    const ttlMs = Math.min(this.#ttlMs, value.ttlMs ?? Number.POSITIVE_INFINITY);
+    if (ttlMs !== Number.POSITIVE_INFINITY) this.#endings.add(row, value.since + ttlMs);
+    return row;
+  }
+
+  *#values(): Generator<readonly [string, StateValue]> {
+    for (const { key, value } of this.#rows.values()) if (value) yield [key, value];
+  }
+
+  /** The index in `#newest` of the first row after an offset. */
+  #firstAfter(offset: number): number {
+    let low = 0;
+    let high = this.#newest.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#newest[middle]?.offset ?? offset) > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** Lets go of the rows before an index, and of those whose place another one took. */
+  #cutNewest(from: number): void {
+    this.#newest = this.#newest.filter((row, i) => i >= from && row.entry);
+    this.#replaced = 0;
+  }
+}
