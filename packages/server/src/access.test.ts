@@ -331,7 +331,103 @@ describe('rights that end', () => {
   });
 });
 
+describe('what is under way when rights change', () => {
+  /** A node on which every publish is looked at for as long as the test wants. */
+  async function slow(identities: Readonly<Record<string, Identity>>) {
+    const held = gate();
+    const running = await serve({
+      authenticate: named(identities),
+      beforePublish: () => held.passed.then(() => undefined),
+    });
+    const client = await WireClient.connect(running.port, '/sync?ada');
+    for (let i = 1; i <= 5; i++) client.publish(room, i, 'p', i);
+    await client.flush();
+    return { ...running, client, held };
+  }
+
+  it.each<
+    [string, (server: { disconnect(user: string): number; revoke(id: string): number }) => number, number]
+  >([
+    ['disconnect', (server) => server.disconnect('ada'), errors.disconnected.close],
+    ['revoke', (server) => server.revoke('t1'), errors.revoked.close],
+  ])('[I6] nothing is stored after %s, however much was asked for before', async (_, withdraw, code) => {
+    const { server, client, held } = await slow({
+      ada: { user: 'ada', tokenId: 't1', capabilities: everything },
+    });
+    expect(withdraw(server)).toBe(1);
+    held.open();
+    expect(await client.inbox.closed()).toBe(code);
+    await server.publish(room, 'mine');
+    expect(server.metrics.entriesAppended).toBe(1);
+  });
+
+  it('[I4] what was asked for under the old rights and is not done is held to the new ones', async () => {
+    const { server, client, held } = await slow({
+      ada: { user: 'ada', capabilities: everything },
+      less: { user: 'ada', capabilities: { [room]: ['subscribe'] } },
+    });
+    client.send({ type: 'auth', ref: 9, token: 'less' });
+    await client.expect('authenticated');
+    held.open();
+    for (let i = 1; i <= 5; i++) expect(await client.expect('error')).toMatchObject({ code: 'forbidden' });
+    expect(server.metrics.entriesAppended).toBe(0);
+  });
+
+  it('[I4] once `authenticated` is said nothing more of what is no longer allowed is delivered, however long hooks take', async () => {
+    let slowly = false;
+    const held = gate();
+    const { port, server } = await serve({
+      authenticate: () => ({ user: 'ada' }),
+      authorize: async (_identity, _action, channel) => {
+        if (!slowly) return true;
+        await held.passed;
+        return channel === 'chat/1';
+      },
+    });
+    const client = await WireClient.connect(port);
+    for (const name of ['chat/1', 'chat/2', 'chat/3']) await client.subscribe(name);
+    slowly = true;
+    client.send({ type: 'auth', ref: 9, token: 't' });
+    await client.flush();
+    held.open();
+    await client.expect('authenticated');
+    await server.publish('chat/2', 'secret');
+    await server.publish('chat/1', 'open');
+    expect(await client.expect('revoked')).toMatchObject({ code: 'forbidden' });
+    expect(await client.expect('revoked')).toMatchObject({ code: 'forbidden' });
+    expect(await client.entries(0, 1)).toEqual(['"open"']);
+  });
+
+  it('a connection that goes while its new token is looked at leaves nothing behind', async () => {
+    const clock = fakeClock();
+    const held = gate();
+    let first = true;
+    const { port, server } = await serve({
+      clock,
+      authenticate: async () => {
+        if (!first) await held.passed;
+        first = false;
+        return { user: 'ada', expiresAt: clock.now() + 1_000_000 };
+      },
+    });
+    const before = clock.timers;
+    const client = await WireClient.connect(port);
+    client.send({ type: 'auth', ref: 1, token: 't' });
+    await client.flush();
+    client.inbox.socket.terminate();
+    await expect.poll(() => server.metrics.sessionsOpen).toBe(0);
+    held.open();
+    await expect.poll(() => clock.timers).toBe(before);
+  });
+});
+
 describe('rights that are withdrawn', () => {
+  it('revoke wants a time to come, in milliseconds, and says so', async () => {
+    const { server } = await serve({ authenticate: () => ({ user: 'ada' }) });
+    for (const until of [Number.NaN, Math.floor(Date.now() / 1000) + 3600, Date.now() - 1])
+      expect(() => server.revoke('t1', until)).toThrow('multiply it by 1000');
+  });
+
   it('[I6] disconnect ends all sessions of a user and nobody else’s', async () => {
     const { port, server } = await serve({
       authenticate: named({ ada: { user: 'ada' }, bob: { user: 'bob' } }),
@@ -367,25 +463,64 @@ describe('how much a session may ask for', () => {
     const { port, server } = await serve({ clock, requestsBurstMax: 10, requestsPerSecondMax: 2 });
     const eager = await WireClient.connect(port);
     const calm = await WireClient.connect(port);
+    await server.publish(room, 'the channel is open');
     for (let i = 1; i <= 12; i++) eager.publish(room, i, 'p', i);
     const answers: ServerFrame[] = [];
     for (let i = 1; i <= 12; i++) answers.push(await eager.frame());
     const refused = { type: 'error', code: 'too_many', detail: { retryMs: 500 } };
-    const stored = Array.from({ length: 10 }, (_, i) => ({ type: 'ack', position: { offset: i + 1 } }));
+    const stored = Array.from({ length: 10 }, (_, i) => ({ type: 'ack', position: { offset: i + 2 } }));
     // What is refused is answered at once, and so before what has to be stored first.
     expect(answers.filter((one) => one.type === 'ack')).toMatchObject(stored);
     expect(answers.filter((one) => one.type === 'error')).toMatchObject([refused, refused]);
     calm.publish(room, 'calm', 'q', 1);
-    expect(await calm.expect('ack')).toMatchObject({ position: { offset: 11 } });
+    expect(await calm.expect('ack')).toMatchObject({ position: { offset: 12 } });
     await clock.advance(500);
     eager.publish(room, 11, 'p', 11);
-    expect(await eager.expect('ack')).toMatchObject({ position: { offset: 12 } });
+    expect(await eager.expect('ack')).toMatchObject({ position: { offset: 13 } });
     expect(server.metrics.requestsLimited).toBe(2);
+  });
+
+  it.each<[string, string]>([
+    [
+      'a publish, also when its size is not its payload’s',
+      `["publish",1,"chat/x","p",1,1,"${'x'.repeat(40_000)}"]`,
+    ],
+    ['an unsubscribe', `["unsubscribe",1,"chat/x","${'x'.repeat(40_000)}"]`],
+    ['a heartbeat', `["heartbeat","${'x'.repeat(40_000)}"]`],
+    ['a frame that can’t be read', `["nothing",1,"${'x'.repeat(40_000)}"]`],
+  ])('counts the bytes of %s', async (_, text) => {
+    const { port, server } = await serve({
+      clock: fakeClock(),
+      requestsBurstMax: 14,
+      requestsPerSecondMax: 1,
+    });
+    await server.publish(room, 'the channel is open');
+    const client = await WireClient.connect(port);
+    client.sendText(text);
+    await client.frame();
+    client.sendText('["subscribe",2,"chat/x",0]');
+    client.sendText('["subscribe",3,"chat/x",0]');
+    client.sendText('["subscribe",4,"chat/x",0]');
+    const answers = [await client.frame(), await client.frame(), await client.frame()];
+    expect(answers.some((one) => one.type === 'error' && one.code === 'too_many')).toBe(true);
+  });
+
+  it('counts more for a channel that must be opened first', async () => {
+    const { port, server } = await serve({
+      clock: fakeClock(),
+      requestsBurstMax: 12,
+      requestsPerSecondMax: 1,
+    });
+    await server.publish('chat/open', 1);
+    const client = await WireClient.connect(port);
+    for (let i = 0; i < 5; i++) await client.subscribe('chat/open');
+    expect(await refusalOf(client, 'subscribe', 'chat/closed')).toBe('too_many');
   });
 
   it('counts large publishes and pages of history for more than one', async () => {
     const clock = fakeClock();
-    const { port } = await serve({ clock, requestsBurstMax: 10, requestsPerSecondMax: 1 });
+    const { port, server } = await serve({ clock, requestsBurstMax: 10, requestsPerSecondMax: 1 });
+    await server.publish(room, 'the channel is open');
     const client = await WireClient.connect(port);
     client.publish(room, 'x'.repeat(5 * 4096), 'p', 1);
     await client.expect('ack');

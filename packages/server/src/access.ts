@@ -96,7 +96,7 @@ export class Access {
     const identity = query.has('ticket')
       ? this.#redeem(query.getAll('ticket'), credentials)
       : await this.#authenticate(this.#withToken(credentials, query));
-    return this.#good(identity);
+    return this.good(identity);
   }
 
   /** A word that opens one connection as whoever is asking, for a short time: it may stand in an address (`?ticket=…`). */
@@ -105,7 +105,7 @@ export class Access {
   ): Promise<{ readonly ticket: string; readonly expiresMs: number }> {
     // A ticket buys no other: whoever asks is found out anew.
     const query = new URLSearchParams(credentials.url.split('?')[1]);
-    return this.#tickets.issue(this.#good(await this.#authenticate(this.#withToken(credentials, query))));
+    return this.#tickets.issue(this.good(await this.#authenticate(this.#withToken(credentials, query))));
   }
 
   /** Takes back what lets a user in without being found out anew. */
@@ -152,8 +152,8 @@ export class Access {
     return this.#settings.clock.now();
   }
 
-  /** An identity whose rights still hold. @throws SyncError `expired`, `revoked` */
-  #good(identity: Identity): Identity {
+  /** The same identity, if its rights still hold: asked once more when its session opens. @throws SyncError `expired`, `revoked` */
+  good(identity: Identity): Identity {
     if (this.ended(identity)) throw new SyncError('expired', 'What you came with has ended already.');
     if (identity.tokenId !== undefined && this.#revoked.has(identity.tokenId)) throw new SyncError('revoked');
     return identity;

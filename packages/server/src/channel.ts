@@ -97,7 +97,7 @@ export class Channel implements Source {
         direction: 'before',
         offset,
         entriesMax: openEntries,
-        bytesMax: settings.tailBytesMax,
+        bytesMax: Math.min(settings.tailBytesMax, limits.batchBytesMax.default),
       });
       const channel = new Channel(settings, tools, pages, newest, stop);
       receive = (news) => channel.#follower.receive(news);

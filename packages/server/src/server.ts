@@ -132,6 +132,8 @@ export interface Server<C extends Contract> {
   disconnect(user: string, why?: string): number;
   /**
    * Withdraws a token by its id (`jti` in a JWT): its sessions on this node end, and it lets nobody in again. Returns how many there were.
+   *
+   * @throws SyncError `bad_option` for a time that is over, `too_many` when 100,000 tokens are revoked already
    * @param untilMs when the token would have ended by itself, in ms since 1970; default in 30 days
    */
   revoke(tokenId: string, untilMs?: number): number;
@@ -220,7 +222,7 @@ class Node<C extends Contract> implements Server<C> {
       originsAllowed: options.originsAllowed ?? [],
       hostsAllowed: options.hostsAllowed ?? [],
       connection: { clock: this.#clock, metrics: this.metrics, ...this.#numbers },
-      admit: (identity) => this.#members.admit(identity),
+      admit: (identity) => this.#members.admit(this.#access.good(identity)),
     });
   }
 
@@ -281,9 +283,15 @@ class Node<C extends Contract> implements Server<C> {
   }
 
   revoke(tokenId: string, untilMs = this.#clock.now() + tokenLifeMsMax): number {
-    this.#access.revoke(tokenId, untilMs);
+    if (!(untilMs > this.#clock.now()))
+      throw new SyncError(
+        'bad_option',
+        `Expected \`untilMs\` to be a time to come, in ms since 1970, got ${show(untilMs)}. The claim \`exp\` counts seconds: multiply it by 1000.`,
+      );
     const why = 'The token that this session came with was revoked.';
-    return this.#members.end((identity) => identity.tokenId === tokenId, 'revoked', why);
+    const ended = this.#members.end((identity) => identity.tokenId === tokenId, 'revoked', why);
+    this.#access.revoke(tokenId, untilMs);
+    return ended;
   }
 
   close(options: { readonly drainMs?: number } = {}): Promise<void> {

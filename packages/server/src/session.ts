@@ -6,7 +6,6 @@ import { type Definition, type ErrorCode, SyncError } from '@syncline/protocol';
 import {
   type Cancel,
   type ClientFrame,
-  type Data,
   type FrameOf,
   type Refused,
   toSyncError,
@@ -17,34 +16,20 @@ import type { Channel } from './channel.ts';
 import { Batch, SnapshotPart, type Taken } from './cursor.ts';
 import type { Intake } from './hub/admission.ts';
 import { reason } from './observe.ts';
+import { Allowance } from './session/allowance.ts';
 import { Answers } from './session/answers.ts';
-import { Bucket } from './session/bucket.ts';
-import { type Control, gapFrame, own, type Port } from './session/port.ts';
+import { type Control, errorFrame, gapFrame, isInside, own, type Port } from './session/port.ts';
 import { Requests } from './session/requests.ts';
 import { type Subscription, Subscriptions } from './session/subscriptions.ts';
-import type { SessionTools } from './session/tools.ts';
-
-/** What a publish needs; a plain client has no producer, so its publishes can't be told apart when repeated. */
-export interface Publish {
-  readonly ref: number;
-  readonly channel: string;
-  readonly data: Data;
-  readonly producer?: { readonly id: string; readonly sequence: number };
-}
+import type { Publish, SessionTools } from './session/tools.ts';
 
 /** Heartbeats that a client may leave unanswered. */
 const silentBeatsMax = 2;
 /** Frames that may wait unread beside the answers to requests: heartbeats, gaps, refusals. */
 const otherControlsMax = 64;
-/** Requests refused one after another with which a session is given up. */
-const refusalsMax = 1000;
 /** All pages of history wait in one line, and so do renewals; no channel has such a name. */
 const historyLine = '';
 const authLine = ' ';
-/** What a request takes from the session's bucket; a publish takes one more for each of these bytes. */
-const costs = { publish: 1, subscribe: 2, unsubscribe: 1, history: 5, auth: 20, heartbeat: 1 } as const;
-const bytesPerCost = 4096;
-
 export class Session {
   readonly id: string;
   readonly #port: Port;
@@ -52,12 +37,11 @@ export class Session {
   readonly #subscriptions: Subscriptions;
   /** In lines by channel: what comes later for a channel waits for what came before. */
   readonly #requests: Requests;
-  readonly #bucket: Bucket;
+  readonly #allowance: Allowance;
   readonly #pump: () => void;
   #rights: Rights;
   #cancelExpiry: Cancel | undefined;
   readonly #answers: Answers;
-  #refusals = 0;
   #silentBeats = 0;
   #pumping = false;
   /** The connection is on its way out: what the client still sends is not looked at. */
@@ -74,7 +58,7 @@ export class Session {
     this.#requests = new Requests(tools.requestsPerSessionMax, (ref, thrown) =>
       this.#answerError(ref, thrown),
     );
-    this.#bucket = new Bucket(tools.clock, tools.requestsPerSecondMax, tools.requestsBurstMax);
+    this.#allowance = new Allowance(tools.clock, tools.requestsPerSecondMax, tools.requestsBurstMax);
     this.#pump = () => {
       this.#pumping = false;
       if (!this.#ended) port.pump();
@@ -89,18 +73,20 @@ export class Session {
     return this.#rights.identity;
   }
 
-  /** One frame of the client, or what could not be read as one. */
-  receive(frame: ClientFrame | Refused): void {
+  /** One frame of the client, or what could not be read as one, and how many bytes it had. */
+  receive(frame: ClientFrame | Refused, bytes: number): void {
     if (this.#ended || this.#ending) return;
     this.#tools.metrics.framesReceived++;
     this.alive();
     if (frame.type === 'publish') {
       const { ref, channel, data, producer, sequence } = frame;
-      return this.publish({ ref, channel, data, producer: { id: producer, sequence } });
+      return this.publish({ ref, channel, data, producer: { id: producer, sequence } }, bytes);
     }
-    if (frame.type === 'refused') return this.#refuse(frame.ref, frame.error);
-    if (!this.#affords(costs[frame.type], 'ref' in frame ? frame.ref : null)) return;
+    const opens = (frame.type === 'subscribe' || frame.type === 'history') && this.#opens(frame.channel);
+    if (!this.#affords(frame.type, bytes, opens, 'ref' in frame ? frame.ref : null)) return;
     switch (frame.type) {
+      case 'refused':
+        return this.#refuse(frame.ref, frame.error);
       case 'subscribe':
         return this.#requests.run(frame.ref, frame.channel, () => this.#subscribe(frame));
       case 'unsubscribe':
@@ -116,14 +102,16 @@ export class Session {
     }
   }
 
-  /** Appends for this client; the answer is an `ack` or an `error` for its `ref`. */
-  publish(request: Publish): void {
+  /** Appends for this client what came in a frame of so many bytes; the answer is an `ack` or an `error` for its `ref`. */
+  publish(request: Publish, bytes: number): void {
     if (this.#ended || this.#ending) return;
     const { ref, channel: name, data } = request;
-    if (!this.#affords(costs.publish + Math.floor(data.length / bytesPerCost), ref)) return;
     const subscription = this.#subscriptions.get(name);
+    if (!this.#affords('publish', bytes, !subscription && this.#opens(name), ref)) return;
     if (!subscription || !this.#knows(subscription) || this.#requests.line(name)) {
-      return this.#requests.run(ref, name, () => this.#publish(request));
+      // It may wait, and the rest of its frame need not wait with it.
+      const waiting = { ...request, data: own(data) };
+      return this.#requests.run(ref, name, () => this.#publish(waiting));
     }
     // The hot path: nothing to wait for, nothing to validate, so the append is called before this function returns.
     if (!this.#requests.admit(ref)) return;
@@ -183,6 +171,7 @@ export class Session {
   end(code: ErrorCode, why: string): void {
     if (this.#ended || this.#ending) return;
     this.#ending = true;
+    this.#requests.stop();
     this.#port.end(code, why);
   }
 
@@ -260,12 +249,15 @@ export class Session {
         'The token is of someone else, and a session keeps its user. Connect anew.',
       );
     const rights = access.rights(identity);
+    const judged = await this.#subscriptions.judge((name, definition) =>
+      rights.demand('subscribe', name, definition).then(() => null, toSyncError),
+    );
+    if (this.#ended || this.#ending) return;
+    // From here on nothing is waited for, so that all of it holds from one moment on.
     this.#rights = rights;
     this.#say({ type: 'authenticated', ref, expiresMs: this.#expireLater() });
-    for (const { name, channel, definition } of [...this.#subscriptions.all()]) {
-      const refused = await rights.demand('subscribe', name, definition).catch(toSyncError);
-      const subscription = this.#subscriptions.get(name);
-      if (!subscription) continue;
+    for (const [subscription, refused] of judged) {
+      const { name, channel, definition } = subscription;
       subscription.publishes = rights.grant('publish', name, definition);
       if (!refused) continue;
       this.#subscriptions.remove(name);
@@ -276,6 +268,7 @@ export class Session {
   /** Sees to it that the session ends with its rights; returns in how many ms that is. */
   #expireLater(): number | null {
     this.#cancelExpiry?.();
+    if (this.#ended) return null;
     const { leftMs } = this.#rights;
     if (leftMs === null) return null;
     this.#cancelExpiry = this.#tools.clock.timer(leftMs, () => {
@@ -309,13 +302,18 @@ export class Session {
     const { access, hub } = this.#tools;
     const definition = this.#definition(name);
     const { identity } = this;
-    await this.#rights.demand('publish', name, definition);
-    let intake = hub.admission.take(name, data, definition, this.#rights);
+    const rights = this.#rights;
+    await rights.demand('publish', name, definition);
+    let intake = hub.admission.take(name, data, definition, rights);
     if (definition.schema || access.screens)
       intake = await hub.admission.examine(name, intake, definition, (key, value) =>
         access.screen({ identity, channel: name, key, data: value }),
       );
-    this.#append(await this.#channel(name), request, intake);
+    const channel = await this.#channel(name);
+    // Rights may have been renewed, or withdrawn with the session, while this was looked at.
+    if (rights !== this.#rights) await this.#rights.demand('publish', name, definition);
+    if (this.#ending) throw new SyncError('restart');
+    this.#append(channel, request, intake);
   }
 
   #append(channel: Channel, { ref, producer }: Publish, { append }: Intake): void {
@@ -338,17 +336,25 @@ export class Session {
     );
   }
 
+  /** Whether a channel would have to be opened for a request. */
+  #opens(name: string): boolean {
+    return this.#tools.hub.opened(name) === undefined;
+  }
+
   /** Whether the session may still ask for so much; if not, it has been told when it may (rule F11). */
-  #affords(cost: number, ref: number | null): boolean {
-    const retryMs = this.#bucket.take(cost);
-    if (retryMs === 0) {
-      this.#refusals = 0;
-      return true;
-    }
-    this.#tools.metrics.requestsLimited++;
+  #affords(
+    type: ClientFrame['type'] | 'refused',
+    bytes: number,
+    opens: boolean,
+    ref: number | null,
+  ): boolean {
+    const retryMs = this.#allowance.charge(type, bytes, opens);
     const many = `This session asked for more than the server takes from one. Go on in ${retryMs} ms.`;
+    if (this.#allowance.spent) this.end('too_many', many);
+    // What has no number can't be answered: a frame that couldn't be read ends the session, a heartbeat is passed over.
+    if (retryMs === 0 || (type === 'refused' && ref === null)) return !this.#ending;
+    this.#tools.metrics.requestsLimited++;
     if (ref !== null) this.#answerError(ref, new SyncError('too_many', many, { retryMs }));
-    if (++this.#refusals > refusalsMax) this.end('too_many', many);
     return false;
   }
 
@@ -361,19 +367,18 @@ export class Session {
   #refuse(ref: number | null, error: SyncError): void {
     this.#answerError(ref, error);
     if (ref === null) this.end(error.code, error.message);
-    else if (++this.#refusals > refusalsMax) this.end('bad_frame', 'Frame after frame could not be read.');
   }
 
   #answerError(ref: number | null, thrown: unknown): void {
+    const { metrics, logger } = this.#tools;
     const error = toSyncError(thrown);
-    if (error.code === 'internal')
-      this.#tools.logger.error(
-        { session: this.id, reason: reason(thrown) },
+    if (isInside(error.code))
+      logger.error(
+        { session: this.id, code: error.code, reason: reason(thrown) },
         'A request failed for a reason of our own.',
       );
-    this.#tools.metrics.framesRefused++;
-    const { code, message, detail = null } = error;
-    this.#say({ type: 'error', ref, code, message, detail });
+    metrics.framesRefused++;
+    this.#say(errorFrame(ref, error));
   }
 
   #say(frame: Control): void {

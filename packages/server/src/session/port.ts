@@ -3,7 +3,7 @@
  * transport implements Port; the session calls it and knows nothing of what is behind. It must not know any channel.
  */
 
-import type { ErrorCode } from '@syncline/protocol';
+import { type ErrorCode, errors, type SyncError } from '@syncline/protocol';
 import type { Data, ServerFrame } from '@syncline/protocol/wire';
 import type { Batch, Gap, SnapshotPart } from '../cursor.ts';
 
@@ -32,4 +32,14 @@ export function own(data: Data): Data {
 /** A gap as the frame that tells it. */
 export function gapFrame({ id, position, top, reason: why }: Gap): Control {
   return { type: 'gap', id, position, top, reason: why };
+}
+
+/** Errors that say something about this node: clients are told the table's sentence, since what a broker says of itself may name files. */
+export function isInside(code: ErrorCode): boolean {
+  return code === 'internal' || code === 'storage' || code === 'corrupt';
+}
+
+/** An error as the frame that tells it. */
+export function errorFrame(ref: number | null, { code, message, detail = null }: SyncError): Control {
+  return { type: 'error', ref, code, message: isInside(code) ? errors[code].message : message, detail };
 }

@@ -9,6 +9,7 @@ export class Requests {
   readonly #refuse: (ref: number, thrown: unknown) => void;
   readonly #lines = new Map<string, Promise<void>>();
   #open = 0;
+  #stopped = false;
   #onDone: (() => void) | undefined;
 
   /** @param refuse answers a request with an error */
@@ -35,13 +36,19 @@ export class Requests {
     if (!this.admit(ref)) return;
     this.begin();
     const before = this.#lines.get(line);
-    const work = (before ? before.then(request) : request())
+    const next = async (): Promise<void> => (this.#stopped ? undefined : await request());
+    const work = (before ? before.then(next) : request())
       .catch((thrown: unknown) => this.#refuse(ref, thrown))
       .finally(() => {
         if (this.#lines.get(line) === work) this.#lines.delete(line);
         this.end();
       });
     this.#lines.set(line, work);
+  }
+
+  /** Lets those that wait in a line and have not begun begin no more. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** Counts a request that runs in no line, until its `end`. */

@@ -55,6 +55,19 @@ export class Subscriptions {
     }
   }
 
+  /** What `judge` says of each, all asked at once; those that are made meanwhile are asked about too. */
+  async judge(
+    judge: (name: string, definition: Definition) => Promise<SyncError | null>,
+  ): Promise<ReadonlyMap<Subscription, SyncError | null>> {
+    const judged = new Map<Subscription, SyncError | null>();
+    for (;;) {
+      const rest = [...this.#byName.values()].filter((one) => !judged.has(one));
+      if (rest.length === 0) return judged;
+      const verdicts = await Promise.all(rest.map(({ name, definition }) => judge(name, definition)));
+      for (const [i, one] of rest.entries()) judged.set(one, verdicts[i] ?? null);
+    }
+  }
+
   /** Adds a subscription; one of the same name is over. */
   add(subscription: Subscription): void {
     this.remove(subscription.name);

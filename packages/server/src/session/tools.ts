@@ -1,8 +1,8 @@
 /**
- * What all sessions of a node share: the rooms they use, and their bounds. The server puts it together once; it holds nothing
- * of any one session.
+ * What all sessions of a node share: the rooms they use, and their bounds; and what a transport hands them. The server puts it
+ * together once; it holds nothing of any one session.
  */
-import type { Clock } from '@syncline/protocol/wire';
+import type { Clock, Data } from '@syncline/protocol/wire';
 import type { Access } from '../access.ts';
 import type { Hub } from '../hub.ts';
 import type { Logger, Metrics } from '../observe.ts';
@@ -21,4 +21,12 @@ export interface SessionTools {
   readonly requestsBurstMax: number;
   readonly requestsPerSecondMax: number;
   readonly requestsPerSessionMax: number;
+}
+
+/** What a publish needs; a plain client has no producer, so its publishes can't be told apart when repeated. */
+export interface Publish {
+  readonly ref: number;
+  readonly channel: string;
+  readonly data: Data;
+  readonly producer?: { readonly id: string; readonly sequence: number };
 }

@@ -2,6 +2,7 @@
  * A broker between a server and another broker that tests can meddle with: it counts calls, holds or fails them, and
  * passes announcements on late, twice, in another order or not at all. What it isn't told to change goes through.
  */
+import { onTestFinished } from 'vitest';
 import type { Announcement, Append, Appended, Broker, Range, Slice } from '../broker/broker.ts';
 
 /** What a test changes; it may do so at any time. */
@@ -50,6 +51,12 @@ export function meddle(first: Broker): Meddled {
     for (const [listener, entry] of listening) entry.stop = inner.listen(entry.channel, listener);
   };
   return { broker, meddling, replace };
+}
+
+/** The same broker for one server after another: they close in vain, and it is closed when the test is over. */
+export function lasting(inner: Broker): Broker {
+  onTestFinished(() => inner.close());
+  return { ...meddle(inner).broker, close: async () => {} };
 }
 
 /** Something that waits until it is let through. */

@@ -9,6 +9,8 @@ import {
   nextCheck,
   readStateEntry,
   readStateLine,
+  readWire,
+  type ServerFrame,
   type StateValue,
 } from '@syncline/protocol/wire';
 
@@ -24,6 +26,27 @@ export class Mirror {
 
   constructor(position: Position) {
     this.position = position;
+  }
+
+  /** A frame of the channel as it came over the wire. A heartbeat must tell where this reader stands. */
+  receive(frame: ServerFrame): void {
+    const arrived = (offset: number, data: Data): Arrived => {
+      const { at, ...more } = readWire(data, true);
+      return { offset, at: at ?? 0, ...more };
+    };
+    if (frame.type === 'entries') {
+      this.entries(frame.entries.map((data, i) => arrived(frame.first + i, data)));
+    } else if (frame.type === 'changes') {
+      const entries = frame.entries.map(({ offset, data }) => arrived(offset, data));
+      this.changes(frame.from, frame.check, entries);
+    } else if (frame.type === 'snapshot') {
+      this.snapshot(frame.offset, frame.check, frame.more, frame.data);
+    } else if (frame.type === 'heartbeat') {
+      const { offset, check } = this.position;
+      for (const head of frame.heads)
+        if (head.offset === offset && head.check !== check)
+          throw new Error(`The check at ${offset} differs.`);
+    } else throw new Error(`Unexpected: ${JSON.stringify(frame)}`);
   }
 
   /** Consecutive entries (rules D1, P3). */

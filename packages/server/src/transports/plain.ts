@@ -39,12 +39,12 @@ export function servePlain(
       if (words.deaf) writer.end(words.deaf, 'The channel could not be subscribed to.');
     },
     end: (code, reason) => {
-      writer.pump(session);
+      writer.pump(session, true);
       writer.end(code, reason);
     },
   };
   const session = open(port);
-  session.receive({ type: 'subscribe', ref, channel, start: 0 });
+  session.receive({ type: 'subscribe', ref, channel, start: 0 }, 0);
   ws.on('message', (data, isBinary) => {
     if (isBinary) return port.end('unsupported_data', 'A plain path takes text frames with JSON.');
     ref = ref === limits.refMax.default ? subscribeRef + 1 : ref + 1;
@@ -52,9 +52,9 @@ export function servePlain(
       const payload = readPayload(String(data));
       metrics.framesReceived++;
       session.alive();
-      session.publish({ ref, channel, data: payload });
+      session.publish({ ref, channel, data: payload }, payload.length);
     } catch (thrown) {
-      session.receive({ type: 'refused', ref, error: toSyncError(thrown) });
+      session.receive({ type: 'refused', ref, error: toSyncError(thrown) }, String(data).length);
     }
   });
   ws.on('pong', () => session.alive());

@@ -1,22 +1,23 @@
 /**
- * How a socket is ended: whatever the reason says, the close frame is one that RFC 6455 allows, and a peer that doesn't close
- * is cut off. The WebSocket is a stand-in that keeps what it is told.
+ * How a socket is written to and ended: how much at once, whatever there is; that the close frame is one that RFC 6455 allows,
+ * whatever the reason says; and that a peer that doesn't close is cut off. The WebSocket is a stand-in that keeps what it is told.
  */
 import { EventEmitter } from 'node:events';
-import { PassThrough } from 'node:stream';
+import { type Duplex, PassThrough, Writable } from 'node:stream';
 import { type ErrorCode, errors } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import fc from 'fast-check';
-import { expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { newMetrics } from '../observe.ts';
+import { turns } from '../testing/meddle.ts';
 import { type Connection, SocketWriter } from './socket.ts';
 
-function writer() {
+function writer(socket: Duplex = new PassThrough()) {
   const ws = Object.assign(new EventEmitter(), { close: vi.fn(), terminate: vi.fn(), readyState: 1 });
   const clock = fakeClock();
   const writer = new SocketWriter({
     ws: ws as unknown as Connection['ws'],
-    socket: new PassThrough(),
+    socket,
     clock,
     metrics: newMetrics(),
     frameBytesMax: 1024,
@@ -60,4 +61,53 @@ it('[L2] cuts off a peer that has not closed after 2 seconds, and leaves one alo
     expect(ws.terminate).toHaveBeenCalledTimes(closes ? 0 : 1);
     expect(clock.timers).toBe(0);
   }
+});
+
+describe('a socket that takes all that it is given', () => {
+  /** One that does, and a session with a megabyte to write. */
+  function ready() {
+    let written = 0;
+    const socket = new Writable({
+      write: (chunk: Uint8Array, _encoding, done) => {
+        written += chunk.length;
+        done();
+      },
+    });
+    // Only its writable half is used.
+    const { writer: w, ws } = writer(socket as unknown as Duplex);
+    let left = 1_000_000;
+    const take = (): Uint8Array | undefined => {
+      const bytes = Math.min(left, 20_000);
+      left -= bytes;
+      return bytes === 0 ? undefined : new Uint8Array(bytes);
+    };
+    return { pump: (last?: boolean) => w.pump({ take }, last), ws, written: () => written };
+  }
+  const onceMax = 65_536 + 20_000;
+
+  it('is given no more in one turn than may wait in it, and all in the end', async () => {
+    const { pump, written } = ready();
+    pump();
+    for (let before = 0; before < written(); ) {
+      expect(written() - before).toBeLessThanOrEqual(onceMax);
+      before = written();
+      // Whoever pumps meanwhile gets no more out of it.
+      pump();
+      expect(written()).toBe(before);
+      await turns(1);
+    }
+    expect(written()).toBe(1_000_000);
+  });
+
+  it('is given once more before it is ended', async () => {
+    const { pump, written, ws } = ready();
+    pump();
+    const before = written();
+    pump(true);
+    expect(written()).toBeGreaterThan(before);
+    ws.readyState = 2;
+    const end = written();
+    await turns();
+    expect(written()).toBe(end);
+  });
 });

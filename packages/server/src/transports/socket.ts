@@ -35,6 +35,7 @@ export class SocketWriter {
   readonly #metrics: Metrics;
   readonly #clock: Clock;
   #cancelCut: Cancel | undefined;
+  #resting = false;
 
   constructor({ ws, socket, socketBytesMax, metrics, clock }: Connection) {
     this.#ws = ws;
@@ -48,9 +49,17 @@ export class SocketWriter {
     ws.once('close', () => this.#cancelCut?.());
   }
 
-  /** Takes and writes while there is room. What is taken in one go leaves in one system call. */
-  pump(from: Taker): void {
+  /**
+   * Takes and writes while there is room, but no more at once than may wait in a socket: where the kernel takes all that it is
+   * given, someone who reads a large snapshot would else hold everyone up. What is taken in one go leaves in one system call.
+   *
+   * @param last nothing is written after this
+   */
+  pump(from: Taker, last = false): void {
+    if (this.#resting && !last) return;
+    let written = 0;
     while (this.#room() && this.#ws.readyState === 1) {
+      if (written >= this.#bytesMax) return this.#rest(from);
       const first = from.take();
       if (!first) return;
       const small: Uint8Array[] = [];
@@ -63,7 +72,17 @@ export class SocketWriter {
       // Copying a few kilobytes costs less than handing several buffers to the kernel; a large batch stays shared.
       if (small.length > 0) this.#write(small.length === 1 ? first : Buffer.concat(small, bytes));
       if (next) this.#write(next);
+      written += bytes + (next?.length ?? 0);
     }
+  }
+
+  /** Goes on in the next turn. */
+  #rest(from: Taker): void {
+    this.#resting = true;
+    this.#clock.endOfTurn(() => {
+      this.#resting = false;
+      this.pump(from);
+    });
   }
 
   /** Closes politely, and for certain: a peer that reads nothing would otherwise keep the socket for long. */

@@ -37,13 +37,14 @@ export function serveNative(connection: Connection, open: (port: Port) => Sessio
     snapshot: nativeSnapshot,
     pump: () => writer.pump(session),
     end: (code, reason) => {
-      writer.pump(session);
+      writer.pump(session, true);
       writer.end(code, reason);
     },
   };
   const session = open(port);
   ws.on('message', (data, isBinary) => {
-    session.receive(isBinary ? binaryRefused : readFrame(String(data), frameBytesMax));
+    const text = String(data);
+    session.receive(isBinary ? binaryRefused : readFrame(text, frameBytesMax), text.length);
   });
   ws.on('pong', () => session.alive());
   ws.on('close', () => {
