@@ -6,6 +6,7 @@ import { type Contract, SyncError } from '@syncline/protocol';
 import { lookup } from '@syncline/protocol/wire';
 import {
   type Broker,
+  Bucket,
   diskOver,
   type Executor,
   Hub,
@@ -79,11 +80,17 @@ export class SimNode {
     const hub = new Hub(numbers, tools, lookup(channels));
     const pulse = new Pulse(clock, heartbeatMs);
     const open = (port: Port): Session => {
-      const session = new Session(String(++this.#sessions), { user: null }, port, {
-        ...tools,
-        hub,
-        ...numbers,
-      });
+      const session = new Session(
+        String(++this.#sessions),
+        { user: null },
+        port,
+        {
+          ...tools,
+          hub,
+          ...numbers,
+        },
+        new Bucket(clock, numbers.requestsPerSecondMax, numbers.requestsBurstMax),
+      );
       pulse.join(session);
       return session;
     };

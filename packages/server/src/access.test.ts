@@ -505,6 +505,32 @@ describe('how much a session may ask for', () => {
     expect(answers.some((one) => one.type === 'error' && one.code === 'too_many')).toBe(true);
   });
 
+  it('is what all sessions of a user have together, those that came and went included', async () => {
+    const clock = fakeClock();
+    const { port, server } = await serve({
+      clock,
+      requestsBurstMax: 4,
+      requestsPerSecondMax: 1,
+      authenticate: named({
+        ada: { user: 'ada', capabilities: everything },
+        bob: { user: 'bob', capabilities: everything },
+      }),
+    });
+    await server.publish(room, 'the channel is open');
+    for (let i = 0; i < 2; i++) {
+      const client = await WireClient.connect(port, '/sync?ada');
+      expect(await refusalOf(client, 'subscribe', room)).toBeUndefined();
+      client.inbox.socket.terminate();
+      await expect.poll(() => server.metrics.sessionsOpen).toBe(0);
+    }
+    const again = await WireClient.connect(port, '/sync?ada');
+    expect(await refusalOf(again, 'subscribe', room)).toBe('too_many');
+    const bob = await WireClient.connect(port, '/sync?bob');
+    expect(await refusalOf(bob, 'subscribe', room)).toBeUndefined();
+    await clock.advance(2000);
+    expect(await refusalOf(again, 'subscribe', room)).toBeUndefined();
+  });
+
   it('counts more for a channel that must be opened first', async () => {
     const { port, server } = await serve({
       clock: fakeClock(),

@@ -11,6 +11,7 @@ export { Hub } from './hub.ts';
 export { newMetrics, silentLogger } from './observe.ts';
 export { resolveNumbers } from './options.ts';
 export { Pulse } from './pulse.ts';
+export { Bucket } from './session/bucket.ts';
 export type { Port } from './session/port.ts';
 export { Session } from './session.ts';
 export { nativeBatch, nativeControls, nativeSnapshot } from './transports/websocket.ts';

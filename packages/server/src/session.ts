@@ -18,6 +18,7 @@ import type { Intake } from './hub/admission.ts';
 import { reason } from './observe.ts';
 import { Allowance } from './session/allowance.ts';
 import { Answers } from './session/answers.ts';
+import type { Bucket } from './session/bucket.ts';
 import { type Control, errorFrame, gapFrame, isInside, own, type Port } from './session/port.ts';
 import { Requests } from './session/requests.ts';
 import { type Subscription, Subscriptions } from './session/subscriptions.ts';
@@ -48,7 +49,7 @@ export class Session {
   #ending = false;
   #ended = false;
 
-  constructor(id: string, identity: Identity, port: Port, tools: SessionTools) {
+  constructor(id: string, identity: Identity, port: Port, tools: SessionTools, bucket: Bucket) {
     this.id = id;
     this.#rights = tools.access.rights(identity);
     this.#port = port;
@@ -58,7 +59,7 @@ export class Session {
     this.#requests = new Requests(tools.requestsPerSessionMax, (ref, thrown) =>
       this.#answerError(ref, thrown),
     );
-    this.#allowance = new Allowance(tools.clock, tools.requestsPerSecondMax, tools.requestsBurstMax);
+    this.#allowance = new Allowance(bucket);
     this.#pump = () => {
       this.#pumping = false;
       if (!this.#ended) port.pump();
@@ -189,6 +190,7 @@ export class Session {
 
   async #join({ ref, channel: name, start }: FrameOf<ClientFrame, 'subscribe'>): Promise<void> {
     const definition = this.#definition(name);
+    if (this.#ended) return;
     const rights = this.#rights;
     await rights.demand('subscribe', name, definition);
     const channel = await this.#channel(name);
@@ -220,15 +222,12 @@ export class Session {
     this.#say({ type: 'unsubscribed', ref });
   }
 
-  async #history({
-    ref,
-    channel: name,
-    direction,
-    offset,
-    limit,
-  }: FrameOf<ClientFrame, 'history'>): Promise<void> {
+  async #history(frame: FrameOf<ClientFrame, 'history'>): Promise<void> {
+    const { ref, channel: name, direction, offset, limit } = frame;
     await this.#rights.demand('history', name, this.#definition(name));
     await this.#requests.line(name);
+    // Nobody is there any more to read it.
+    if (this.#ended) return;
     const channel = await this.#channel(name);
     const { epoch, entries, more } = await channel.history(direction, offset, limit);
     const { stamped } = channel.settings;

@@ -2,8 +2,7 @@
  * What one session may ask for, and what each request costs: by its type, its size, and whether a channel must be opened for
  * it. A session charges everything that it is sent, before it looks into it. It knows no channel and no frame's content.
  */
-import type { Clock } from '@syncline/protocol/wire';
-import { Bucket } from './bucket.ts';
+import type { Bucket } from './bucket.ts';
 
 /** What a request takes from the session's bucket, beside one for each of `bytesPerCost`. */
 const costs = {
@@ -25,8 +24,9 @@ export class Allowance {
   readonly #bucket: Bucket;
   #refusals = 0;
 
-  constructor(clock: Clock, perSecond: number, burst: number) {
-    this.#bucket = new Bucket(clock, perSecond, burst);
+  /** @param bucket what is charged: shared by all sessions of one user */
+  constructor(bucket: Bucket) {
+    this.#bucket = bucket;
   }
 
   /** Whether so much was refused without a pause that the session should end. */

@@ -1,6 +1,6 @@
 /**
- * How much one session may ask for: a token bucket, filled at a steady rate up to a burst. A session takes what each request
- * costs before it does anything else with it. It knows numbers and a clock, no frames.
+ * How much one user may ask for: a token bucket, filled at a steady rate up to a burst. Sessions take what each request costs
+ * before they do anything else with it. It knows numbers and a clock, no frames.
  */
 import type { Clock } from '@syncline/protocol/wire';
 
@@ -27,6 +27,12 @@ export class Bucket {
     if (this.#level < share) return Math.ceil(((share - this.#level) * 1000) / this.#perSecond);
     this.#level -= share;
     return 0;
+  }
+
+  /** Whether nothing of it is taken, as of now. */
+  get full(): boolean {
+    this.#fill();
+    return this.#level >= this.#burst;
   }
 
   #fill(): void {

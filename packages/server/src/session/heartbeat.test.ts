@@ -14,6 +14,7 @@ import { resolveNumbers } from '../options.ts';
 import { Session } from '../session.ts';
 import { turns } from '../testing/meddle.ts';
 import { Turn } from '../turn.ts';
+import { Bucket } from './bucket.ts';
 import type { Control } from './port.ts';
 
 it('[H3] however many heartbeats a client sends without reading, one answer waits, with the heads as they are then', async () => {
@@ -39,10 +40,16 @@ it('[H3] however many heartbeats a client sends without reading, one answer wait
     pump: () => {},
     end: () => {},
   };
-  const session = new Session('s', { user: null }, port, { ...tools, ...numbers, hub });
-  session.receive({ type: 'subscribe', ref: 1, channel: 'chat/x', start: 0 });
+  const session = new Session(
+    's',
+    { user: null },
+    port,
+    { ...tools, ...numbers, hub },
+    new Bucket(clock, 1_000_000, 1_000_000),
+  );
+  session.receive({ type: 'subscribe', ref: 1, channel: 'chat/x', start: 0 }, 20);
   await turns();
-  for (let i = 0; i < 5000; i++) session.receive({ type: 'heartbeat' });
+  for (let i = 0; i < 5000; i++) session.receive({ type: 'heartbeat' }, 20);
   await (await hub.open('chat/x')).append({ data: '1', from: null });
   session.take();
   expect(said.map(({ type }) => type)).toEqual(['welcome', 'subscribed', 'heartbeat']);

@@ -6,6 +6,7 @@ import { type ErrorCode, SyncError } from '@syncline/protocol';
 import type { Identity } from '../access.ts';
 import type { Pulse } from '../pulse.ts';
 import { Session } from '../session.ts';
+import { Bucket } from './bucket.ts';
 import type { Port } from './port.ts';
 import type { SessionTools } from './tools.ts';
 
@@ -13,6 +14,14 @@ export interface MemberSettings extends SessionTools {
   readonly pulse: Pulse;
   readonly sessionsMax: number;
   readonly sessionsPerUserMax: number;
+  readonly requestsBurstMax: number;
+  readonly requestsPerSecondMax: number;
+}
+
+/** What a node knows of one user: how many sessions, and what all of them together may still ask for. */
+interface User {
+  places: number;
+  readonly bucket: Bucket;
 }
 
 /** A place for one session: opened once its connection stands, and given back with `gone`, opened or not. */
@@ -24,8 +33,9 @@ export interface Place {
 export class Members {
   readonly #settings: MemberSettings;
   readonly #sessions = new Set<Session>();
-  /** Places taken, by user. */
-  readonly #byUser = new Map<string, number>();
+  readonly #users = new Map<string, User>();
+  /** Users without a session whose bucket isn't full again: they come back to what they left. */
+  readonly #gone = new Map<string, User>();
   #admitted = 0;
   #ids = 0;
   #onEmpty: (() => void) | undefined;
@@ -37,11 +47,11 @@ export class Members {
   /** Takes a place for a session; whoever got past the handshake opens it. @throws SyncError `too_many` */
   admit(identity: Identity): Place {
     const { metrics, pulse } = this.#settings;
-    this.#take(identity.user);
+    const bucket = this.#take(identity.user);
     let session: Session | undefined;
     let leavePulse: (() => void) | undefined;
     const open = (port: Port): Session => {
-      session = new Session((++this.#ids).toString(36), identity, port, this.#settings);
+      session = new Session((++this.#ids).toString(36), identity, port, this.#settings, bucket);
       this.#sessions.add(session);
       leavePulse = pulse.join(session);
       metrics.sessionsOpened++;
@@ -89,25 +99,47 @@ export class Members {
     });
   }
 
-  #take(user: string | null): void {
+  /** Takes a place for someone. @throws SyncError `too_many` @returns what their sessions are charged to */
+  #take(name: string | null): Bucket {
     const { sessionsMax, sessionsPerUserMax } = this.#settings;
     if (this.#admitted >= sessionsMax)
       throw new SyncError('too_many', 'This node has as many sessions as it takes. Come back later.');
-    const ofUser = user === null ? 0 : (this.#byUser.get(user) ?? 0);
-    if (ofUser >= sessionsPerUserMax)
+    this.#forget();
+    if (name === null) {
+      this.#admitted++;
+      return this.#bucket();
+    }
+    const user = this.#users.get(name) ?? this.#gone.get(name) ?? { places: 0, bucket: this.#bucket() };
+    if (user.places >= sessionsPerUserMax)
       throw new SyncError(
         'too_many',
         `A user may have ${sessionsPerUserMax} sessions on this node. Close some, or raise \`sessionsPerUserMax\`.`,
       );
     this.#admitted++;
-    if (user !== null) this.#byUser.set(user, ofUser + 1);
+    user.places++;
+    this.#gone.delete(name);
+    this.#users.set(name, user);
+    return user.bucket;
   }
 
-  #giveBack(user: string | null): void {
+  #giveBack(name: string | null): void {
     this.#admitted--;
-    if (user === null) return;
-    const left = (this.#byUser.get(user) ?? 1) - 1;
-    if (left === 0) this.#byUser.delete(user);
-    else this.#byUser.set(user, left);
+    const user = name === null ? undefined : this.#users.get(name);
+    if (!user || name === null || --user.places > 0) return;
+    this.#users.delete(name);
+    this.#gone.set(name, user);
+  }
+
+  /** Forgets those who left longest ago, as far as there is nothing to remember of them. */
+  #forget(): void {
+    for (const [name, { bucket }] of this.#gone) {
+      if (!bucket.full) return;
+      this.#gone.delete(name);
+    }
+  }
+
+  #bucket(): Bucket {
+    const { clock, requestsPerSecondMax, requestsBurstMax } = this.#settings;
+    return new Bucket(clock, requestsPerSecondMax, requestsBurstMax);
   }
 }

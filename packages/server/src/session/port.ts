@@ -40,6 +40,7 @@ export function isInside(code: ErrorCode): boolean {
 }
 
 /** An error as the frame that tells it. */
-export function errorFrame(ref: number | null, { code, message, detail = null }: SyncError): Control {
-  return { type: 'error', ref, code, message: isInside(code) ? errors[code].message : message, detail };
+export function errorFrame(ref: number | null, { code, message, detail }: SyncError): Control {
+  const told = isInside(code) ? errors[code].message : message;
+  return { type: 'error', ref, code, message: told, detail: detail ?? null };
 }

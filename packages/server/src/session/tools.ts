@@ -18,8 +18,6 @@ export interface SessionTools {
   readonly heartbeatMs: number;
   readonly payloadBytesMax: number;
   readonly channelsPerSessionMax: number;
-  readonly requestsBurstMax: number;
-  readonly requestsPerSecondMax: number;
   readonly requestsPerSessionMax: number;
 }
 
