@@ -41,6 +41,8 @@ export interface Producers {
 export class HeldProducers implements Producers {
   /** The one that stored longest ago first. */
   readonly #byId = new Map<string, Producer>();
+  /** The same ids by owner, in the same order; kept from the first time that somebody asks for an owner's. */
+  #byOwner: Map<string, Set<string>> | undefined;
   #newest: string | undefined;
 
   get size(): number {
@@ -52,29 +54,46 @@ export class HeldProducers implements Producers {
   }
 
   set(id: string, producer: Producer): void {
-    if (id !== this.#newest) this.#byId.delete(id);
+    if (id !== this.#newest) this.delete(id);
     this.#newest = id;
     this.#byId.set(id, producer);
+    if (this.#byOwner) note(this.#byOwner, id);
   }
 
   delete(id: string): void {
     this.#byId.delete(id);
+    const ids = this.#byOwner?.get(ownerOf(id));
+    ids?.delete(id);
+    if (ids?.size === 0) this.#byOwner?.delete(ownerOf(id));
   }
 
   oldest(owner?: string): string | undefined {
-    for (const id of this.#byId.keys()) if (owner === undefined || isOf(owner, id)) return id;
-    return undefined;
+    if (owner === undefined) return first(this.#byId.keys());
+    this.#byOwner ??= this.#owners();
+    return first(this.#byOwner.get(owner)?.keys() ?? []);
   }
+
+  #owners(): Map<string, Set<string>> {
+    const owners = new Map<string, Set<string>>();
+    for (const id of this.#byId.keys()) note(owners, id);
+    return owners;
+  }
+}
+
+function note(owners: Map<string, Set<string>>, id: string): void {
+  const owner = ownerOf(id);
+  const ids = owners.get(owner);
+  if (ids) ids.add(id);
+  else owners.set(owner, new Set([id]));
+}
+
+function first<T>([one]: Iterable<T>): T | undefined {
+  return one;
 }
 
 /** Whose producer an id names: what stands before its last `/`, as sessions write it; a bare id is of no one in particular. */
 export function ownerOf(id: string): string {
   return id.slice(0, id.lastIndexOf('/') + 1);
-}
-
-/** Whether `ownerOf(id)` is `owner`, without a new text for each id asked about. */
-function isOf(owner: string, id: string): boolean {
-  return id.startsWith(owner) && !id.includes('/', owner.length);
 }
 
 export function newProducer(): Producer {
