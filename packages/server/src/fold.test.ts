@@ -55,7 +55,6 @@ function counting(notes: string[]): Folder {
     add: (entries: readonly Entry[]) => void notes.push(`add ${entries.length}`),
     snapshot: async () => '[]',
     after: () => undefined,
-    forget: () => {},
     takeDue: () => [],
     putBack: () => {},
   };

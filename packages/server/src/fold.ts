@@ -177,11 +177,10 @@ export class Fold {
   async #store(): Promise<void> {
     const { epoch, offset, check } = this.#position;
     this.#storing = true;
-    // Readers who come from before the last snapshot but one are sent the newest: what happened then needn't be known.
-    this.#folder.forget(this.#storedAt);
     this.#storedAt = offset;
     this.#bytes = 0;
     const data = await this.#folder.snapshot(() => this.#pause());
+    if (this.#closed) return;
     this.#storedBytes = data.length;
     void this.#compact(epoch, { offset, check, data });
   }
@@ -192,6 +191,7 @@ export class Fold {
     try {
       if (await broker.compact(name, epoch, snapshot)) metrics.snapshotsStored++;
     } catch (thrown) {
+      if (this.#closed) return;
       logger.error(
         { channel: name, reason: reason(thrown) },
         'A snapshot could not be stored; another one is made after as many entries again.',
@@ -221,7 +221,7 @@ export class Fold {
       metrics.dueAppended++;
     } catch (thrown) {
       // Another node was first, or something newer has come.
-      if (thrown instanceof SyncError && thrown.code === 'precondition') return;
+      if (this.#closed || (thrown instanceof SyncError && thrown.code === 'precondition')) return;
       this.#folder.putBack(due, clock.now() + retryMs);
       logger.error(
         { channel: this.#channel.settings.name, reason: reason(thrown) },

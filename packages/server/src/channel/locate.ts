@@ -12,9 +12,11 @@ import { firstAfter, type Pages } from './pages.ts';
 export interface Located {
   readonly position: Position;
   readonly gap: GapReason | null;
-  /** False where the log was folded and can't prove the place: that reader is sent the snapshot, whatever it has (rule S9). */
+  /** False where the log was folded and can't prove the place: that reader begins with the snapshot, whatever it has (rule S9). */
   readonly proven: boolean;
 }
+
+type Beginning = Pick<Located, 'position' | 'proven'>;
 
 /** How often a place is looked for in a log that turns into another one meanwhile. */
 const triesMax = 3;
@@ -26,7 +28,7 @@ export async function locate(start: Start, follower: Follower, pages: Pages): Pr
     const { breaks } = follower;
     const located =
       typeof start === 'number'
-        ? { position: await lastEntries(start, follower, pages), gap: null, proven: true }
+        ? { ...(await lastEntries(start, follower, pages)), gap: null }
         : await place(start, follower, pages);
     const same = breaks === follower.breaks && located.position.epoch === follower.top.epoch;
     // Before a reader is told that its place is gone the log is asked: it may be this node that is behind.
@@ -53,10 +55,9 @@ export function placeBefore(slice: Slice): Position {
 }
 
 async function place(start: Position, follower: Follower, pages: Pages): Promise<Located> {
-  const found = await gapAt(start, follower, pages);
-  const gap = found === 'folded' ? null : found;
-  const position = gap ? await placeAfter(0, pages) : start;
-  return { position, gap, proven: found !== 'folded' };
+  const gap = await gapAt(start, follower, pages);
+  if (gap === 'folded') return { position: start, gap: null, proven: false };
+  return gap ? { ...(await placeAfter(0, pages)), gap } : { position: start, gap, proven: true };
 }
 
 /** Why a position can't be read on from; null when it can, `folded` when a snapshot stands for what comes after it. */
@@ -80,13 +81,14 @@ async function gapAt(
 }
 
 /** The place with `count` entries after it, or the oldest one there is. */
-async function lastEntries(count: number, { top }: Follower, pages: Pages): Promise<Position> {
-  if (count === 0 || top.offset === 0) return top;
+async function lastEntries(count: number, { top }: Follower, pages: Pages): Promise<Beginning> {
+  if (count === 0 || top.offset === 0) return { position: top, proven: true };
   return await placeAfter(Math.max(0, top.offset - count), pages);
 }
 
 /** The place after `offset`, or the oldest one from which the log is complete. */
-async function placeAfter(offset: number, pages: Pages): Promise<Position> {
+async function placeAfter(offset: number, pages: Pages): Promise<Beginning> {
   const folded = await pages.foldedAfter(offset);
-  return folded ? origin(folded.epoch) : placeBefore(await pages.read(firstAfter(offset)));
+  if (folded) return { position: origin(folded.epoch), proven: false };
+  return { position: placeBefore(await pages.read(firstAfter(offset))), proven: true };
 }

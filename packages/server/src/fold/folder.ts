@@ -26,11 +26,9 @@ export interface Folder {
   snapshot(pause: () => Promise<void>): Promise<Data>;
   /**
    * Fewer entries with the same effect as all after `offset`, as many as a batch holds; undefined where there are none, or
-   * what happened there is forgotten.
+   * what happened there is forgotten: a folder bounds what it remembers for this.
    */
   after(offset: number): readonly Entry[] | undefined;
-  /** Readers from before `offset` needn't be helped any more by `after`. */
-  forget(offset: number): void;
   /** Up to `max` entries that are due. Each is given once. */
   takeDue(now: number, max: number): readonly Due[];
   /** One that was given could not be appended: it is due again at that time, unless something newer has come. */

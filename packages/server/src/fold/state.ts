@@ -21,7 +21,7 @@ interface Row extends Ending {
   readonly offset: number;
   /** Null when the key was removed. */
   readonly value: StateValue | null;
-  /** Undefined when it is newer in no reader's eyes: it came from a snapshot, is forgotten, or another one took its place. */
+  /** Undefined when it came from a snapshot, or another one took its place. */
   entry: Entry | undefined;
 }
 
@@ -29,13 +29,16 @@ interface Row extends Ending {
 const linesPerStep = 4;
 /** Rows in `#newest` whose place another one took may be so many, or half of all. */
 const replacedMin = 1024;
+/** Removals that are remembered, or as many as there are keys; when they are twice as many half of them go. */
+const removalsKeptDefault = 1024;
 
 export class StateFolder implements Folder {
   readonly #ttlMs: number;
+  readonly #removalsKept: number;
   /** By key, in the order of their entries. */
   #rows = new Map<string, Row>();
   #removals = 0;
-  /** The rows after `#floor` in the order of their entries, among them some whose place another one took. */
+  /** The rows that have an entry in the order of those, and some whose place another one took. */
   #newest: Row[] = [];
   #replaced = 0;
   /** What happened up to here is known only by what it came to. */
@@ -44,8 +47,9 @@ export class StateFolder implements Folder {
   #endings = new Endings<Row>();
 
   /** @param ttlMs how long any value stays at most; Infinity for no bound */
-  constructor(ttlMs: number) {
+  constructor(ttlMs: number, removalsKept = removalsKeptDefault) {
     this.#ttlMs = ttlMs;
+    this.#removalsKept = removalsKept;
   }
 
   get size(): number {
@@ -80,7 +84,9 @@ export class StateFolder implements Folder {
       this.#newest.push(row);
       this.#offset = entry.offset;
     }
-    if (this.#replaced > replacedMin && this.#replaced * 2 > this.#newest.length) this.#cutNewest(0);
+    const removalsKept = Math.max(this.#removalsKept, this.size);
+    if (this.#removals > 2 * removalsKept) this.#forgetRemovals(this.#removals - removalsKept);
+    if (this.#replaced > replacedMin && this.#replaced * 2 > this.#newest.length) this.#cutNewest();
   }
 
   async snapshot(pause: () => Promise<void>): Promise<Data> {
@@ -106,17 +112,6 @@ export class StateFolder implements Folder {
       entries.push(entry);
     }
     return entries;
-  }
-
-  forget(offset: number): void {
-    if (offset <= this.#floor) return;
-    const kept = this.#firstAfter(offset);
-    for (const row of this.#newest.slice(0, kept)) {
-      if (row.entry && !row.value && this.#rows.delete(row.key)) this.#removals--;
-      row.entry = undefined;
-    }
-    this.#floor = offset;
-    this.#cutNewest(kept);
   }
 
   takeDue(now: number, max: number): readonly Due[] {
@@ -173,9 +168,24 @@ export class StateFolder implements Folder {
     return low;
   }
 
-  /** Lets go of the rows before an index, and of those whose place another one took. */
-  #cutNewest(from: number): void {
-    this.#newest = this.#newest.filter((row, i) => i >= from && row.entry);
+  /** Forgets the oldest removals: readers from before the last of them can't be helped any more. */
+  #forgetRemovals(count: number): void {
+    let left = count;
+    for (const row of this.#newest) {
+      if (left === 0) break;
+      if (!row.entry || row.value) continue;
+      this.#rows.delete(row.key);
+      row.entry = undefined;
+      this.#floor = row.offset;
+      left--;
+    }
+    this.#removals -= count - left;
+    this.#cutNewest();
+  }
+
+  /** Lets go of the rows whose place another one took. */
+  #cutNewest(): void {
+    this.#newest = this.#newest.filter((row) => row.entry);
     this.#replaced = 0;
   }
 }

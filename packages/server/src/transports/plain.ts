@@ -101,11 +101,20 @@ class Words {
 
   /** The payloads of others; the bytes are shared with whoever has none of its own among them. */
   batch(batch: Batch): Uint8Array | undefined {
-    const { entries } = batch;
-    if (!entries.some(({ offset }) => this.#own.has(offset))) return batch.encoded('plain', encodeBatch);
+    const { entries, from, last } = batch;
+    if (!entries.some(({ offset }) => this.#own.has(offset))) {
+      if (from !== null) this.#forget(last.offset);
+      return batch.encoded('plain', encodeBatch);
+    }
     // `delete` tells whether it was there: each own offset comes by once.
     const others = entries.filter(({ offset }) => !this.#own.delete(offset));
+    if (from !== null) this.#forget(last.offset);
     return others.length > 0 ? textFrames(others.map((entry) => wireText(entry, false))) : undefined;
+  }
+
+  /** Own entries up to here were passed over, and won't come by. */
+  #forget(offset: number): void {
+    for (const own of this.#own) if (own <= offset) this.#own.delete(own);
   }
 
   #stored({ epoch, offset }: Position): void {
