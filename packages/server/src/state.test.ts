@@ -2,11 +2,15 @@
  * Channels of keyed values over real sockets, rule by rule: what clients publish and readers get, conditions, order, time to
  * live, whose keys are whose. The client is one that speaks frames by hand.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineChannels, type Position, state, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { decodeServer, type ServerFrame } from '@syncline/protocol/wire';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { BeforePublish } from './access.ts';
+import { disk } from './broker/disk.ts';
 import { memory } from './broker/memory.ts';
 import { lasting, turns } from './testing/meddle.ts';
 import { Mirror } from './testing/mirror.ts';
@@ -321,6 +325,26 @@ describe('readers', () => {
     const { mirror } = await reader(port);
     expect(mirror.position).toEqual(slow.position);
     expect([...mirror.values].sort()).toEqual([...slow.values].sort());
+  });
+
+  it('[K2] [K4] find versions, order and values again after a restart, from disk', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'syncline-'));
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+    const first = await serveStates({ broker: disk({ dir }), foldEntriesMax: 5 });
+    for (let i = 1; i <= 20; i++) await first.server.set(fleet, `v${i % 4}`, i, { at: i });
+    await first.server.delete(fleet, 'v1');
+    await expect.poll(() => first.server.metrics.snapshotsStored).toBeGreaterThan(0);
+    await first.server.close({ drainMs: 0 });
+    const { port, server } = await serveStates({ broker: disk({ dir }) });
+    const { mirror, until } = await reader(port);
+    expect(mirror.content).toEqual({ v0: '20', v2: '18', v3: '19' });
+    await expect(server.set(fleet, 'v2', 0, { at: 17 })).rejects.toMatchObject({
+      code: 'superseded',
+      detail: { offset: 18 },
+    });
+    expect((await server.set(fleet, 'v2', 22, { ifVersion: 18 })).offset).toBe(22);
+    expect((await server.set(fleet, 'v1', 23, { ifVersion: 0, at: 1 })).offset).toBe(23);
+    expect(await until(23)).toEqual({ v0: '20', v1: '23', v2: '22', v3: '19' });
   });
 
   it('[S3] who comes back gets what it missed', async () => {
