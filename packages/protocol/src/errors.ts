@@ -50,7 +50,11 @@ export const errors = Object.fromEntries(
   }),
 ) as { readonly [C in ErrorCode]: ErrorRow };
 
-/** Any thrown value as a SyncError. What isn't one becomes `internal` with the table's text, so that nothing private leaks. */
+/**
+ * Any thrown value as a SyncError. What isn't one, or has a code that isn't in the table, becomes `internal` with the table's
+ * text, so that nothing private leaks.
+ */
 export function toSyncError(thrown: unknown): SyncError {
-  return thrown instanceof SyncError ? thrown : new SyncError('internal', errors.internal.message);
+  const known = thrown instanceof SyncError && Object.hasOwn(errors, thrown.code);
+  return known ? thrown : new SyncError('internal', errors.internal.message);
 }

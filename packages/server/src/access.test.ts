@@ -8,7 +8,8 @@ import type { ServerFrame } from '@syncline/protocol/wire';
 import { describe, expect, it } from 'vitest';
 import type { Action, Attempt, Identity } from './access.ts';
 import { memory } from './broker/memory.ts';
-import { gate } from './testing/meddle.ts';
+import { calm } from './observe.ts';
+import { gate, meddle } from './testing/meddle.ts';
 import { everything, serve, serveChannels } from './testing/serve.ts';
 import { WireClient } from './testing/wire.ts';
 
@@ -418,6 +419,65 @@ describe('what is under way when rights change', () => {
     await expect.poll(() => server.metrics.sessionsOpen).toBe(0);
     held.open();
     await expect.poll(() => clock.timers).toBe(before);
+  });
+});
+
+describe('what a node says of itself', () => {
+  it('an error whose code is in no table is one of our own', async () => {
+    const code = 'nonsense' as 'internal';
+    const { port } = await serve({
+      authenticate: ({ url }) => {
+        if (url.endsWith('bad')) throw new SyncError(code, 'hunter2');
+        return { user: 'ada', capabilities: everything };
+      },
+      beforePublish: () => {
+        throw new SyncError(code, 'hunter2');
+      },
+    });
+    await expect(WireClient.dial(port, '/sync?bad')).rejects.toThrow('500');
+    const client = await WireClient.connect(port, '/sync');
+    client.publish(room, 1, 'p', 1);
+    const error = await client.expect('error');
+    expect(error).toMatchObject({ code: 'internal', message: errors.internal.message });
+  });
+
+  it('what the broker says of its troubles is logged, and not told to clients', async () => {
+    const { broker, meddling } = meddle(memory());
+    const said: unknown[] = [];
+    const { port } = await serve({ broker, logger: { error: (facts) => void said.push(facts) } });
+    meddling.append = () => Promise.reject(new SyncError('storage', '/srv/data/syncline.db is full'));
+    const client = await WireClient.connect(port);
+    client.publish(room, 1, 'p', 1);
+    expect(await client.expect('error')).toMatchObject({ code: 'storage', message: errors.storage.message });
+    expect(JSON.stringify(said)).toContain('/srv/data/syncline.db is full');
+  });
+
+  it('the same again and again is written some times a minute, and then how often it was left out', async () => {
+    const clock = fakeClock();
+    const said: [unknown, string][] = [];
+    const logger = calm({ error: (facts, message) => void said.push([facts, message]) }, clock);
+    for (let i = 0; i < 1000; i++) logger.error({ i }, 'The disk is full.');
+    logger.error({}, 'Something else.');
+    expect(said).toHaveLength(21);
+    await clock.advance(60_000);
+    logger.error({ i: 1000 }, 'The disk is full.');
+    expect(said.slice(21)).toEqual([
+      [{ times: 980 }, 'Left out: The disk is full.'],
+      [{ i: 1000 }, 'The disk is full.'],
+    ]);
+  });
+
+  it('closing waits for no hook', async () => {
+    const clock = fakeClock();
+    const { port, server } = await serve({ clock, authenticate: () => new Promise(() => {}) });
+    const dialled = WireClient.dial(port).then(
+      () => 'in',
+      () => 'out',
+    );
+    await expect.poll(() => clock.timers).toBeGreaterThan(2);
+    await server.close({ drainMs: 0 });
+    expect(await dialled).toBe('out');
+    expect(clock.timers).toBe(0);
   });
 });
 

@@ -67,6 +67,8 @@ export class Access {
   readonly #settings: AccessSettings;
   readonly #revoked: Revoked;
   readonly #tickets: Tickets;
+  /** What ends the waiting for the hooks that are asked right now. */
+  readonly #asking = new Set<(error: SyncError) => void>();
   #anonymous: Rights | undefined;
 
   constructor(settings: AccessSettings) {
@@ -106,6 +108,11 @@ export class Access {
     // A ticket buys no other: whoever asks is found out anew.
     const query = new URLSearchParams(credentials.url.split('?')[1]);
     return this.#tickets.issue(this.good(await this.#authenticate(this.#withToken(credentials, query))));
+  }
+
+  /** Waits for no hook any more: the server leaves. */
+  close(): void {
+    for (const giveUp of this.#asking) giveUp(new SyncError('restart'));
   }
 
   /** Takes back what lets a user in without being found out anew. */
@@ -202,10 +209,19 @@ export class Access {
 
   #inTime<T>(run: () => Promise<T>, what: string): Promise<T> {
     return new Promise((resolve, reject) => {
+      const giveUp = (error: SyncError): void => {
+        done();
+        reject(error);
+      };
       const cancel = this.#settings.clock.timer(this.#settings.hookMs, () =>
-        reject(new SyncError('unavailable', `It took too long ${what}. Try again.`)),
+        giveUp(new SyncError('unavailable', `It took too long ${what}. Try again.`)),
       );
-      run().then(resolve, reject).finally(cancel);
+      const done = (): void => {
+        cancel();
+        this.#asking.delete(giveUp);
+      };
+      this.#asking.add(giveUp);
+      run().then(resolve, reject).finally(done);
     });
   }
 }

@@ -3,6 +3,8 @@
  * and log; nobody reads a counter to decide anything. Payloads, tokens and addresses don't go here.
  */
 
+import type { Clock } from '@syncline/protocol/wire';
+
 /** One row of the table. A `counter` only rises; a `gauge` goes both ways. */
 export interface MetricRow {
   readonly type: 'counter' | 'gauge';
@@ -82,15 +84,33 @@ export interface Logger {
 
 export const silentLogger: Logger = { error: () => {} };
 
-/** The same logger; when it throws, what it was told of is lost, and nothing else. */
-export function harmless(logger: Logger): Logger {
+/** How often one message is written within how long; whoever makes a node say it more often fills no disk with it. */
+const sayingsMax = 20;
+const sayingsMs = 60_000;
+
+/**
+ * The same logger, for a node: when it throws, what it was told of is lost, and nothing else; and what it is told again and
+ * again is written some times a minute, and then how often it was left out.
+ */
+export function calm(logger: Logger, clock: Pick<Clock, 'now'>): Logger {
+  const said = new Map<string, { since: number; times: number }>();
+  const write = (facts: Readonly<Record<string, unknown>>, message: string): void => {
+    try {
+      logger.error(facts, message);
+    } catch {
+      // A log that can't be written is no reason to leave anyone without an answer.
+    }
+  };
   return {
     error: (facts, message) => {
-      try {
-        logger.error(facts, message);
-      } catch {
-        // A log that can't be written is no reason to leave anyone without an answer.
-      }
+      const now = clock.now();
+      const before = said.get(message);
+      const fresh = !before || now - before.since >= sayingsMs;
+      if (before && fresh && before.times > sayingsMax)
+        write({ times: before.times - sayingsMax }, `Left out: ${message}`);
+      const saying = fresh ? { since: now, times: 1 } : { since: before.since, times: before.times + 1 };
+      said.set(message, saying);
+      if (saying.times <= sayingsMax) write(facts, message);
     },
   };
 }

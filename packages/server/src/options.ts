@@ -74,7 +74,7 @@ export const optionsTable = {
     'bytes that a client may send after its handshake before it is let in',
   ),
   handshakesPerIpMax: number(
-    1024,
+    128,
     1,
     1_000_000,
     'handshakes',

@@ -17,7 +17,7 @@ import type { Broker } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
 import { type DeleteIf, type SetFor, Writer } from './hub/writer.ts';
 import { Hub } from './hub.ts';
-import { harmless, type Logger, type Metrics, newMetrics, reason, silentLogger } from './observe.ts';
+import { calm, type Logger, type Metrics, newMetrics, reason, silentLogger } from './observe.ts';
 import { checkOption, type Numbers, resolveClock, resolveNumbers, show } from './options.ts';
 import { Pulse } from './pulse.ts';
 import { Members } from './session/members.ts';
@@ -66,6 +66,8 @@ export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
   readonly clock?: Clock;
 }
 
+/** The part of the time to leave over which clients are spread. */
+const windowShare = 0.4;
 /** How long a revoked token is remembered when nobody says when it ends. */
 const tokenLifeMsMax = 30 * 86_400_000;
 /** How long sockets that are cut off may take to say that they are gone. */
@@ -198,7 +200,7 @@ class Node<C extends Contract> implements Server<C> {
       () => {},
     );
     this.#reach = { anonymous: options.authenticate === undefined, trustProxy: options.trustProxy ?? false };
-    const logger = harmless(options.logger ?? silentLogger);
+    const logger = calm(options.logger ?? silentLogger, this.#clock);
     this.#logger = logger;
     const turn = new Turn(this.#clock);
     this.#access = new Access({
@@ -332,8 +334,8 @@ class Node<C extends Contract> implements Server<C> {
     for (const { http } of this.#own) http.close();
     const why = 'The server is restarting; come back.';
     const lastMs = Math.min(cutMs, drainMs / 4);
-    // They come back spread over half of the time; the other half is for those who take longer.
-    this.#members.leave(why, drainMs / 2);
+    // They come back spread over a part of the time. Clients add up to half of theirs, and the rest is for the move itself.
+    this.#members.leave(why, drainMs * windowShare);
     await this.#members.emptied(drainMs - lastMs);
     this.#members.finish(why);
     await this.#members.emptied(lastMs);
@@ -342,6 +344,7 @@ class Node<C extends Contract> implements Server<C> {
     for (const stop of this.#answering.splice(0)) stop();
     for (const { cut } of this.#own) cut();
     await this.#members.emptied(cutMs);
+    this.#access.close();
     this.#hub.close();
     await this.#broker.close();
   }

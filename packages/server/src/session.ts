@@ -43,6 +43,7 @@ export class Session {
   #rights: Rights;
   #cancelExpiry: Cancel | undefined;
   readonly #answers: Answers;
+  #scoped = { id: '', whole: '' };
   #silentBeats = 0;
   #pumping = false;
   /** The connection is on its way out: what the client still sends is not looked at. */
@@ -130,8 +131,6 @@ export class Session {
       const bytes = this.#port.controls(this.#answers.take(() => this.#subscriptions.heads()));
       if (bytes) return bytes;
     }
-    // Rights that have ended give nothing more to read, whenever their timer fires.
-    if (this.#rights.ended) return undefined;
     for (let taken = this.#subscriptions.take(); taken; taken = this.#subscriptions.take()) {
       const bytes = this.#bytesOf(taken);
       if (bytes) return bytes;
@@ -315,13 +314,17 @@ export class Session {
     this.#append(channel, request, intake);
   }
 
+  /** A producer id is its user's own: nobody else can spend its sequence numbers. Most clients have one, so one is remembered. */
+  #scope(id: string): string {
+    const { user } = this.identity;
+    if (user === null) return id;
+    if (this.#scoped.id !== id) this.#scoped = { id, whole: `${user}/${id}` };
+    return this.#scoped.whole;
+  }
+
   #append(channel: Channel, { ref, producer }: Publish, { append }: Intake): void {
     const { user } = this.identity;
-    // A producer id is its user's own: nobody else can spend its sequence numbers.
-    const scoped = producer && {
-      id: user === null ? producer.id : `${user}/${producer.id}`,
-      sequence: producer.sequence,
-    };
+    const scoped = producer && { id: this.#scope(producer.id), sequence: producer.sequence };
     this.#requests.begin();
     channel.append({ ...append, data: own(append.data), from: user, producer: scoped }).then(
       ({ epoch, offset, check }) => {

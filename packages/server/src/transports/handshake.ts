@@ -6,7 +6,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { errors, SyncError } from '@syncline/protocol';
+import { errors } from '@syncline/protocol';
+import { toSyncError } from '@syncline/protocol/wire';
 import type { Credentials } from '../access.ts';
 
 export const subprotocol = 'syncline.v1';
@@ -49,7 +50,7 @@ export class Refusal extends Error {
   /** A SyncError as the HTTP answer that the errors table gives it. */
   static from(thrown: unknown): Refusal {
     if (thrown instanceof Refusal) return thrown;
-    const error = thrown instanceof SyncError ? thrown : new SyncError('internal');
+    const error = toSyncError(thrown);
     return new Refusal(errors[error.code].http || 500, error.code, error.message);
   }
 }
