@@ -5,7 +5,8 @@
 import { type FakeClock, fakeClock } from '@syncline/protocol/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Client, createClientWith } from './client.ts';
+import type { Client } from './client.ts';
+import { createClientWith } from './internal.ts';
 import type { Hint } from './lifecycle.ts';
 import { ModelServer } from './testing/model.ts';
 import type { Timeline } from './timeline.ts';

@@ -1,25 +1,21 @@
 /**
  * The front door: takes the options, holds the one core, and hands out a channel per name, typed by the contract. Everything
- * it does is done by the rooms behind it; machine and time come in through `createClientWith`.
+ * it does is done by the rooms behind it; machine, time and the kinds that there are come in through `createClientWith`.
  */
-import type { Contract, StreamDefinition } from '@syncline/protocol';
+import type { Contract, StateDefinition, StreamDefinition } from '@syncline/protocol';
 import type { CarriedBy, Clock, NameOf } from '@syncline/protocol/wire';
+import type { Validate } from './channel.ts';
 import type { Status } from './connection.ts';
 import { Core } from './core.ts';
-import { badOption, notA } from './faults.ts';
+import { badOption } from './faults.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { definitionOf } from './names.ts';
 import type { GetToken } from './rights.ts';
+import type { StateChannel } from './state.ts';
 import { type Report, reporter, type Store } from './store.ts';
-import { Stream, type StreamChannel } from './stream.ts';
+import type { StreamChannel } from './stream.ts';
 import type { Transport } from './transports/transport.ts';
 import { resolveUrl } from './transports/websocket.ts';
-
-/** A name that the contract has a stream for; any name where there is no contract to tell. */
-export type StreamName<C extends Contract, N extends string> = NameOf<C, N, StreamDefinition<unknown>>;
-
-/** What the stream called `N` carries; `unknown` where there is no contract to tell. */
-export type MessageOf<C extends Contract, N extends string> = CarriedBy<C, N>;
 
 export interface ClientOptions<C extends Contract = Contract> {
   /** `wss://…`, `https://…`, or a path on the page's own origin. Default `/sync`. */
@@ -46,21 +42,42 @@ export interface ClientOptions<C extends Contract = Contract> {
   readonly onError?: Report;
 }
 
-/** A client of one server. */
-export interface Client<C extends Contract = Contract> {
+/** What a client is besides its channels. */
+interface Connected {
   /** How the connection is. */
   readonly status: Store<Status>;
-  /** How many published messages have no answer yet; leaving the page loses them. */
+  /** How many published messages and written keys have no answer yet; leaving the page loses them. */
   readonly unsent: Store<number>;
+  /** Ends the connection for good. What is unanswered fails with `closed`; no handler is called any more. */
+  close(): void;
+}
+
+/** How channels of each kind are had. */
+interface Channels<C extends Contract> {
   /**
    * The stream of that name; the same object each time.
    *
    * @throws SyncError `unknown_channel` for a name that can't be one or, with `channels` given, isn't in the contract.
    */
-  stream<const N extends string>(name: StreamName<C, N>): StreamChannel<MessageOf<C, N>>;
-  /** Ends the connection for good. What is unanswered fails with `closed`; no handler is called any more. */
-  close(): void;
+  stream<const N extends string>(
+    name: NameOf<C, N, StreamDefinition<unknown>>,
+  ): StreamChannel<CarriedBy<C, N>>;
+  /**
+   * The state channel of that name; the same object each time.
+   *
+   * @throws SyncError `unknown_channel` for a name that can't be one or, with `channels` given, isn't in the contract.
+   */
+  state<const N extends string>(name: NameOf<C, N, StateDefinition<unknown>>): StateChannel<CarriedBy<C, N>>;
 }
+
+/** A client of one server. */
+export interface Client<C extends Contract = Contract> extends Connected, Channels<C> {}
+
+/** A client of one server that has streams only. */
+export interface StreamClient<C extends Contract = Contract> extends Connected, Pick<Channels<C>, 'stream'> {}
+
+/** What makes a channel of one kind, whatever it carries. */
+type Maker = new (core: Core, name: string, validate: Validate<unknown> | undefined) => unknown;
 
 const defaults = {
   requestTimeoutMs: 10_000,
@@ -76,37 +93,32 @@ export interface Surroundings {
   readonly lifecycle: Lifecycle;
 }
 
-/** A client in surroundings of one's own: for the simulator and for tests. */
-export function createClientWith<const C extends Contract = Contract>(
+/**
+ * A client in surroundings of one's own, that has channels of these kinds. Who imports few kinds ships few: nothing else in
+ * the client knows which there are.
+ */
+export function createClientWith<const C extends Contract, K extends keyof Channels<C>>(
   surroundings: Surroundings,
+  kinds: { readonly [Kind in K]: Maker },
   options: ClientOptions<C> = {},
-): Client<C> {
+): Connected & Pick<Channels<C>, K> {
   const { channels, url, getToken, onError } = options;
-  const limits: Record<keyof typeof defaults, number> = { ...defaults };
+  const parts = { ...defaults, ...options, ...surroundings, getToken };
   for (const name of Object.keys(defaults) as (keyof typeof defaults)[]) {
-    limits[name] = options[name] ?? defaults[name];
-    if (limits[name] > 0) continue;
-    throw badOption(`\`${name}\` to be above 0`, limits[name]);
+    if (!(parts[name] > 0)) throw badOption(`\`${name}\` to be above 0`, parts[name]);
   }
-  const core = new Core({
-    ...{ ...surroundings, ...limits, url: resolveUrl(url), getToken },
-    report: reporter(onError),
+  const core = new Core({ ...parts, url: resolveUrl(url), report: reporter(onError) });
+  const doors = Object.entries<Maker>(kinds).map(([kind, Kind]) => {
+    const made = new Map<string, unknown>();
+    const door = (name: string) => {
+      const channel = made.get(name) ?? new Kind(core, name, definitionOf(kind, name, channels)?.validate);
+      made.set(name, channel);
+      return channel;
+    };
+    return [kind, door];
   });
-  const streams = new Map<string, Stream<unknown>>();
-  const stream = (name: string): Stream<unknown> => {
-    const known = streams.get(name);
-    if (known) return known;
-    const definition = definitionOf(name, channels);
-    if (definition && definition.kind !== 'stream') throw notA('stream of the contract', name);
-    const made = new Stream<unknown>(core, name, definition?.schema);
-    streams.set(name, made);
-    return made;
-  };
-  return {
-    status: core.connection.status,
-    unsent: core.unsent,
-    // The contract is the types' word for what the channel carries.
-    stream: stream as unknown as Client<C>['stream'],
-    close: () => core.connection.stop(),
-  };
+  const { status } = core.connection;
+  const client: Connected = { status, unsent: core.unsent, close: () => core.connection.stop() };
+  // The contract is the types' word for what the channels carry.
+  return Object.assign(client, Object.fromEntries(doors) as Pick<Channels<C>, K>);
 }

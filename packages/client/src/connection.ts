@@ -5,7 +5,6 @@
 import { type ErrorCode, SyncError } from '@syncline/protocol';
 import {
   type Cancel,
-  type ClientFrame,
   type Clock,
   type FrameOf,
   refMax,
@@ -16,7 +15,7 @@ import { misread, silence, toFault } from './faults.ts';
 import { readFrame, writeFrame } from './frames.ts';
 import type { Hint, Lifecycle } from './lifecycle.ts';
 import { type Event, next, type State } from './machine.ts';
-import { type Answer, type AnswerFrame, answers, type Request, type RequestType } from './requests.ts';
+import { type Answer, type AnswerFrame, answers, type Requests, type RequestType } from './requests.ts';
 import { type GetToken, Rights } from './rights.ts';
 import { type Report, Value } from './store.ts';
 import { deadline } from './timing.ts';
@@ -103,7 +102,7 @@ export class Connection {
 
   constructor(parts: ConnectionParts, hooks: ConnectionHooks) {
     this.#parts = parts;
-    this.#rights = new Rights(parts, (token, answer) => this.request({ type: 'auth', token }, answer));
+    this.#rights = new Rights(parts, (token, answer) => this.request('auth', [token], answer));
     this.#hooks = hooks;
     this.heardAt = parts.clock.now();
     this.status = new Value<Status>({ state: 'idle' }, parts.report);
@@ -134,12 +133,12 @@ export class Connection {
   }
 
   /** Sends a request; `answer` is called once, with null when the link is lost first. Only while `open`. */
-  request<T extends RequestType>(frame: Request<T>, answer: (answer: Answer<T>) => void): void {
+  request<T extends RequestType>(type: T, fields: Requests[T], answer: (answer: Answer<T>) => void): void {
     const cancel = this.#deadline(this.#parts.requestTimeoutMs);
     this.#ref = (this.#ref % refMax) + 1;
     // Only a frame of the type that answers this request, an error or null is ever handed to it; see `#answer`.
-    this.#waiting.set(this.#ref, { type: frame.type, answer: answer as Waiting['answer'], cancel });
-    this.#send({ ...frame, ref: this.#ref } as ClientFrame);
+    this.#waiting.set(this.#ref, { type, answer: answer as Waiting['answer'], cancel });
+    this.#send(type, this.#ref, ...fields);
   }
 
   /** Takes one event after the other: what an event's effects bring about waits until the event is dealt with. */
@@ -211,7 +210,7 @@ export class Connection {
     this.#probing = true;
     this.#quiet?.();
     this.#quiet = this.#deadline(probeMs);
-    this.#send({ type: 'heartbeat' });
+    this.#send('heartbeat');
   }
 
   #dial(number: number, rejected: boolean): void {
@@ -262,7 +261,7 @@ export class Connection {
     this.#late?.();
     this.late = false;
     this.#late = this.#parts.clock.timer(this.#quietMs, () => {
-      this.#send({ type: 'heartbeat' });
+      this.#send('heartbeat');
       this.#told();
       this.late = true;
     });
@@ -311,10 +310,10 @@ export class Connection {
     this.#dispatch({ type: 'lost', link, error });
   }
 
-  #send(frame: ClientFrame): void {
+  #send(...frame: Parameters<typeof writeFrame>): void {
     const line = this.#present;
     try {
-      line?.link?.send(writeFrame(frame));
+      line?.link?.send(writeFrame(...frame));
     } catch (thrown) {
       if (line) this.#lose(line, toFault(thrown));
     }

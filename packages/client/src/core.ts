@@ -5,7 +5,7 @@
 import type { SyncError } from '@syncline/protocol';
 import type { Clock, FrameOf, Head, ServerFrame } from '@syncline/protocol/wire';
 import { Connection, type ConnectionParts } from './connection.ts';
-import type { Request } from './requests.ts';
+import type { Requests } from './requests.ts';
 import { promised } from './settle.ts';
 import { type Report, Value } from './store.ts';
 
@@ -17,13 +17,13 @@ export interface Member {
   closed(error: SyncError): void;
 }
 
-/** What takes the frames that arrive under a channel's number. */
-export interface Delivery {
-  entries(frame: FrameOf<ServerFrame, 'entries'>): void;
-  gap(frame: FrameOf<ServerFrame, 'gap'>): void;
-  head(head: Head): void;
-  revoked(frame: FrameOf<ServerFrame, 'revoked'>): void;
-}
+/** The frames that arrive under a channel's number. */
+type Delivered = 'entries' | 'changes' | 'snapshot' | 'gap' | 'revoked';
+
+/** What takes them. */
+export type Delivery = {
+  readonly [T in Delivered]: (frame: FrameOf<ServerFrame, T>) => void;
+} & { readonly head: (head: Head) => void };
 
 /** What a client is made of: its surroundings, and the bounds on what waits to be sent, over all channels together. */
 export interface CoreParts extends ConnectionParts {
@@ -58,9 +58,8 @@ export class Core {
       frame: (frame) => {
         if (frame.type === 'heartbeat') {
           for (const head of frame.heads) deliveries.get(head.id)?.head(head);
-        } else if (frame.type === 'entries') deliveries.get(frame.id)?.entries(frame);
-        else if (frame.type === 'gap') deliveries.get(frame.id)?.gap(frame);
-        else if (frame.type === 'revoked') deliveries.get(frame.id)?.revoked(frame);
+          // The method of that name takes the frame of that type; the compiler can't tell for all at once.
+        } else if ('id' in frame) deliveries.get(frame.id)?.[frame.type](frame as never);
       },
     });
   }
@@ -75,12 +74,12 @@ export class Core {
   }
 
   /** Asks for a page of history, as soon as there is a connection and again on the next one if need be. */
-  history(frame: Request<'history'>): Promise<FrameOf<ServerFrame, 'history'>> {
+  history(fields: Requests['history']): Promise<FrameOf<ServerFrame, 'history'>> {
     const { connection } = this;
     return promised((settle) => {
       const asking: Member = {
         opened: () =>
-          connection.request(frame, (answer) => {
+          connection.request('history', fields, (answer) => {
             if (!answer) return;
             this.#members.delete(asking);
             settle(answer);

@@ -15,8 +15,8 @@ export function notA(what: string, name: string): SyncError {
 }
 
 /** What is wrong with a payload that is beyond a bound. */
-export function tooMuch(most: number, unit: string): string {
-  return `The payload has more than ${most} ${unit}.`;
+export function tooMuch(most: string): string {
+  return `The payload has more than ${most}.`;
 }
 
 /** Anything thrown, as it is if it is one of ours already. */

@@ -5,6 +5,7 @@
 
 import {
   type ClientFrame,
+  clientFrames,
   decodeClient,
   decodeServer,
   encodeClient,
@@ -93,11 +94,21 @@ const serverFrame: fc.Arbitrary<Control> = fc.oneof(
   fc.record({ type: fc.constant('bye' as const), reason: text, afterMs: count }),
 );
 
+/** A frame as the client writes it: its fields in their order, a position as the list that it is on the wire. */
+function written(frame: ClientFrame): string {
+  const values = new Map(Object.entries(frame));
+  const fields = Object.keys(clientFrames[frame.type]).map((name) => values.get(name));
+  return writeFrame(
+    frame.type,
+    ...fields.map((one) => (typeof one === 'object' ? [one.epoch, one.offset, one.check] : one)),
+  );
+}
+
 test('[F1] what the client writes the codec reads as the same frame, and writes alike', () => {
   fc.assert(
     fc.property(clientFrame, (frame) => {
-      expect(decodeClient(writeFrame(frame))).toEqual(decodeClient(encodeClient(frame)));
-      expect(decodeClient(writeFrame(frame))).toMatchObject({ type: frame.type });
+      expect(decodeClient(written(frame))).toEqual(decodeClient(encodeClient(frame)));
+      expect(decodeClient(written(frame))).toMatchObject({ type: frame.type });
     }),
   );
 });
@@ -181,14 +192,7 @@ test('[F3] a payload that the server could not take apart is found out before it
   fc.assert(
     fc.property(fc.oneof(payload, deep, many), (data) => {
       const text = JSON.stringify(JSON.parse(data));
-      const frame = writeFrame({
-        type: 'publish',
-        ref: 1,
-        channel: 'c',
-        producer: 'p',
-        sequence: 1,
-        data: text,
-      });
+      const frame = writeFrame('publish', 1, 'c', 'p', 1, text);
       const taken = decodeClient(frame, 1e9).type === 'publish';
       expect(payloadFault(text) === undefined, text.slice(0, 200)).toBe(taken);
     }),

@@ -12,32 +12,19 @@ import {
   type Head,
   isErrorCode,
   membersMax,
+  type Placed,
   type ServerFrame,
 } from '@syncline/protocol/wire';
 import { misread, tooMuch } from './faults.ts';
 
-/** Writes a client's frame. */
-export function writeFrame(frame: ClientFrame): string {
-  const json = JSON.stringify(parts(frame));
+/** Writes a client's frame: its type, and its fields in their order. */
+export function writeFrame(type: ClientFrame['type'], ...fields: readonly unknown[]): string {
+  const frame = [type, ...fields];
+  if (type !== 'publish') return JSON.stringify(frame);
   // A payload is JSON already and goes as it is (rule F9).
-  return frame.type === 'publish' ? `${json.slice(0, -1)},${frame.data}]` : json;
+  const payload = frame.pop();
+  return `${JSON.stringify(frame).slice(0, -1)},${payload}]`;
 }
-
-/** What stands in a frame, but a payload. */
-function parts(frame: ClientFrame): unknown[] {
-  const { type } = frame;
-  if (type === 'heartbeat') return [type];
-  if (type === 'auth') return [type, frame.ref, frame.token];
-  const head = [type, frame.ref, frame.channel];
-  if (type === 'publish') return [...head, frame.producer, frame.sequence];
-  if (type === 'history') return [...head, frame.direction, frame.offset, frame.limit];
-  if (type === 'unsubscribe') return head;
-  const { start } = frame;
-  return [...head, typeof start === 'number' ? start : [start.epoch, start.offset, start.check]];
-}
-
-/** The parts of JSON that make its shape; texts count as one, so that what stands in them isn't taken for shape. */
-const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},]/g;
 
 /**
  * Why a payload, as `JSON.stringify` writes it, can't stand in a frame (rule F3); undefined when it can. Asked before it is
@@ -45,20 +32,21 @@ const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},]/g;
  */
 export function payloadFault(payload: string): string | undefined {
   // The frame's own array and its six members count too.
-  let depth = 1;
-  let members = 6;
-  for (const { 0: token, index } of payload.matchAll(tokens)) {
-    const opens = token === '[' || token === '{';
-    if (token === ']' || token === '}') depth--;
-    else if (opens && ++depth > depthMax) return tooMuch(depthMax - 1, 'levels');
-    if (token === ',' || (opens && !/[\]}]/.test(payload[index + 1] ?? ''))) members++;
-  }
-  return members > membersMax ? tooMuch(membersMax - 6, 'members') : undefined;
+  if (weigh(JSON.parse(payload), 2) <= membersMax - 6) return undefined;
+  return tooMuch(`${membersMax - 6} members or ${depthMax - 1} levels`);
 }
 
-type Reader<T> = (value: unknown) => T;
+/** How many members there are in a value that stands at such a depth; too many where it is too deep. */
+function weigh(value: unknown, depth: number): number {
+  if (!(value instanceof Object)) return 0;
+  if (depth > depthMax) return membersMax;
+  return Object.values(value).reduce((sum: number, member) => sum + 1 + weigh(member, depth + 1), 0);
+}
+
+/** Reads a value; `text` is what it was parsed from. */
+type Reader<T> = (value: unknown, text?: string) => T;
 type Readers<F> = { readonly [K in Exclude<keyof F, 'type'>]: Reader<F[K]> };
-type Controls = Exclude<ServerFrame, { type: 'entries' | 'snapshot' | 'changes' }>;
+type Controls = Exclude<ServerFrame, { type: 'entries' }>;
 
 const position = tuple<Position>({ epoch: words, offset: count, check: count });
 const head = tuple<Head>({ id: count, offset: count, check: count });
@@ -71,9 +59,18 @@ const controls: { readonly [T in Controls['type']]: Readers<FrameOf<Controls, T>
   revoked: { id: count, code, message: words },
   authenticated: { ref: count, expiresMs: nullOr(count) },
   ack: { ref: count, position },
-  history: { ref: count, epoch: words, first: count, more: flag, stamped: flag, entries: list<string> },
+  history: {
+    ref: count,
+    epoch: words,
+    first: count,
+    more: flag,
+    stamped: flag,
+    entries: (_, text) => texts(text),
+  },
   gap: { id: count, position, top: count, reason: words<GapReason> },
-  heartbeat: { heads: (value) => list(value).map(head) },
+  changes: { id: count, from: count, check: count, entries: placed },
+  snapshot: { id: count, offset: count, check: count, more: flag, data: (_, text) => words(text) },
+  heartbeat: { heads: (value) => list(value).map((one) => head(one)) },
   error: { ref: nullOr(count), code, message: words, detail: nullOr(Object) },
   bye: { reason: words, afterMs: count },
 };
@@ -85,13 +82,12 @@ const controls: { readonly [T in Controls['type']]: Readers<FrameOf<Controls, T>
  */
 export function readFrame(text: string): ServerFrame | undefined {
   const [type, ...values] = list(JSON.parse(text));
+  const [, ...parts] = texts(text);
   if (typeof type === 'number')
-    return { type: 'entries', id: count(type), first: count(values[0]), entries: texts(text).slice(2) };
+    return { type: 'entries', id: count(type), first: count(values[0]), entries: parts.slice(1) };
   if (!Object.hasOwn(controls, String(type))) return undefined;
-  const read = tuple<object>(controls[type as Controls['type']]);
   // Every field of the union's member is read by the table that the compiler holds against it.
-  const frame = { type, ...read(values) } as ServerFrame;
-  return frame.type === 'history' ? { ...frame, entries: texts(texts(text)[6]) } : frame;
+  return { type, ...fields<object>(controls[type as Controls['type']], values, parts) } as ServerFrame;
 }
 
 /** An entry's payload text, time and author from how it stood on the wire (rule D1). */
@@ -103,6 +99,9 @@ export function readEntry(
   const [at, from = '', text] = texts(data);
   return { data: words(text), at: Number(at), from: JSON.parse(from) };
 }
+
+/** The parts of JSON that make its shape; texts count as one, so that what stands in them isn't taken for shape. */
+const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},]/g;
 
 /** The texts of an array's own elements. That it is JSON has been proven by reading it, so brackets come in pairs. */
 function texts(array: unknown): string[] {
@@ -121,13 +120,24 @@ function texts(array: unknown): string[] {
   return found[0] ? found : [];
 }
 
-/** Reads an array as an object, by the readers of its members in their order. */
+/** Reads an array's members as an object's, by readers in their order. */
+function fields<T>(
+  readers: { readonly [K in keyof T]: Reader<T[K]> },
+  values: unknown[],
+  parts: string[] = [],
+): T {
+  const entries = Object.entries<Reader<unknown>>(readers);
+  return Object.fromEntries(entries.map(([name, read], i) => [name, read(values[i], parts[i])])) as T;
+}
+
 function tuple<T>(readers: { readonly [K in keyof T]: Reader<T[K]> }): Reader<T> {
-  return (value) => {
-    const values = list(value);
-    const entries = Object.entries<Reader<unknown>>(readers);
-    return Object.fromEntries(entries.map(([name, read], i) => [name, read(values[i])])) as T;
-  };
+  return (value) => fields(readers, list(value));
+}
+
+/** Entries with their offsets before them, in one flat list. */
+function placed(value: unknown, text?: string): Placed[] {
+  const offsets = list(value);
+  return texts(text).flatMap((data, i) => (i % 2 ? { offset: count(offsets[i - 1]), data } : []));
 }
 
 function code(value: unknown): ErrorCode {

@@ -1,11 +1,13 @@
 /**
- * What applications import: `createClient` and the types of what it gives. Every public name is listed here by hand; the
- * simulator and tests take the rest through internal.ts.
+ * What applications import: `createClient` and the types of what it gives. Every public name is listed here by hand; who has
+ * streams only finds less to load in streams.ts, the simulator and tests take the rest through internal.ts.
  */
 import type { Contract } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
 import { type Client, type ClientOptions, createClientWith } from './client.ts';
 import { pageLifecycle } from './lifecycle.ts';
+import { State } from './state.ts';
+import { Stream } from './stream.ts';
 import { websocket } from './transports/websocket.ts';
 
 /**
@@ -19,15 +21,19 @@ import { websocket } from './transports/websocket.ts';
  * @throws SyncError `bad_option`
  */
 export function createClient<const C extends Contract = Contract>(options: ClientOptions<C> = {}): Client<C> {
-  return createClientWith({ clock: systemClock, transport: websocket, lifecycle: pageLifecycle }, options);
+  const page = { clock: systemClock, transport: websocket, lifecycle: pageLifecycle };
+  return createClientWith(page, { stream: Stream, state: State }, options);
 }
 
 export type { ErrorCode, GapReason, Position } from '@syncline/protocol';
 export { SyncError } from '@syncline/protocol';
-export type { Client, ClientOptions, MessageOf, StreamName } from './client.ts';
+export type { Client, ClientOptions } from './client.ts';
 export type { Status } from './connection.ts';
+export type { StateChange, StateEntry } from './entries.ts';
 export type { GetToken } from './rights.ts';
+export type { SetOptions, StateChannel } from './state.ts';
 export type { Store } from './store.ts';
 export type { HistoryOptions, HistoryPage, StreamChannel } from './stream.ts';
 export type { Freshness, Recovery } from './subscription.ts';
 export type { Message, Timeline, TimelineItem, TimelineOptions, TimelineView } from './timeline.ts';
+export type { Written } from './writes.ts';

@@ -2,8 +2,20 @@
  * The second door of this package, for the simulator and tests: a client whose clock, transport and browser hints are
  * handed in. Applications need index.ts only.
  */
+import type { Contract } from '@syncline/protocol';
+import { type Client, type ClientOptions, createClientWith as create, type Surroundings } from './client.ts';
+import { State } from './state.ts';
+import { Stream } from './stream.ts';
+
+/** A client with channels of all kinds, in surroundings of one's own. */
+export function createClientWith<const C extends Contract = Contract>(
+  surroundings: Surroundings,
+  options?: ClientOptions<C>,
+): Client<C> {
+  return create(surroundings, { stream: Stream, state: State }, options);
+}
+
 export type { Surroundings } from './client.ts';
-export { createClientWith } from './client.ts';
 export type { Hint, Lifecycle } from './lifecycle.ts';
 export { pageLifecycle } from './lifecycle.ts';
 export type { Link, LinkHandlers, Transport } from './transports/transport.ts';

@@ -11,9 +11,13 @@ const names = /^(?!(.*\/)?\.{0,2}(\/|$))[\w=@,.:;/-]{1,255}$/;
 /**
  * What stands behind a name; undefined without a contract, for then only the server knows.
  *
- * @throws SyncError `unknown_channel` for a name that is none, or that no pattern of the contract matches (rule C2).
+ * @throws SyncError `unknown_channel` for a name that is none, or that the contract has no channel of that kind for (rule C2).
  */
-export function definitionOf(name: string, channels: Contract | undefined): Definition | undefined {
+export function definitionOf(
+  kind: string,
+  name: string,
+  channels: Contract | undefined,
+): Definition | undefined {
   if (!names.test(name)) throw notA('channel name', name);
   if (!channels) return undefined;
   const parts = name.split('/');
@@ -27,6 +31,6 @@ export function definitionOf(name: string, channels: Contract | undefined): Defi
     .filter(fits)
     .sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
   const definition = channels[found];
-  if (definition) return definition;
-  throw notA('channel of the contract', name);
+  if (definition?.kind === kind) return definition;
+  throw notA(`${kind} of the contract`, name);
 }

@@ -6,6 +6,7 @@ import { type Position, SyncError } from '@syncline/protocol';
 import { type Cancel, type Clock, unackedMax } from '@syncline/protocol/wire';
 import type { Core } from './core.ts';
 import { tooMuch } from './faults.ts';
+import { payloadFault } from './frames.ts';
 import type { Answer } from './requests.ts';
 import type { Settle } from './settle.ts';
 import { backoff, retryMsOf } from './timing.ts';
@@ -13,13 +14,18 @@ import { backoff, retryMsOf } from './timing.ts';
 /** Bytes in the socket's buffer beyond which nothing more is written until an answer comes. */
 const bufferedBytesMax = 65_536;
 
-interface Item {
-  readonly text: string;
+/** What who added an item may know of it. */
+export interface Queued {
   readonly bytes: number;
-  readonly settle: Settle<Position>;
-  /** Ends the watch over its age. */
-  forget: Cancel;
   /** Its number under the present producer; 0 before it was sent under it. */
+  readonly sequence: number;
+  /** Ends the watch over its age. */
+  readonly forget: Cancel;
+}
+
+interface Item extends Queued {
+  readonly text: string;
+  readonly settle: Settle<Position>;
   sequence: number;
   /** Sent on the present link, and not answered yet. */
   flying: boolean;
@@ -59,27 +65,40 @@ export class Outbox {
     this.#producer = producerId(core.clock);
   }
 
-  /** Queues a message; `settle` is called exactly once, at once when there is no room for it. */
-  add(text: string, settle: Settle<Position>): void {
+  /**
+   * Queues a message; `settle` is called exactly once, at once when there is no room for it.
+   *
+   * @param instead an item that was never sent and needn't be any more: it leaves the queue, unsettled
+   * @returns the item in the queue; undefined where there was no room
+   */
+  add(text: string, settle: Settle<Position>, instead?: Queued): Queued | undefined {
     const { connection, clock, parts, unsent, unsentBytes } = this.#core;
-    const { outboxEntriesMax, outboxBytesMax, outboxAgeMs } = parts;
     const bytes = new TextEncoder().encode(text).length;
-    const full = unsent.get() >= outboxEntriesMax || unsentBytes + bytes > outboxBytesMax;
+    const { bytes: spared = 0 } = instead ?? {};
+    const full =
+      unsent.get() - Number(spared > 0) >= parts.outboxEntriesMax ||
+      unsentBytes - spared + bytes > parts.outboxBytesMax;
+    const fault = payloadFault(text);
     const refusal =
       connection.closedBy ??
       this.#tooLarge(bytes) ??
+      (fault && new SyncError('bad_payload', fault)) ??
       (full && new SyncError('offline', 'The outbox is full.'));
-    if (refusal) return settle(refusal);
-    const forget = clock.timer(outboxAgeMs, () => {
+    if (refusal) {
+      settle(refusal);
+      return undefined;
+    }
+    const forget = clock.timer(parts.outboxAgeMs, () => {
       item.old = true;
       this.#expire(item);
     });
-    const state = { sequence: 0, flying: false, doubt: false, old: false };
-    const item: Item = { text, bytes, settle, forget, ...state };
+    const item: Item = { text, bytes, settle, forget, sequence: 0, flying: false, doubt: false, old: false };
     this.#items.push(item);
     this.#count(1, bytes);
+    if (instead) this.#drop(instead);
     connection.start();
     this.#flush();
+    return item;
   }
 
   /** Resolves with the next answer to a repeated message of this very text; undefined when none is under way. */
@@ -95,7 +114,7 @@ export class Outbox {
 
   closed(error: SyncError): void {
     this.#pause?.();
-    for (const item of this.#items) this.#remove(item, item.doubt ? uncertain(error) : error);
+    for (const item of this.#items) this.#fail(item, error);
   }
 
   #flush(): void {
@@ -119,11 +138,8 @@ export class Outbox {
         item.resolve = resolve;
       });
     }
-    const { sequence, text: data } = item;
-    this.#core.connection.request(
-      { type: 'publish', channel: this.#channel, producer: this.#producer, sequence, data },
-      (answer) => this.#answered(item, answer),
-    );
+    const fields = [this.#channel, this.#producer, item.sequence, item.text] as const;
+    this.#core.connection.request('publish', fields, (answer) => this.#answered(item, answer));
   }
 
   #answered(item: Item, answer: Answer<'publish'>): void {
@@ -195,15 +211,22 @@ export class Outbox {
   /** Fails an item that has waited too long, but not while its answer may still come. */
   #expire(item: Item): void {
     if (!item.old || item.flying || !this.#items.includes(item)) return;
-    const error = new SyncError('offline', 'It waited too long to be sent.');
+    this.#fail(item, new SyncError('offline', 'It waited too long to be sent.'));
+  }
+
+  #fail(item: Item, error: SyncError): void {
     this.#remove(item, item.doubt ? uncertain(error) : error);
   }
 
   #remove(item: Item, outcome: Position | SyncError): void {
+    this.#drop(item);
+    item.settle(outcome);
+  }
+
+  #drop(item: Queued): void {
     this.#items = this.#items.filter((one) => one !== item);
     item.forget();
     this.#count(-1, -item.bytes);
-    item.settle(outcome);
   }
 
   #count(entries: number, bytes: number): void {
@@ -215,7 +238,7 @@ export class Outbox {
   #tooLarge(bytes: number): SyncError | undefined {
     const { payloadBytesMax } = this.#core.connection;
     if (bytes <= payloadBytesMax) return undefined;
-    return new SyncError('payload_too_large', tooMuch(payloadBytesMax, 'bytes'));
+    return new SyncError('payload_too_large', tooMuch(`${payloadBytesMax} bytes`));
   }
 }
 

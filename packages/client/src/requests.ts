@@ -3,7 +3,19 @@
  * match answers to requests (rule F6) stay inside the connection.
  */
 import type { SyncError } from '@syncline/protocol';
-import type { ClientFrame, FrameOf, ServerFrame } from '@syncline/protocol/wire';
+import type { Direction, FrameOf, ServerFrame } from '@syncline/protocol/wire';
+
+/** What follows the number of each request, in the order of the wire. */
+export interface Requests {
+  subscribe: readonly [
+    channel: string,
+    start: number | readonly [epoch: string, offset: number, check: number],
+  ];
+  unsubscribe: readonly [channel: string];
+  publish: readonly [channel: string, producer: string, sequence: number, data: string];
+  history: readonly [channel: string, direction: Direction, offset: number, limit: number];
+  auth: readonly [token: string];
+}
 
 interface Answers {
   subscribe: 'subscribed';
@@ -14,10 +26,6 @@ interface Answers {
 }
 
 export type RequestType = keyof Answers;
-/** A frame that is answered, before it has its number. */
-export type Request<T extends RequestType = RequestType> = Omit<FrameOf<ClientFrame, T>, 'ref'> & {
-  readonly type: T;
-};
 /** The answer, or the error that was the answer, or null when the link was lost before there was one. */
 export type Answer<T extends RequestType = RequestType> = FrameOf<ServerFrame, Answers[T]> | SyncError | null;
 /** A frame of the server that answers a request. */

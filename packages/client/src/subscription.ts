@@ -10,6 +10,7 @@ import {
   type FrameOf,
   type Head,
   nextCheck,
+  type Placed,
   type ServerFrame,
 } from '@syncline/protocol/wire';
 import type { Core, Delivery } from './core.ts';
@@ -57,13 +58,21 @@ export interface Received {
 /** What a subscription hands on, in the order of the log. */
 export interface Reader {
   recovered(recovery: Recovery, place: Place): void;
-  entries(entries: readonly Received[], epoch: string): void;
+  /** Entries, up to that place. */
+  received(entries: readonly Received[], position: Position): void;
+  /**
+   * A part of a snapshot, and with the last one the place up to which it says what the log holds, in place of all that was
+   * handed on (rule S9). What came of one before `recovered` is no part of the next.
+   */
+  snapshot?(part: Data, position: Position | undefined): void;
   /** Nobody holds the subscription any more; the next one begins anew. */
   ended(): void;
 }
 
 /** How long entries that a heartbeat told of may still be under way (rule H2), in ms. */
 const graceMs = 1_000;
+/** How long the next part of a snapshot may take, on a slow link say, in ms. */
+const partMs = 30_000;
 
 const live: Freshness = { state: 'live' };
 
@@ -134,21 +143,22 @@ export class Subscription implements Delivery {
   }
 
   entries({ first, entries }: FrameOf<ServerFrame, 'entries'>): void {
+    this.#take(
+      first - 1,
+      entries.map((data, i) => ({ offset: first + i, data })),
+    );
+  }
+
+  changes({ from, check, entries }: FrameOf<ServerFrame, 'changes'>): void {
+    this.#take(from, entries, check);
+  }
+
+  snapshot({ offset, check, more, data }: FrameOf<ServerFrame, 'snapshot'>): void {
     const before = this.#position;
-    const last = first + entries.length - 1;
-    if (!before || last <= before.offset) return;
-    this.#top = Math.max(this.#top, last);
-    if (first > before.offset + 1) return this.#repair();
-    let { offset, check } = before;
-    const received = entries.slice(offset + 1 - first).map((data): Received => {
-      const entry = readEntry(data, this.#stamped);
-      check = nextCheck(check, entry.data);
-      return { offset: ++offset, ...entry };
-    });
-    this.#position = { epoch: before.epoch, offset, check };
-    this.#failures = 0;
-    this.#gap = undefined;
-    this.#reader.entries(received, before.epoch);
+    if (!before) return;
+    this.#trust();
+    this.#reader.snapshot?.(data, more ? undefined : this.#move(before, offset, check));
+    if (more) this.#doubt(partMs);
     this.#show();
   }
 
@@ -162,10 +172,7 @@ export class Subscription implements Delivery {
     this.#gap = undefined;
     if (offset > place.offset) {
       this.#top = Math.max(this.#top, offset);
-      this.#grace ??= this.#core.clock.timer(graceMs, () => {
-        this.#grace = undefined;
-        if (this.#position?.offset === place.offset) this.#repair();
-      });
+      this.#doubt(graceMs);
     } else if (offset < place.offset || check !== place.check) {
       return this.#repair();
     } else this.#failures = 0;
@@ -176,6 +183,46 @@ export class Subscription implements Delivery {
   revoked({ code, message }: FrameOf<ServerFrame, 'revoked'>): void {
     this.#leave();
     this.#refuse(new SyncError(code, message), true);
+  }
+
+  /** @param checkGiven where the entries aren't all of those that lie between */
+  #take(from: number, entries: readonly Placed[], checkGiven?: number): void {
+    const before = this.#position;
+    const offset = entries.at(-1)?.offset ?? 0;
+    if (!before || offset <= before.offset) return;
+    this.#top = Math.max(this.#top, offset);
+    if (from > before.offset) return this.#repair();
+    let { check } = before;
+    const received = entries.flatMap(({ offset, data }): Received | [] => {
+      if (offset <= before.offset) return [];
+      const entry = readEntry(data, this.#stamped);
+      check = nextCheck(check, entry.data);
+      return { offset, ...entry };
+    });
+    this.#reader.received(received, this.#move(before, offset, checkGiven ?? check));
+    this.#show();
+  }
+
+  #move({ epoch }: Position, offset: number, check: number): Position {
+    this.#top = Math.max(this.#top, offset);
+    this.#failures = 0;
+    this.#gap = undefined;
+    this.#position = { epoch, offset, check };
+    return this.#position;
+  }
+
+  /** If nothing has come within that time, it is read anew. */
+  #doubt(ms: number): void {
+    const position = this.#position;
+    this.#grace ??= this.#core.clock.timer(ms, () => {
+      this.#grace = undefined;
+      if (this.#position === position) this.#repair();
+    });
+  }
+
+  #trust(): void {
+    this.#grace?.();
+    this.#grace = undefined;
   }
 
   /** What was pushed doesn't follow, so it is read from the position (rules D3, H2). At once, then at growing intervals. */
@@ -201,8 +248,9 @@ export class Subscription implements Delivery {
     if (this.#asked || this.#again || this.#id !== undefined || this.#refused) return;
     const asked = {};
     this.#asked = asked;
-    const start = this.#position ?? this.#start;
-    connection.request({ type: 'subscribe', channel: this.#channel, start }, (answer) => {
+    const at = this.#position;
+    const start = at ? ([at.epoch, at.offset, at.check] as const) : this.#start;
+    connection.request('subscribe', [this.#channel, start], (answer) => {
       if (this.#asked !== asked) return;
       this.#asked = undefined;
       if (answer === null) return;
@@ -236,14 +284,13 @@ export class Subscription implements Delivery {
   #leave(): void {
     if (this.#id !== undefined) this.#core.deliveries.delete(this.#id);
     this.#id = undefined;
-    this.#grace?.();
-    this.#grace = undefined;
+    this.#trust();
   }
 
   #end(): void {
     const { connection } = this.#core;
     if (connection.open && (this.#asked || this.#id !== undefined)) {
-      connection.request({ type: 'unsubscribe', channel: this.#channel }, () => {});
+      connection.request('unsubscribe', [this.#channel], () => {});
     }
     this.#position = undefined;
     this.#gap = undefined;

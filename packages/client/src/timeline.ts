@@ -3,9 +3,10 @@
  * makes them; a user interface shows them. It knows a stream only as a feed, and nothing of connections.
  */
 import { type GapReason, type Position, SyncError } from '@syncline/protocol';
-import type { Clock } from '@syncline/protocol/wire';
+import type { Core } from './core.ts';
 import { promised, type Settle } from './settle.ts';
-import { type Report, type Store, Value } from './store.ts';
+import { type Store, Value } from './store.ts';
+import type { Subscription } from './subscription.ts';
 
 /** One message of a stream. */
 export interface Message<M> {
@@ -79,10 +80,8 @@ export interface Page<M> extends Batch<M> {
 
 /** What a timeline needs of its stream. */
 export interface Feed<M> {
-  readonly clock: Clock;
-  readonly report: Report;
-  /** Listens, and keeps the stream subscribed from its last `start` messages; tells where it stands if it does already. */
-  follow(start: number, onEvent: (event: Placed | Batch<M>) => void): () => void;
+  readonly core: Pick<Core, 'clock' | 'report'>;
+  readonly subscription: Pick<Subscription, 'place' | 'hold'>;
   send(data: M, settle: Settle<Position>): void;
   history(page: { readonly before: number; readonly limit: number }): Promise<Page<M>>;
 }
@@ -118,7 +117,7 @@ export class FeedTimeline<M> implements Timeline<M> {
     this.#pageSize = pageSize;
     this.#entriesMax = entriesMax;
     const view: TimelineView<M> = { items: [], hasOlder: false, loading: false };
-    this.#view = new Value(view, feed.report);
+    this.#view = new Value(view, feed.core.report);
   }
 
   readonly get = (): TimelineView<M> => this.#view.get();
@@ -126,14 +125,18 @@ export class FeedTimeline<M> implements Timeline<M> {
   readonly subscribe = (onChange: () => void): (() => void) => {
     let off: (() => void) | undefined = this.#view.subscribe(onChange);
     this.#watchers++;
-    this.#unfollow ??= this.#feed.follow(this.#pageSize, (event) => this.#take(event));
+    if (!this.#unfollow) {
+      const { place } = this.#feed.subscription;
+      this.#unfollow = this.#feed.subscription.hold(this.#pageSize);
+      if (place) this.take({ reason: null, position: place.position, top: place.position.offset });
+    }
     return () => {
       if (!off) return;
       off();
       off = undefined;
       this.#watchers--;
       // At the end of the turn, so that a view that is unmounted and mounted again keeps what it shows.
-      this.#feed.clock.endOfTurn(() => {
+      this.#feed.core.clock.endOfTurn(() => {
         if (this.#watchers > 0) return;
         this.#unfollow?.();
         this.#unfollow = undefined;
@@ -177,7 +180,9 @@ export class FeedTimeline<M> implements Timeline<M> {
     }
   }
 
-  #take(event: Placed | Batch<M>): void {
+  /** What the stream tells; of use only while it is followed. */
+  take(event: Placed | Batch<M>): void {
+    if (!this.#unfollow) return;
     if ('position' in event) {
       // What was shown of a log that can't be read on stays until there is something newer to show instead.
       if (event.reason && event.top > event.position.offset) this.#anew = event;
@@ -205,7 +210,7 @@ export class FeedTimeline<M> implements Timeline<M> {
     this.#hasOlder = offset > 0;
     this.#loading = undefined;
     this.loadOlder(this.#pageSize - (top - offset)).catch((error: SyncError) => {
-      if (error.code !== 'closed') this.#feed.report(error);
+      if (error.code !== 'closed') this.#feed.core.report(error);
     });
     this.#show();
   }

@@ -28,6 +28,7 @@ describe('definitions', () => {
     expect(stream({ message: schema, keep, stamp: true, anonymous: ['subscribe'] })).toEqual({
       kind: 'stream',
       schema,
+      validate: expect.any(Function),
       carries: 'json',
       keep: { entriesMax: 1, bytesMax: 2, ageMs: 604_800_000 },
       stamped: true,
@@ -52,10 +53,25 @@ describe('definitions', () => {
     expect(state({ value: schema, ttl: '60s', own: true, keys: 7 })).toEqual({
       ...endless,
       schema,
+      validate: expect.any(Function),
       ttlMs: 60_000,
       own: true,
       keysMax: 7,
     });
+  });
+
+  test('a definition with a schema validates by it, one without has nothing to validate by', async () => {
+    expect([stream(), state(), doc()].map(({ validate }) => validate)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(stream({ message: schema }).validate?.(7)).toBe('7');
+    const issues = [{ message: 'No.', path: ['a', 1] }];
+    const never: Schema<string> = {
+      '~standard': { version: 1, vendor: 'test', validate: async () => ({ issues }) },
+    };
+    await expect(state({ value: never }).validate?.(7)).rejects.toThrow('at "a.1": No.');
   });
 
   test('a doc has no schema and no stamps', () => {

@@ -7,7 +7,7 @@ import { SyncError } from './codes.ts';
 import { type Duration, milliseconds } from './duration.ts';
 import { nameCharsMax } from './limits.ts';
 import { byLiteralness, matches, nameFault, type Pattern, parsePattern } from './name.ts';
-import type { Schema } from './schema.ts';
+import { type Schema, validate } from './schema.ts';
 
 /** How much of a log is kept; whichever bound is met first trims it. */
 export interface Keep {
@@ -25,6 +25,11 @@ export type Action = 'subscribe' | 'publish' | 'history' | 'presence';
 /** What every channel has, so that a node needn't know its kind: what it carries, what its log keeps, who may use it. */
 interface Common<Value> {
   readonly schema: Schema<Value> | undefined;
+  /**
+   * A value as the schema gives it back; undefined where any value is taken. It comes with the definition, so that a browser
+   * which knows the contract by its types alone needn't load it. Throws `bad_payload`.
+   */
+  readonly validate: ((value: unknown) => Value | Promise<Value>) | undefined;
   readonly carries: 'json' | 'bytes';
   /** Null where entries are only dropped once a snapshot covers them. */
   readonly keep: Keep | null;
@@ -89,6 +94,7 @@ export function stream<Message = unknown>(options: StreamOptions<Message> = {}):
   return {
     kind: 'stream',
     schema: options.message,
+    validate: validation(options.message),
     carries: 'json',
     keep: { entriesMax: entries, bytesMax: bytes, ageMs },
     stamped: options.stamp ?? false,
@@ -122,6 +128,7 @@ export function state<Value = unknown>(options: StateOptions<Value> = {}): State
   return {
     kind: 'state',
     schema: options.value,
+    validate: validation(options.value),
     carries: 'json',
     keep: null,
     ttlMs,
@@ -137,11 +144,16 @@ export function doc(options: CommonOptions = {}): DocDefinition {
   return {
     kind: 'doc',
     schema: undefined,
+    validate: undefined,
     carries: 'bytes',
     keep: null,
     stamped: false,
     anonymous: actions(options),
   };
+}
+
+function validation<V>(schema: Schema<V> | undefined): ((value: unknown) => V | Promise<V>) | undefined {
+  return schema && ((value) => validate(schema, value));
 }
 
 const everyAction: readonly string[] = ['subscribe', 'publish', 'history', 'presence'] satisfies Action[];

@@ -13,7 +13,7 @@ import {
   type ServerFrame,
 } from '@syncline/protocol/wire';
 import type { Client, ClientOptions } from '../client.ts';
-import { createClientWith } from '../client.ts';
+import { createClientWith } from '../internal.ts';
 import type { Hint } from '../lifecycle.ts';
 import type { Link, LinkHandlers, Transport } from '../transports/transport.ts';
 

@@ -1,0 +1,142 @@
+/**
+ * What a state channel shows: the entry of each key as stores, and what changed. The channel says what a key holds now, this
+ * tells all who listen, in one order. It knows nothing of logs, nor why a key holds what it holds.
+ */
+import { Emitter, type Report, type Store } from './store.ts';
+
+/** What a key holds. Entries don't change; a new one takes the place of the old one. */
+export interface StateEntry<V> {
+  readonly value: V;
+  /** The offset of the entry that set it, which `ifVersion` asks for; 0 while it is pending. */
+  readonly version: number;
+  /** When the server stored it, in ms since 1970 by the server's clock; until the log tells, when it was set here. */
+  readonly since: number;
+  /** Who set it, as the server knows them; null for anonymous, and until the log tells of what was set here. */
+  readonly from: string | null;
+  /** When it was so, as its author said with `at`. */
+  readonly at?: number;
+  /** Set here and not answered yet; it vanishes if it is refused. */
+  readonly pending?: true;
+}
+
+/** What became of a key: it was set, removed by someone, or removed by the server because its time was over. */
+export type StateChange<V> =
+  | { readonly type: 'set'; readonly key: string; readonly value: V; readonly previous: V | undefined }
+  | {
+      readonly type: 'delete' | 'expire';
+      readonly key: string;
+      readonly value: undefined;
+      readonly previous: V;
+    };
+
+/** What has come together: the keys whose entries are others now, and what that means. */
+interface News<V> {
+  readonly keys: readonly string[];
+  readonly changes: readonly StateChange<V>[];
+}
+
+/** Takes a function that ends listening, and gives one that does so and more. */
+type Hold = (off: () => void) => () => void;
+
+export class Entries<V> implements Store<ReadonlyMap<string, StateEntry<V>>> {
+  readonly #report: Report;
+  readonly #hold: Hold;
+  readonly #shown = new Map<string, StateEntry<V>>();
+  /** A copy of what is shown, since someone asked. */
+  #copy: ReadonlyMap<string, StateEntry<V>> | undefined;
+  readonly #listeners: Emitter<void>;
+  readonly #changes: Emitter<StateChange<V>>;
+  /** Those who are told of one key; no key without any. */
+  readonly #watched = new Map<string, { readonly told: Emitter<void>; readonly by: Set<unknown> }>();
+  /** What is to be told. A listener may write: what comes of that is told after all that is being told. */
+  #news: News<V>[] = [];
+
+  constructor(report: Report, hold: Hold) {
+    this.#report = report;
+    this.#hold = hold;
+    this.#listeners = new Emitter(report);
+    this.#changes = new Emitter(report);
+  }
+
+  readonly get = (): ReadonlyMap<string, StateEntry<V>> => {
+    this.#copy ??= new Map(this.#shown);
+    return this.#copy;
+  };
+
+  readonly subscribe = (onChange: () => void): (() => void) => this.#hold(this.#listeners.on(onChange));
+
+  /** One key, as a store that is told of that key only. */
+  of(key: string): Store<StateEntry<V> | undefined> {
+    return {
+      get: () => this.#shown.get(key),
+      subscribe: (onChange) => {
+        const watched = this.#watched.get(key) ?? { told: new Emitter(this.#report), by: new Set() };
+        this.#watched.set(key, watched);
+        const off = watched.told.on(onChange);
+        watched.by.add(off);
+        return this.#hold(() => {
+          off();
+          watched.by.delete(off);
+          if (watched.by.size === 0 && this.#watched.get(key) === watched) this.#watched.delete(key);
+        });
+      },
+    };
+  }
+
+  onChange(onChange: (change: StateChange<V>) => void): () => void {
+    return this.#hold(this.#changes.on(onChange));
+  }
+
+  /** Changes are told to nobody any more. */
+  close(): void {
+    this.#changes.clear();
+  }
+
+  /** The keys that are shown. */
+  keys(): Iterable<string> {
+    return this.#shown.keys();
+  }
+
+  /**
+   * Shows what keys hold now, and tells what is different.
+   *
+   * @param touched keys that may hold something else than before, and whether what they held expired
+   * @param foreign versions now are of another log than before, so that equal ones say nothing
+   */
+  show(
+    touched: ReadonlyMap<string, boolean>,
+    holds: (key: string) => StateEntry<V> | undefined,
+    foreign = false,
+  ): void {
+    const keys: string[] = [];
+    const changes: StateChange<V>[] = [];
+    for (const [key, expired] of touched) {
+      const before = this.#shown.get(key);
+      const now = holds(key);
+      const same = !foreign && now?.version !== 0 && before?.version === now?.version;
+      if (before === now || (same && before?.since === now?.since && before?.from === now?.from)) continue;
+      keys.push(key);
+      if (now) {
+        this.#shown.set(key, now);
+        // What was written here and is stored now is no news.
+        if (same || before?.value === now.value) continue;
+        changes.push({ type: 'set', key, value: now.value, previous: before?.value });
+      } else if (before) {
+        this.#shown.delete(key);
+        changes.push({ type: expired ? 'expire' : 'delete', key, value: undefined, previous: before.value });
+      }
+    }
+    if (keys.length > 0) this.#tell({ keys, changes });
+  }
+
+  #tell(news: News<V>): void {
+    this.#copy = undefined;
+    if (this.#news.push(news) > 1) return;
+    for (const { keys, changes } of this.#news) {
+      for (const key of keys) this.#watched.get(key)?.told.emit();
+      this.#listeners.emit();
+      for (const change of changes) this.#changes.emit(change);
+    }
+    this.#news = [];
+  }
+}

@@ -1,0 +1,301 @@
+/**
+ * A channel of keyed values, as applications see it: reads the log into what each key holds, and writes keys, shown at once.
+ * The client makes one per name. It must not know how a connection is kept, nor how what it sends and gets stays in order.
+ */
+import { type Duration, type Position, SyncError } from '@syncline/protocol';
+import type { Data } from '@syncline/protocol/wire';
+import { Channel, type Validate } from './channel.ts';
+import type { Core } from './core.ts';
+import { Entries, type StateChange, type StateEntry } from './entries.ts';
+import { badOption } from './faults.ts';
+import { promised, type Settle } from './settle.ts';
+import type { Store } from './store.ts';
+import type { Freshness, Place, Received, Recovery } from './subscription.ts';
+import { type Spot, type Write, Writes, type Written } from './writes.ts';
+
+/** On what condition a key is written. */
+export interface DeleteOptions {
+  /** Only if the key's value is of this version; 0: only if it has none. */
+  readonly ifVersion?: number;
+}
+
+/** What may be said of a value that is set. */
+export interface SetOptions extends DeleteOptions {
+  /** How long it stays without being set again, where that is less than the channel allows: `'60s'`, or ms. */
+  readonly ttl?: Duration;
+  /** Only if the key has no value. */
+  readonly ifAbsent?: boolean;
+  /** When it was so, in ms since 1970: it doesn't replace a value with a later `at`. */
+  readonly at?: number;
+}
+
+/** A channel of keyed values. */
+export interface StateChannel<V> {
+  readonly name: string;
+  readonly kind: 'state';
+  /** How far what is shown can be trusted to be up to date. */
+  readonly freshness: Store<Freshness>;
+  /**
+   * All keys and what they hold, with own writes over it. Followed while someone subscribes to it, to a key or to changes;
+   * else as last known. The map is made when it is asked for: for single keys of many there is `get`, for many changes `on`.
+   */
+  readonly entries: Store<ReadonlyMap<string, StateEntry<V>>>;
+  /** What one key holds, as a store that is told of this key only; undefined where it holds nothing. */
+  get(key: string): Store<StateEntry<V> | undefined>;
+  /**
+   * Calls `onChange` for each key that changed. Of a key that changed several times before it was told only the last is. What
+   * `entries` held, with the changes since then made to it, is what it holds.
+   *
+   * @example
+   * const stop = client.state('fleet/berlin').on('change', ({ key, value }) => move(key, value))
+   */
+  on(event: 'change', onChange: (change: StateChange<V>) => void): () => void;
+  /**
+   * Sets a key. It is shown at once, and resolves once it is stored, after however many reconnects. Of several for one key that
+   * wait to be sent, without conditions, only the newest is.
+   *
+   * @throws SyncError `precondition`, whose detail `offset` is the version that stands; `offline` when the outbox is full or it
+   * waited too long; `unavailable` when it was sent and nobody can say whether it is stored; `closed`; or why the server refused
+   * it, `bad_payload` or `forbidden` say.
+   */
+  set(key: string, value: V, options?: SetOptions): Promise<Written>;
+  /** Removes a key, whether or not it holds something; otherwise as `set`. */
+  delete(key: string, options?: DeleteOptions): Promise<Written>;
+}
+
+/** What an entry of the log does to a key: without an entry to show it is removed. */
+interface Row<V> {
+  readonly key: string;
+  readonly entry: StateEntry<V> | undefined;
+  readonly expired: boolean;
+}
+
+/** What follows a key in an entry: nothing, or a value and what is said of it besides. */
+type Rest = readonly [
+  value?: unknown,
+  facts?: { readonly at?: number; readonly expired?: boolean } | undefined,
+];
+/** What a line of a snapshot is a list of. */
+type Line = readonly [
+  key: string,
+  value: unknown,
+  version: number,
+  since: number,
+  from: string | null,
+  Rest[1],
+];
+
+/** What is put together anew, to be shown when the log was read up to `until`. */
+interface Draft<V> {
+  readonly entries: Map<string, StateEntry<V>>;
+  readonly until: number;
+  /** It may be of another log than what is shown. */
+  readonly foreign: boolean;
+}
+
+export class State<V> extends Channel<V> implements StateChannel<V> {
+  readonly kind = 'state';
+  readonly entries: Entries<V>;
+  /** Whether someone looks, so that the log is read. */
+  #followed = false;
+  /** What the log says, as far as it was read. */
+  #stored = new Map<string, StateEntry<V>>();
+  #draft: Draft<V> | undefined;
+  /** What the parts of a snapshot hold that is still coming. */
+  #parts: (Row<V> | Promise<Row<V>>)[] = [];
+  readonly #writes = new Writes<V>();
+
+  constructor(core: Core, name: string, validate: Validate<V> | undefined) {
+    super(core, name, validate);
+    this.entries = new Entries(core.report, (off) => {
+      this.#followed = true;
+      return this.hold(off, Number.MAX_SAFE_INTEGER);
+    });
+  }
+
+  get(key: string): Store<StateEntry<V> | undefined> {
+    return this.entries.of(key);
+  }
+
+  on(_event: 'change', onChange: (change: StateChange<V>) => void): () => void {
+    return this.entries.onChange(onChange);
+  }
+
+  set(key: string, value: V, { ttl, at, ifVersion, ifAbsent }: SetOptions = {}): Promise<Written> {
+    return promised((settle) => {
+      const ttlMs = ttl === undefined ? ttl : milliseconds(ttl);
+      const options = { at, ttlMs, ifVersion: ifAbsent ? 0 : ifVersion };
+      const free = options.ifVersion === undefined;
+      this.outgoing.run(this.encode(value), (text) => {
+        if (text instanceof SyncError) return settle(text);
+        const facts = { version: 0, since: this.core.clock.now(), from: null, pending: true } as const;
+        const entry = { ...facts, value, ...(at !== undefined && { at }) };
+        this.#write(key, { entry, at, free, settle }, operation('set', key, options, text));
+      });
+    });
+  }
+
+  delete(key: string, options: DeleteOptions = {}): Promise<Written> {
+    const free = options.ifVersion === undefined;
+    return promised((settle) =>
+      this.outgoing.run(operation('delete', key, options), (text) =>
+        this.#write(key, { entry: undefined, at: undefined, free, settle }, text),
+      ),
+    );
+  }
+
+  override recovered(recovery: Recovery, place: Place): void {
+    this.#parts = [];
+    super.recovered(recovery, place);
+  }
+
+  placed({ via }: Recovery, { position, top }: Place): void {
+    if (via !== 'recovered') this.#draft = { entries: new Map(), until: top, foreign: true };
+    if (via === 'gap') this.#writes.cut({ ...position, offset: top });
+    this.#read(position);
+  }
+
+  received(entries: readonly Received[], position: Position): void {
+    const rows = entries.map(({ offset, data, at, from }) => {
+      const [key, ...rest] = JSON.parse(String(data)) as [string, ...Rest];
+      return this.#row(key, rest, offset, at ?? 0, from);
+    });
+    this.arrive(rows, (ready) => this.#apply(ready, position));
+  }
+
+  snapshot(part: Data, position: Position | undefined): void {
+    for (const [key, value, version, since, from, facts] of JSON.parse(String(part)) as Line[]) {
+      this.#parts.push(this.#row(key, [value, facts], version, since, from));
+    }
+    if (!position) return;
+    const rows = this.#parts;
+    this.#parts = [];
+    this.arrive(rows, (ready) => {
+      const { until = 0, foreign = false } = this.#draft ?? {};
+      this.#draft = { entries: new Map(), until, foreign };
+      this.#apply(ready, position);
+    });
+  }
+
+  override ended(): void {
+    super.ended();
+    this.#draft = undefined;
+    this.#followed = false;
+    this.#adopt();
+  }
+
+  override closed(error: SyncError): void {
+    this.entries.close();
+    super.closed(error);
+  }
+
+  /** What an entry does to a key. A value that isn't what the contract says is none. */
+  #row(
+    key: string,
+    rest: Rest,
+    version: number,
+    since: number,
+    from: string | null,
+  ): Row<V> | Promise<Row<V>> {
+    const [value, { at, expired = false } = {}] = rest;
+    const none: Row<V> = { key, entry: undefined, expired };
+    if (rest.length === 0 || expired) return none;
+    const make = (valid: V): Row<V> => {
+      const entry = { value: valid, version, since, from, ...(at !== undefined && { at }) };
+      return { key, entry, expired };
+    };
+    return this.decode(version, value, make, none);
+  }
+
+  #apply(rows: readonly Row<V>[], spot: Spot): void {
+    const entries = this.#draft?.entries ?? this.#stored;
+    const touched = new Map<string, boolean>();
+    for (const { key, entry, expired } of rows) {
+      put(entries, key, entry);
+      touched.set(key, expired);
+    }
+    this.#read(spot, touched);
+  }
+
+  /**
+   * The log was read up to there.
+   *
+   * @param touched the keys that it told of on the way, and whether they expired
+   */
+  #read(spot: Spot, touched: Map<string, boolean> = new Map()): void {
+    const { offset } = spot;
+    const draft = this.#draft;
+    if (draft && offset < draft.until) return;
+    const caughtUp = offset >= (this.subscription.place?.top ?? 0);
+    const seen = this.#writes.read(spot, (key) => caughtUp || touched.has(key));
+    if (draft) {
+      this.#draft = undefined;
+      this.#stored = draft.entries;
+    }
+    const others = draft ? [...this.entries.keys(), ...draft.entries.keys()] : [];
+    for (const key of [...seen, ...others]) touched.set(key, touched.get(key) ?? false);
+    this.#show(touched, draft?.foreign);
+  }
+
+  #write(key: string, write: Write<V>, text: string): void {
+    const last = this.#writes.last(key);
+    // What still waits to be sent needn't be, unless the log is to judge this one by it.
+    const moot = last?.free && write.free && (write.at === undefined || Number(last.at) <= write.at);
+    const spared = moot && last.item?.sequence === 0 ? last : undefined;
+    this.#writes.add(key, write);
+    const settle: Settle<Position> = (outcome) => this.#answered(key, write, outcome);
+    write.item = this.outbox.add(text, settle, spared?.item);
+    if (spared && write.item) {
+      this.#writes.remove(key, spared);
+      spared.settle({ version: 0, superseded: true });
+    }
+    this.#show(new Map([[key, false]]));
+  }
+
+  #answered(key: string, write: Write<V>, outcome: Position | SyncError): void {
+    if (outcome instanceof SyncError) this.#writes.remove(key, write);
+    else {
+      this.#writes.store(key, write, outcome);
+      if (!this.#followed) this.#adopt();
+    }
+    this.#show(new Map([[key, false]]));
+    if (!(outcome instanceof SyncError)) write.settle({ version: outcome.offset, position: outcome });
+    else if (outcome.code !== 'superseded') write.settle(outcome);
+    else write.settle({ version: Number(outcome.detail?.['offset']), superseded: true });
+  }
+
+  /** What is stored is taken for what the log says, where nobody reads on and it can't tell by itself. */
+  #adopt(): void {
+    for (const [key, entry] of this.#writes.take()) put(this.#stored, key, entry);
+  }
+
+  #show(touched: ReadonlyMap<string, boolean>, foreign?: boolean): void {
+    const holds = (key: string) => {
+      const stored = this.#stored.get(key);
+      const last = this.#writes.last(key);
+      // One that is older by its `at` will be superseded, so it isn't shown at all.
+      return last && !(Number(last.at) < Number(stored?.at)) ? last.entry : stored;
+    };
+    this.entries.show(touched, holds, foreign);
+  }
+}
+
+/** The payload that says what is to become of a key (rule K1). */
+function operation(op: 'set' | 'delete', key: string, options: object, ...value: string[]): string {
+  return `[${[`"${op}"`, JSON.stringify(key), ...value, JSON.stringify(options)]}]`;
+}
+
+const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** @throws SyncError `bad_option` */
+function milliseconds(time: Duration): number {
+  const [, count, unit] = /^([\d.]+)(ms|[smhd])$/.exec(`${time}`.replace(/\d$/, '$&ms')) ?? [];
+  const ms = Math.ceil(Number(count) * unitMs[unit as keyof typeof unitMs]);
+  if (ms > 0) return ms;
+  throw badOption('`ttl` to be like "60s"', time);
+}
+
+function put<T>(map: Map<string, T>, key: string, value: T | undefined): void {
+  if (value) map.set(key, value);
+  else map.delete(key);
+}
