@@ -68,7 +68,7 @@ async function answer<T>(child: ChildProcess, what: string): Promise<T> {
   const abandon = new AbortController();
   const signal = AbortSignal.any([AbortSignal.timeout(ANSWER_MS), abandon.signal]);
   const ended = once(child, 'exit', { signal }).then(() => {
-    throw new Error(`the server ended while it was asked: ${what}`);
+    throw new Error(`the program ended while it was asked: ${what}`);
   });
   const message = once(child, 'message', { signal }).then(([value]) => value as T);
   ended.catch(() => {});

@@ -28,7 +28,7 @@ async function open(port = 0): Promise<Node> {
   return { server, port: (await server.listen(port, '127.0.0.1')).port };
 }
 
-/** Leaves in order, and comes back at once at the same port; tells how long it was away for. */
+/** Leaves in order, and comes back at once at the same port; tells how long that took. */
 async function restart(node: Node): Promise<{ tookMs: number }> {
   const from = performance.now();
   await node.server.close({ drainMs });
