@@ -101,25 +101,26 @@ export class Entries<V> implements Store<ReadonlyMap<string, StateEntry<V>>> {
    * Shows what keys hold now, and tells what is different.
    *
    * @param touched keys that may hold something else than before, and whether what they held expired
-   * @param foreign versions now are of another log than before, so that equal ones say nothing
+   * @param anew whether all was read anew, from another log perhaps, so that the version alone says nothing
    */
   show(
     touched: ReadonlyMap<string, boolean>,
     holds: (key: string) => StateEntry<V> | undefined,
-    foreign = false,
+    anew = false,
   ): void {
     const keys: string[] = [];
     const changes: StateChange<V>[] = [];
     for (const [key, expired] of touched) {
       const before = this.#shown.get(key);
       const now = holds(key);
-      const same = !foreign && now?.version !== 0 && before?.version === now?.version;
-      if (before === now || (same && before?.since === now?.since && before?.from === now?.from)) continue;
+      const version = now?.version !== 0 && before?.version === now?.version;
+      const same = version && before?.since === now?.since && before?.from === now?.from;
+      if (before === now || same) continue;
       keys.push(key);
       if (now) {
         this.#shown.set(key, now);
         // What was written here and is stored now is no news.
-        if (same || before?.value === now.value) continue;
+        if ((version && !anew) || (before?.pending && before.value === now.value)) continue;
         changes.push({ type: 'set', key, value: now.value, previous: before?.value });
       } else if (before) {
         this.#shown.delete(key);

@@ -50,7 +50,7 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
   fc.constant({ type: 'heartbeat' as const }),
 );
 
-type Control = Exclude<ServerFrame, { type: 'entries' | 'snapshot' | 'changes' }>;
+type Control = Exclude<ServerFrame, { type: 'entries' }>;
 const facts = fc.dictionary(token, fc.oneof(fc.string(), fc.integer(), fc.boolean()), {
   noNullPrototype: true,
 });
@@ -80,6 +80,14 @@ const serverFrame: fc.Arbitrary<Control> = fc.oneof(
     ...{ more: fc.boolean(), stamped: fc.boolean(), entries: fc.array(payload) },
   }),
   fc.record({ type: fc.constant('gap' as const), id: count, position, top: count, reason }),
+  fc.record({
+    ...{ type: fc.constant('changes' as const), id: count, from: count, check },
+    entries: fc.array(fc.record({ offset: fc.integer({ min: 1 }), data: payload }), { minLength: 1 }),
+  }),
+  fc.record({
+    ...{ type: fc.constant('snapshot' as const), id: count, offset: count, check },
+    ...{ more: fc.boolean(), data: payload },
+  }),
   fc.record({
     type: fc.constant('heartbeat' as const),
     heads: fc.array(fc.record({ id: count, offset: count, check })),
@@ -168,6 +176,12 @@ test('what is of the wrong type is refused, never handed on', () => {
       '["subscribed",1,1,["e",0,0],0,null,0]',
       '["heartbeat",7]',
       '["heartbeat",[[1,2]]]',
+    ],
+    ...[
+      '["changes",1,0,0,7]',
+      '["changes",1,0,0,["1",[]]]',
+      '["snapshot",1,1,1,1,[]]',
+      '["snapshot",1,1,1,true]',
     ],
     ...['[1]', '[1.5,1,1]', '[-1,1,1]', '[1,-1,1]', '["gap",1,["e",0,-1],0,"trimmed"]'],
   ];

@@ -89,8 +89,6 @@ type Line = readonly [
 interface Draft<V> {
   readonly entries: Map<string, StateEntry<V>>;
   readonly until: number;
-  /** It may be of another log than what is shown. */
-  readonly foreign: boolean;
 }
 
 export class State<V> extends Channel<V> implements StateChannel<V> {
@@ -100,6 +98,8 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
   #followed = false;
   /** What the log says, as far as it was read. */
   #stored = new Map<string, StateEntry<V>>();
+  /** How far that is; before the first time in front of all. */
+  #spot: Spot = { epoch: '', offset: 0 };
   #draft: Draft<V> | undefined;
   /** What the parts of a snapshot hold that is still coming. */
   #parts: (Row<V> | Promise<Row<V>>)[] = [];
@@ -150,7 +150,7 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
   }
 
   placed({ via }: Recovery, { position, top }: Place): void {
-    if (via !== 'recovered') this.#draft = { entries: new Map(), until: top, foreign: true };
+    if (via !== 'recovered') this.#draft = { entries: new Map(), until: top };
     if (via === 'gap') this.#writes.cut({ ...position, offset: top });
     this.#read(position);
   }
@@ -171,8 +171,7 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
     const rows = this.#parts;
     this.#parts = [];
     this.arrive(rows, (ready) => {
-      const { until = 0, foreign = false } = this.#draft ?? {};
-      this.#draft = { entries: new Map(), until, foreign };
+      this.#draft = { entries: new Map(), until: this.#draft?.until ?? 0 };
       this.#apply(ready, position);
     });
   }
@@ -223,18 +222,22 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
    * @param touched the keys that it told of on the way, and whether they expired
    */
   #read(spot: Spot, touched: Map<string, boolean> = new Map()): void {
-    const { offset } = spot;
     const draft = this.#draft;
-    if (draft && offset < draft.until) return;
-    const caughtUp = offset >= (this.subscription.place?.top ?? 0);
-    const seen = this.#writes.read(spot, (key) => caughtUp || touched.has(key));
-    if (draft) {
-      this.#draft = undefined;
-      this.#stored = draft.entries;
-    }
-    const others = draft ? [...this.entries.keys(), ...draft.entries.keys()] : [];
-    for (const key of [...seen, ...others]) touched.set(key, touched.get(key) ?? false);
-    this.#show(touched, draft?.foreign);
+    if (draft && spot.offset < draft.until) return;
+    this.#draft = undefined;
+    this.#stored = draft?.entries ?? this.#stored;
+    this.#spot = spot;
+    const all = draft ? [...this.entries.keys(), ...this.#stored.keys()] : [];
+    for (const key of [...this.#prune(touched), ...all]) touched.set(key, touched.get(key) ?? false);
+    this.#show(touched, draft !== undefined);
+  }
+
+  /** Leaves out the writes that the log has told, and gives their keys. @param touched keys that it told of just now */
+  #prune(touched: ReadonlyMap<string, boolean>): string[] {
+    const caughtUp = this.#spot.offset >= (this.subscription.place?.top ?? 0);
+    const told = (key: string, offset: number) =>
+      caughtUp || touched.has(key) || Number(this.#stored.get(key)?.version) >= offset;
+    return this.#writes.read(this.#spot, told);
   }
 
   #write(key: string, write: Write<V>, text: string): void {
@@ -253,12 +256,15 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
   }
 
   #answered(key: string, write: Write<V>, outcome: Position | SyncError): void {
+    const touched = new Map([[key, false]]);
     if (outcome instanceof SyncError) this.#writes.remove(key, write);
     else {
       this.#writes.store(key, write, outcome);
       if (!this.#followed) this.#adopt();
+      // Its answer was late: the log has told of it before.
+      else if (!this.#draft) this.#prune(touched);
     }
-    this.#show(new Map([[key, false]]));
+    this.#show(touched);
     if (!(outcome instanceof SyncError)) write.settle({ version: outcome.offset, position: outcome });
     else if (outcome.code !== 'superseded') write.settle(outcome);
     else write.settle({ version: Number(outcome.detail?.['offset']), superseded: true });
@@ -269,14 +275,14 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
     for (const [key, entry] of this.#writes.take()) put(this.#stored, key, entry);
   }
 
-  #show(touched: ReadonlyMap<string, boolean>, foreign?: boolean): void {
+  #show(touched: ReadonlyMap<string, boolean>, anew?: boolean): void {
     const holds = (key: string) => {
       const stored = this.#stored.get(key);
       const last = this.#writes.last(key);
       // One that is older by its `at` will be superseded, so it isn't shown at all.
       return last && !(Number(last.at) < Number(stored?.at)) ? last.entry : stored;
     };
-    this.entries.show(touched, holds, foreign);
+    this.entries.show(touched, holds, anew);
   }
 }
 
@@ -289,7 +295,8 @@ const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
 
 /** @throws SyncError `bad_option` */
 function milliseconds(time: Duration): number {
-  const [, count, unit] = /^([\d.]+)(ms|[smhd])$/.exec(`${time}`.replace(/\d$/, '$&ms')) ?? [];
+  const text = typeof time === 'number' ? `${time}ms` : time;
+  const [, count, unit] = /^([\d.]+)(ms|[smhd])$/.exec(text) ?? [];
   const ms = Math.ceil(Number(count) * unitMs[unit as keyof typeof unitMs]);
   if (ms > 0) return ms;
   throw badOption('`ttl` to be like "60s"', time);

@@ -69,11 +69,13 @@ export class Writes<V> {
   /**
    * Leaves out what the log has told up to there, and gives the keys of that.
    *
-   * @param told whether the log can have told of a key: of one that changes again it may tell only that (rule K9)
+   * @param told whether it did tell what a key held from that offset on: of one that changes again it may leave that out (rule K9)
    */
-  read({ epoch, offset }: Spot, told: (key: string) => boolean): string[] {
-    const waits = (key: string, { stored }: Write<V>) =>
-      !stored || (stored.epoch === epoch ? stored.offset > offset || !told(key) : stored.epoch > epoch);
+  read({ epoch, offset }: Spot, told: (key: string, offset: number) => boolean): string[] {
+    const waits = (key: string, { stored }: Write<V>) => {
+      if (!stored || stored.epoch !== epoch) return !stored || stored.epoch > epoch;
+      return stored.offset > offset || !told(key, stored.offset);
+    };
     return [...this.#byKey.keys()].filter((key) => this.#filter(key, (one) => waits(key, one)));
   }
 
