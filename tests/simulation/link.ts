@@ -191,7 +191,7 @@ class Wire {
   #send(text: string): void {
     if (!this.#clientOpen || !this.#carrying) return;
     const whole = this.#up.carry(Buffer.byteLength(text) + 8, () =>
-      this.#session?.receive(decodeClient(text), text.length),
+      this.#session?.receive(decodeClient(text)),
     );
     if (!whole) this.#cut();
   }

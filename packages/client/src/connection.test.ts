@@ -252,7 +252,6 @@ describe('leaving and being sent away', () => {
     [4403, 'forbidden'],
     [4400, 'bad_frame'],
     [1003, 'unsupported_data'],
-    [4401, 'unauthenticated'],
     [4410, 'disconnected'],
   ] as const)('[L2] close code %i ends it with %s', (code, name) => {
     const { client, server, clock } = scene();

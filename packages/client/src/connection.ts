@@ -11,7 +11,7 @@ import {
   type ServerFrame,
   steps,
 } from '@syncline/protocol/wire';
-import { misread, silence, toFault } from './faults.ts';
+import { badOption, misread, silence, toFault } from './faults.ts';
 import { readFrame, writeFrame } from './frames.ts';
 import type { Hint, Lifecycle } from './lifecycle.ts';
 import { type Event, next, type State } from './machine.ts';
@@ -149,10 +149,10 @@ export class Connection {
   }
 
   #step(event: Event): void {
-    const { clock, getToken, lifecycle } = this.#parts;
+    const { clock, lifecycle } = this.#parts;
     const before = this.#state;
     const now = clock.now();
-    const facts = { now, random: clock.random(), reauth: getToken !== undefined, attempt: this.#last + 1 };
+    const facts = { now, random: clock.random(), attempt: this.#last + 1 };
     const state = next(before, event, facts);
     if (state === before) return;
     this.#state = state;
@@ -226,9 +226,10 @@ export class Connection {
           message: (data) => this.#receive(line, data),
           close: (code, reason) => lost(errorOfClose(code, reason)),
         });
-      } catch (thrown) {
-        // What the platform refuses at once, a token with other characters say, it would refuse for ever.
-        lost(toFault(thrown, 'bad_option'));
+      } catch {
+        // What the platform refuses at once it would refuse for ever: the address was checked, so it is the token, which its
+        // own error would quote.
+        lost(badOption('a token of printable ASCII', 'another'));
       }
     };
     if (getToken) Promise.resolve({ rejected }).then(getToken).then(open, lost);

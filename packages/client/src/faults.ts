@@ -26,10 +26,10 @@ export function toFault(thrown: unknown, code: ErrorCode = 'unavailable'): SyncE
 
 /** The server said what no server of this version says. */
 export function misread(): SyncError {
-  return new SyncError('bad_frame', "The server's frame can't be read. Is its version another?");
+  return new SyncError('bad_frame', "The frame can't be read. Is the server's version another?");
 }
 
 /** A link on which nothing came for too long. */
 export function silence(): SyncError {
-  return new SyncError('silent', 'The server was silent for too long. Is the network up?');
+  return new SyncError('silent', 'Nothing came for too long. Is the network up?');
 }

@@ -10,7 +10,7 @@ import { connectMs, type Event, type Facts, hintMs, next, type State, stableMs }
 const gone = new SyncError('unavailable');
 const tries = { failures: 2, rejections: 0 };
 const now = 100_000;
-const facts: Facts = { now, random: 0.5, reauth: true, attempt: 20 };
+const facts: Facts = { now, random: 0.5, attempt: 20 };
 
 const states: { readonly [S in State['state']]: Extract<State, { state: S }> } = {
   idle: { state: 'idle' },
@@ -158,9 +158,9 @@ describe('how a lost link goes on is read from the table of errors', () => {
     },
   );
 
-  test('[L2] it closes when there is no way to another token, or too many were refused', () => {
+  test('[L2] it closes when three were refused in a row, whether there is a way to another token or not', () => {
     const error = new SyncError('unauthenticated');
-    expect(lose(error, { reauth: false })).toEqual({ state: 'closed', error });
+    expect(lose(error)).toMatchObject({ state: 'waiting' });
     const twice: State = { ...states.connecting, tries: { failures: 2, rejections: 2 } };
     expect(next(twice, { type: 'lost', link: 7, error }, facts)).toEqual({ state: 'closed', error });
   });

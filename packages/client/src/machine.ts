@@ -90,8 +90,6 @@ export interface Facts {
   readonly now: number;
   /** From 0 up to, not including, 1. */
   readonly random: number;
-  /** Whether there is a way to another token. */
-  readonly reauth: boolean;
   /** The number for a new attempt; none had it before. */
   readonly attempt: number;
 }
@@ -179,10 +177,9 @@ function open(link: number, tries: Tries, { now }: Facts): Open {
 }
 
 function lose(before: Tries, error: SyncError, comeBack: number, facts: Facts): State {
-  const { now, random, reauth } = facts;
+  const { now, random } = facts;
   const tries = failed(before, error);
-  const hopeless = error.next === 'reauth' && tries.rejections >= (reauth ? rejectionsMax : 1);
-  if (error.next === 'stop' || hopeless) return closed(error);
+  if (error.next === 'stop' || tries.rejections >= rejectionsMax) return closed(error);
   // What the server asked for is the least (rule F11).
   const asked = Math.max(comeBack, now + retryMsOf(error));
   const until = Math.max(asked, now + backoff(before.failures, random));

@@ -373,8 +373,13 @@ describe('fields', () => {
     expect([ref, code, message]).toEqual([
       3,
       'bad_frame',
-      cannot('auth', 'token', expected, '"a secret" (string)'),
+      cannot('auth', 'token', expected, 'something else'),
     ]);
+  });
+
+  test('[I2] a token that stands where the number should is not repeated either', () => {
+    const { ref, message } = refusal(JSON.stringify(['auth', 's3cret-s3cret']));
+    expect([ref, message.includes('s3cret')]).toEqual([null, false]);
   });
 
   test('[I2] a token has up to 8,192 characters', () => {

@@ -199,7 +199,8 @@ export function readField<T>(frame: string, name: string, field: f.Field<T>, val
     if (!(fault instanceof f.FieldFault)) throw fault;
     throw new SyncError(
       'bad_frame',
-      `The frame "${frame}" can't be read: expected \`${name}\` to be ${fault.expected}, got ${fault.got}.`,
+      // What stands in an `auth` may be a token, wherever it stands (rule I2).
+      `The frame "${frame}" can't be read: expected \`${name}\` to be ${fault.expected}, got ${frame === 'auth' ? 'something else' : fault.got}.`,
     );
   }
 }

@@ -55,6 +55,10 @@ export const errors = Object.fromEntries(
  * text, so that nothing private leaks.
  */
 export function toSyncError(thrown: unknown): SyncError {
-  const known = thrown instanceof SyncError && Object.hasOwn(errors, thrown.code);
-  return known ? thrown : new SyncError('internal', errors.internal.message);
+  try {
+    if (thrown instanceof SyncError && Object.hasOwn(errors, thrown.code)) return thrown;
+  } catch {
+    // A proxy may throw at the very question.
+  }
+  return new SyncError('internal', errors.internal.message);
 }

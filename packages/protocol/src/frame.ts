@@ -10,6 +10,8 @@ import type { GapReason, Position } from './position.ts';
 /** The WebSocket subprotocol (rule F1), and how a second one begins that carries the token (rule F10). */
 export const subprotocol = 'syncline.v1';
 export const bearerPrefix = 'bearer.';
+/** Added to the subprotocol it names one more, by which a client asks to be told in frames why it is not let in (rule F13). */
+export const tellSuffix = '.tell';
 
 /** Where a subscription starts: at a position, or with the last n entries (0: only what comes next). */
 export type Start = Position | number;

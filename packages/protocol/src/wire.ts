@@ -33,7 +33,7 @@ export { milliseconds } from './duration.ts';
 export type { Data, Entry } from './entry.ts';
 export { toSyncError } from './errors.ts';
 export type { ClientFrame, Direction, FrameOf, Head, Placed, ServerFrame, Start } from './frame.ts';
-export { bearerPrefix, subprotocol } from './frame.ts';
+export { bearerPrefix, subprotocol, tellSuffix } from './frame.ts';
 export type { Kind, KindName } from './kind.ts';
 export type { SetOptions, StateOperation } from './kinds/operation.ts';
 export { deleteOperation, readStateOperation, setOperation } from './kinds/operation.ts';

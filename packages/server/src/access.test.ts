@@ -196,6 +196,46 @@ describe('what a node says of itself', () => {
     expect(error).toMatchObject({ code: 'internal', message: errors.internal.message });
   });
 
+  it.each<[string, () => unknown]>([
+    [
+      'a detail that JSON can’t say',
+      () => new SyncError('forbidden', 'No.', { id: 7n } as unknown as { id: number }),
+    ],
+    [
+      'a detail that holds itself',
+      () => {
+        const detail: Record<string, unknown> = {};
+        detail['self'] = detail;
+        return new SyncError('forbidden', 'No.', detail as { self: string });
+      },
+    ],
+    ['nothing that can be shown', () => Object.create(null)],
+    [
+      'what throws when it is looked at',
+      () =>
+        new Proxy(new Error('x'), {
+          get: () => {
+            throw new Error('hunter2');
+          },
+          getPrototypeOf: () => {
+            throw new Error('hunter2');
+          },
+        }),
+    ],
+  ])('a hook that throws %s is answered like any other', async (_, make) => {
+    const { port } = await serve({
+      beforePublish: () => {
+        throw make();
+      },
+    });
+    const client = await WireClient.connect(port);
+    client.publish(room, 1, 'p', 1);
+    const error = await client.expect('error');
+    expect(['forbidden', 'internal']).toContain(error.code);
+    expect(JSON.stringify(error)).not.toContain('hunter2');
+    expect(await client.flush()).toEqual([]);
+  });
+
   it('what the broker says of its troubles is logged, and not told to clients', async () => {
     const { broker, meddling } = meddle(memory());
     const said: unknown[] = [];

@@ -67,6 +67,8 @@ export class Access {
   readonly #settings: AccessSettings;
   readonly #revoked: Revoked;
   readonly #tickets: Tickets;
+  /** For each identity that is being found out: the users who were sent away meanwhile. */
+  readonly #finding = new Set<Set<string>>();
   /** What ends the waiting for the hooks that are asked right now. */
   readonly #asking = new Set<(error: SyncError) => void>();
   #anonymous: Rights | undefined;
@@ -95,10 +97,9 @@ export class Access {
   async identify(credentials: Credentials): Promise<Identity> {
     if (this.open) return anonymous;
     const query = new URLSearchParams(credentials.url.split('?')[1]);
-    const identity = query.has('ticket')
-      ? this.#redeem(query.getAll('ticket'), credentials)
+    return query.has('ticket')
+      ? this.good(this.#redeem(query.getAll('ticket'), this.#withToken(credentials, query)))
       : await this.#authenticate(this.#withToken(credentials, query));
-    return this.good(identity);
   }
 
   /** A word that opens one connection as whoever is asking, for a short time: it may stand in an address (`?ticket=…`). */
@@ -107,7 +108,7 @@ export class Access {
   ): Promise<{ readonly ticket: string; readonly expiresMs: number }> {
     // A ticket buys no other: whoever asks is found out anew.
     const query = new URLSearchParams(credentials.url.split('?')[1]);
-    return this.#tickets.issue(this.good(await this.#authenticate(this.#withToken(credentials, query))));
+    return this.#tickets.issue(await this.#authenticate(this.#withToken(credentials, query)));
   }
 
   /** Waits for no hook any more: the server leaves. */
@@ -115,9 +116,10 @@ export class Access {
     for (const giveUp of this.#asking) giveUp(new SyncError('restart'));
   }
 
-  /** Takes back what lets a user in without being found out anew. */
+  /** Takes back what lets a user in: tickets, and what is being found out about them right now. */
   withdraw(user: string): void {
     this.#tickets.withdraw(user);
+    for (const withdrawn of this.#finding) withdrawn.add(user);
   }
 
   /** Refuses a token from now on, until it would have ended anyway. */
@@ -187,13 +189,19 @@ export class Access {
   async #authenticate(credentials: Credentials): Promise<Identity> {
     const { authenticate } = this.#settings;
     if (!authenticate) return anonymous;
-    let given: unknown;
+    // What was found out before a user was sent away is not believed after.
+    const withdrawn = new Set<string>();
+    this.#finding.add(withdrawn);
     try {
-      given = await this.#inTime(async () => authenticate(credentials), 'to find out who you are');
+      const given = await this.#inTime(async () => authenticate(credentials), 'to find out who you are');
+      const identity = this.good(readIdentity(given));
+      if (identity.user !== null && withdrawn.has(identity.user)) throw new SyncError('disconnected');
+      return identity;
     } catch (thrown) {
       throw this.#refusal(thrown);
+    } finally {
+      this.#finding.delete(withdrawn);
     }
-    return readIdentity(given);
   }
 
   /** Whoever is refused is told no reason but the table's; whoever runs the node is told what keeps it from knowing anyone. */

@@ -104,18 +104,25 @@ export function calm(logger: Logger, clock: Pick<Clock, 'now'>): Logger {
   return {
     error: (facts, message) => {
       const now = clock.now();
-      const before = said.get(message);
+      const saying = `${message} ${String(facts['code'])}`;
+      const before = said.get(saying);
       const fresh = !before || now - before.since >= sayingsMs;
       if (before && fresh && before.times > sayingsMax)
         write({ times: before.times - sayingsMax }, `Left out: ${message}`);
-      const saying = fresh ? { since: now, times: 1 } : { since: before.since, times: before.times + 1 };
-      said.set(message, saying);
-      if (saying.times <= sayingsMax) write(facts, message);
+      const next = fresh ? { since: now, times: 1 } : { since: before.since, times: before.times + 1 };
+      said.set(saying, next);
+      if (next.times <= sayingsMax) write(facts, message);
     },
   };
 }
 
-/** A thrown value as a log may show it. */
+const reasonCharsMax = 500;
+
+/** A thrown value as a log may show it. It never throws, whatever was thrown. */
 export function reason(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown).slice(0, reasonCharsMax);
+  } catch {
+    return "It threw something that can't be shown.";
+  }
 }

@@ -213,6 +213,95 @@ describe('what is under way when rights change', () => {
     expect(await client.entries(0, 1)).toEqual(['"open"']);
   });
 
+  it('[I4] whoever subscribes in the very moment of a renewal is held to the new rights', async () => {
+    const { port } = await serve({
+      authenticate: named({
+        ada: { user: 'ada', capabilities: everything },
+        less: { user: 'ada', capabilities: { 'chat/mine': ['*'] } },
+      }),
+    });
+    // The answers to renewals and subscribes cross in every way that their numbers of steps allow.
+    for (let before = 0; before < 40; before++) {
+      const client = await WireClient.connect(port, '/sync?ada');
+      const idle = Array.from({ length: before % 8 }, (_, i) => `["unsubscribe",${100 + i},"chat/secret"]`);
+      const renewals = Array.from({ length: Math.floor(before / 8) }, (_, i) => `["auth",${200 + i},"ada"]`);
+      for (const text of [
+        ...idle,
+        ...renewals,
+        '["subscribe",7,"chat/secret",0]',
+        '["auth",8,"less"]',
+        '["subscribe",9,"chat/secret",0]',
+      ])
+        client.inbox.socket.send(text);
+      let subscribed = false;
+      for (let done = 0; done < 2; ) {
+        const frame = await client.frame();
+        if (frame.type === 'subscribed') subscribed = true;
+        if (frame.type === 'revoked') subscribed = false;
+        if (frame.type === 'authenticated' && frame.ref === 8) done++;
+        if ((frame.type === 'error' || frame.type === 'subscribed') && frame.ref === 9) done++;
+      }
+      for (const frame of await client.flush()) if (frame.type === 'revoked') subscribed = false;
+      expect(subscribed, `after ${before}`).toBe(false);
+      expect(await refusalOf(client, 'publish', 'chat/secret')).toBe('forbidden');
+      client.close();
+    }
+  });
+
+  it('[I6] a token that is revoked while it renews a session renews nothing', async () => {
+    const held = gate();
+    let slowly = false;
+    const { port, server } = await serve({
+      authenticate: named({ ada: { user: 'ada', tokenId: '1' }, next: { user: 'ada', tokenId: '2' } }),
+      authorize: async () => {
+        if (slowly) await held.passed;
+        return true;
+      },
+    });
+    const client = await WireClient.connect(port, '/sync?ada');
+    await client.subscribe(room);
+    slowly = true;
+    client.send({ type: 'auth', ref: 9, token: 'next' });
+    await client.flush();
+    expect(server.revoke('2')).toBe(0);
+    held.open();
+    expect(await client.expect('error')).toMatchObject({ ref: 9, code: 'revoked' });
+  });
+
+  it('[I6] whoever is sent away while they are being found out doesn’t get in', async () => {
+    const held = gate();
+    let asked = false;
+    const { port, server } = await serve({
+      authenticate: async () => {
+        asked = true;
+        await held.passed;
+        return { user: 'ada', capabilities: everything };
+      },
+    });
+    const dialled = WireClient.dial(port).then(
+      () => 'in',
+      (error: Error) => error.message,
+    );
+    await expect.poll(() => asked).toBe(true);
+    server.disconnect('ada');
+    held.open();
+    expect(await dialled).toContain('403');
+  });
+
+  it('[I6] nothing is delivered after the rights have ended, however late their timer is', async () => {
+    const clock = fakeClock();
+    let now = clock.now();
+    const { port, server } = await serve({
+      clock: { ...clock, now: () => now },
+      authenticate: () => ({ user: 'ada', capabilities: everything, expiresAt: now + 1000 }),
+    });
+    const client = await WireClient.connect(port);
+    await client.subscribe(room);
+    now += 1001;
+    await server.publish(room, 'too late');
+    expect((await client.flush()).filter(({ type }) => type === 'entries')).toEqual([]);
+  });
+
   it('a connection that goes while its new token is looked at leaves nothing behind', async () => {
     const clock = fakeClock();
     const held = gate();

@@ -13,14 +13,14 @@ import {
 } from '@syncline/protocol/wire';
 import type { Identity, Rights } from './access.ts';
 import type { Channel } from './channel.ts';
-import { Batch, SnapshotPart, type Taken } from './cursor.ts';
 import type { Intake } from './hub/admission.ts';
 import { reason } from './observe.ts';
 import { Allowance } from './session/allowance.ts';
 import { Answers } from './session/answers.ts';
 import type { Bucket } from './session/bucket.ts';
-import { type Control, errorFrame, gapFrame, isInside, own, type Port } from './session/port.ts';
+import { bytesOf, type Control, errorFrame, isInside, own, type Port } from './session/port.ts';
 import { Requests } from './session/requests.ts';
+import { Scope } from './session/scope.ts';
 import { type Subscription, Subscriptions } from './session/subscriptions.ts';
 import type { Publish, SessionTools } from './session/tools.ts';
 
@@ -42,8 +42,9 @@ export class Session {
   readonly #pump: () => void;
   #rights: Rights;
   #cancelExpiry: Cancel | undefined;
+  #endsAt = Number.POSITIVE_INFINITY;
   readonly #answers: Answers;
-  #scoped = { id: '', whole: '' };
+  readonly #scope = new Scope();
   #silentBeats = 0;
   #pumping = false;
   /** The connection is on its way out: what the client still sends is not looked at. */
@@ -57,17 +58,14 @@ export class Session {
     this.#tools = tools;
     this.#subscriptions = new Subscriptions(tools.channelsPerSessionMax);
     this.#answers = new Answers(2 * tools.requestsPerSessionMax + otherControlsMax);
-    this.#requests = new Requests(tools.requestsPerSessionMax, (ref, thrown) =>
-      this.#answerError(ref, thrown),
-    );
-    this.#allowance = new Allowance(bucket);
+    this.#requests = new Requests(tools.requestsPerSessionMax, (...why) => this.#answerError(...why));
+    this.#allowance = new Allowance(bucket, tools.clock);
     this.#pump = () => {
       this.#pumping = false;
       if (!this.#ended) port.pump();
     };
     const { heartbeatMs, payloadBytesMax } = tools;
-    const expiresMs = this.#expireLater();
-    this.#say({ type: 'welcome', session: id, heartbeatMs, payloadBytesMax, expiresMs });
+    this.#say({ type: 'welcome', session: id, heartbeatMs, payloadBytesMax, expiresMs: this.#expireLater() });
   }
 
   /** Who this is. Its user never changes. */
@@ -75,17 +73,22 @@ export class Session {
     return this.#rights.identity;
   }
 
-  /** One frame of the client, or what could not be read as one, and how many bytes it had. */
-  receive(frame: ClientFrame | Refused, bytes: number): void {
+  /** Charges so many bytes, before anyone reads them. False: they are too many for now, which `refOf` them has been told. */
+  pays(bytes: number, refOf: () => number | null): boolean {
+    return this.#told(this.#allowance.bytes(bytes), refOf);
+  }
+
+  /** One frame of the client, or what could not be read as one. */
+  receive(frame: ClientFrame | Refused): void {
     if (this.#ended || this.#ending) return;
     this.#tools.metrics.framesReceived++;
     this.alive();
     if (frame.type === 'publish') {
       const { ref, channel, data, producer, sequence } = frame;
-      return this.publish({ ref, channel, data, producer: { id: producer, sequence } }, bytes);
+      return this.publish({ ref, channel, data, producer: { id: producer, sequence } });
     }
     const opens = (frame.type === 'subscribe' || frame.type === 'history') && this.#opens(frame.channel);
-    if (!this.#affords(frame.type, bytes, opens, 'ref' in frame ? frame.ref : null)) return;
+    if (!this.#affords(frame.type, opens, 'ref' in frame ? frame.ref : null)) return;
     switch (frame.type) {
       case 'refused':
         return this.#refuse(frame.ref, frame.error);
@@ -104,12 +107,12 @@ export class Session {
     }
   }
 
-  /** Appends for this client what came in a frame of so many bytes; the answer is an `ack` or an `error` for its `ref`. */
-  publish(request: Publish, bytes: number): void {
+  /** Appends for this client; the answer is an `ack` or an `error` for its `ref`. */
+  publish(request: Publish): void {
     if (this.#ended || this.#ending) return;
     const { ref, channel: name, data } = request;
     const subscription = this.#subscriptions.get(name);
-    if (!this.#affords('publish', bytes, !subscription && this.#opens(name), ref)) return;
+    if (!this.#affords('publish', !subscription && this.#opens(name), ref)) return;
     if (!subscription || !this.#knows(subscription) || this.#requests.line(name)) {
       // It may wait, and the rest of its frame need not wait with it.
       const waiting = { ...request, data: own(data) };
@@ -131,17 +134,13 @@ export class Session {
       const bytes = this.#port.controls(this.#answers.take(() => this.#subscriptions.heads()));
       if (bytes) return bytes;
     }
+    // Rights that have ended give nothing more to read, whenever their timer fires.
+    if (this.#tools.turn.now() >= this.#endsAt) return undefined;
     for (let taken = this.#subscriptions.take(); taken; taken = this.#subscriptions.take()) {
-      const bytes = this.#bytesOf(taken);
+      const bytes = bytesOf(this.#port, taken);
       if (bytes) return bytes;
     }
     return undefined;
-  }
-
-  #bytesOf(taken: Taken): Uint8Array | undefined {
-    if (taken instanceof Batch) return this.#port.batch(taken);
-    if (taken instanceof SnapshotPart) return this.#port.snapshot(taken);
-    return this.#port.controls([gapFrame(taken)]);
   }
 
   /** The client showed a sign of life. */
@@ -190,14 +189,17 @@ export class Session {
   async #join({ ref, channel: name, start }: FrameOf<ClientFrame, 'subscribe'>): Promise<void> {
     const definition = this.#definition(name);
     if (this.#ended) return;
-    const rights = this.#rights;
+    let rights = this.#rights;
     await rights.demand('subscribe', name, definition);
     const channel = await this.#channel(name);
     let subscription: Subscription | undefined;
     const { cursor, position, gap } = await channel.join(start, () => this.#wakeUp(subscription));
     try {
       // They may have been renewed meanwhile, and others checked before this one was there to be checked.
-      if (rights !== this.#rights) await this.#rights.demand('subscribe', name, definition);
+      while (rights !== this.#rights) {
+        rights = this.#rights;
+        await rights.demand('subscribe', name, definition);
+      }
     } catch (thrown) {
       cursor.release();
       throw thrown;
@@ -247,27 +249,26 @@ export class Session {
         'The token is of someone else, and a session keeps its user. Connect anew.',
       );
     const rights = access.rights(identity);
-    const judged = await this.#subscriptions.judge((name, definition) =>
-      rights.demand('subscribe', name, definition).then(() => null, toSyncError),
-    );
-    if (this.#ended || this.#ending) return;
-    // From here on nothing is waited for, so that all of it holds from one moment on.
-    this.#rights = rights;
-    this.#say({ type: 'authenticated', ref, expiresMs: this.#expireLater() });
-    for (const [subscription, refused] of judged) {
-      const { name, channel, definition } = subscription;
-      subscription.publishes = rights.grant('publish', name, definition);
-      if (!refused) continue;
-      this.#subscriptions.remove(name);
-      this.#say({ type: 'revoked', id: channel.settings.id, code: refused.code, message: refused.message });
-    }
+    const demand = ({ name, definition }: Subscription) => rights.demand('subscribe', name, definition);
+    await this.#subscriptions.judge(demand, (refusals) => {
+      if (this.#ended || this.#ending) return;
+      this.#rights = access.rights(access.good(identity));
+      this.#say({ type: 'authenticated', ref, expiresMs: this.#expireLater() });
+      for (const one of this.#subscriptions.all())
+        one.publishes = this.#rights.grant('publish', one.name, one.definition);
+      for (const [{ name, channel }, { code, message }] of refusals) {
+        this.#subscriptions.remove(name);
+        this.#say({ type: 'revoked', id: channel.settings.id, code, message });
+      }
+    });
   }
 
   /** Sees to it that the session ends with its rights; returns in how many ms that is. */
   #expireLater(): number | null {
     this.#cancelExpiry?.();
     if (this.#ended) return null;
-    const { leftMs } = this.#rights;
+    const { leftMs, identity } = this.#rights;
+    this.#endsAt = identity.expiresAt ?? Number.POSITIVE_INFINITY;
     if (leftMs === null) return null;
     this.#cancelExpiry = this.#tools.clock.timer(leftMs, () => {
       // A timer's wait is cut to the longest that timers can hold: then there is time left.
@@ -299,8 +300,8 @@ export class Session {
     const { channel: name, data } = request;
     const { access, hub } = this.#tools;
     const definition = this.#definition(name);
-    const { identity } = this;
-    const rights = this.#rights;
+    let rights = this.#rights;
+    const { identity } = rights;
     await rights.demand('publish', name, definition);
     let intake = hub.admission.take(name, data, definition, rights);
     if (definition.schema || access.screens)
@@ -309,22 +310,21 @@ export class Session {
       );
     const channel = await this.#channel(name);
     // Rights may have been renewed, or withdrawn with the session, while this was looked at.
-    if (rights !== this.#rights) await this.#rights.demand('publish', name, definition);
+    while (rights !== this.#rights) {
+      rights = this.#rights;
+      await rights.demand('publish', name, definition);
+    }
     if (this.#ending) throw new SyncError('restart');
+    access.good(this.identity);
     this.#append(channel, request, intake);
-  }
-
-  /** A producer id is its user's own: nobody else can spend its sequence numbers. Most clients have one, so one is remembered. */
-  #scope(id: string): string {
-    const { user } = this.identity;
-    if (user === null) return id;
-    if (this.#scoped.id !== id) this.#scoped = { id, whole: `${user}/${id}` };
-    return this.#scoped.whole;
   }
 
   #append(channel: Channel, { ref, producer }: Publish, { append }: Intake): void {
     const { user } = this.identity;
-    const scoped = producer && { id: this.#scope(producer.id), sequence: producer.sequence };
+    const scoped = producer && {
+      id: this.#scope.of(this.identity.user, producer.id),
+      sequence: producer.sequence,
+    };
     this.#requests.begin();
     channel.append({ ...append, data: own(append.data), from: user, producer: scoped }).then(
       ({ epoch, offset, check }) => {
@@ -343,19 +343,19 @@ export class Session {
     return this.#tools.hub.opened(name) === undefined;
   }
 
-  /** Whether the session may still ask for so much; if not, it has been told when it may (rule F11). */
-  #affords(
-    type: ClientFrame['type'] | 'refused',
-    bytes: number,
-    opens: boolean,
-    ref: number | null,
-  ): boolean {
-    const retryMs = this.#allowance.charge(type, bytes, opens);
+  #affords(type: ClientFrame['type'] | 'refused', opens: boolean, ref: number | null): boolean {
+    const retryMs = this.#allowance.charge(type, opens);
+    // A frame that couldn't be read and has no number ends the session anyway.
+    return this.#told(type === 'refused' && ref === null ? 0 : retryMs, () => ref);
+  }
+
+  /** Whether nothing has to be waited for; if not, the client has been told for how long (rule F11). */
+  #told(retryMs: number, refOf: () => number | null): boolean {
     const many = `This session asked for more than the server takes from one. Go on in ${retryMs} ms.`;
     if (this.#allowance.spent) this.end('too_many', many);
-    // What has no number can't be answered: a frame that couldn't be read ends the session, a heartbeat is passed over.
-    if (retryMs === 0 || (type === 'refused' && ref === null)) return !this.#ending;
+    if (retryMs === 0 || this.#ending) return !this.#ending;
     this.#tools.metrics.requestsLimited++;
+    const ref = refOf();
     if (ref !== null) this.#answerError(ref, new SyncError('too_many', many, { retryMs }));
     return false;
   }

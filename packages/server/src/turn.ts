@@ -10,6 +10,8 @@ export class Turn {
   #wakes: (() => void)[] = [];
   #writes: (() => void)[] = [];
   #scheduled = false;
+  #running = false;
+  #now: number | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -27,17 +29,27 @@ export class Turn {
     this.#schedule();
   }
 
+  /** The time; while a turn is written, read once for all. */
+  now(): number {
+    if (!this.#running) return this.#clock.now();
+    this.#now ??= this.#clock.now();
+    return this.#now;
+  }
+
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#clock.endOfTurn(() => {
       this.#scheduled = false;
+      this.#now = undefined;
+      this.#running = true;
       const wakes = this.#wakes;
       this.#wakes = [];
       for (const wake of wakes) wake();
       const writes = this.#writes;
       this.#writes = [];
       for (const write of writes) write();
+      this.#running = false;
     });
   }
 }

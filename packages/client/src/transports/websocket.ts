@@ -2,13 +2,14 @@
  * Links over the WebSocket that browsers, workers and Node from 22 on bring along. The token travels as a second
  * subprotocol, the only header a browser lets a page set, so that it doesn't stand in URLs and their logs.
  */
-import { bearerPrefix, subprotocol } from '@syncline/protocol/wire';
+import { bearerPrefix, subprotocol, tellSuffix } from '@syncline/protocol/wire';
 import { badOption } from '../faults.ts';
 import type { Link, Transport } from './transport.ts';
 
 export const websocket: Transport = {
   open(url, token, handlers): Link {
-    const socket = new WebSocket(url, [subprotocol, ...(token === undefined ? [] : [bearerPrefix + token])]);
+    const bearer = token === undefined ? [] : [bearerPrefix + token];
+    const socket = new WebSocket(url, [subprotocol, subprotocol + tellSuffix, ...bearer]);
     socket.onmessage = ({ data }) => handlers.message(data);
     socket.onclose = ({ code, reason }) => handlers.close(code, reason);
     return socket;
@@ -28,5 +29,5 @@ export function resolveUrl(url = '/sync'): string {
   } catch {
     // What can't be read as an address is told below.
   }
-  throw badOption('`url` to be like "wss://host/sync", or a path in a browser', `"${url}"`);
+  throw badOption('`url` to be like "wss://host/sync" or a path', `"${url}"`);
 }

@@ -2,7 +2,8 @@
  * What one session may ask for, and what each request costs: by its type, its size, and whether a channel must be opened for
  * it. A session charges everything that it is sent, before it looks into it. It knows no channel and no frame's content.
  */
-import type { Bucket } from './bucket.ts';
+import type { Clock } from '@syncline/protocol/wire';
+import { Bucket } from './bucket.ts';
 
 /** What a request takes from the session's bucket, beside one for each of `bytesPerCost`. */
 const costs = {
@@ -17,28 +18,40 @@ const costs = {
 const bytesPerCost = 4096;
 /** A channel that isn't open is read from the log, and stays in memory for a while. */
 const openCost = 10;
-/** Requests refused one after another with which a session is given up. */
+/** Refusals with which a session is given up, and how many of them a second are forgiven. */
 const refusalsMax = 1000;
+const refusalsPerSecond = 20;
 
 export class Allowance {
   readonly #bucket: Bucket;
-  #refusals = 0;
+  readonly #clock: Clock;
+  #patience: Bucket | undefined;
+  /** Whether so much was refused that the session should end. */
+  spent = false;
 
   /** @param bucket what is charged: shared by all sessions of one user */
-  constructor(bucket: Bucket) {
+  constructor(bucket: Bucket, clock: Clock) {
     this.#bucket = bucket;
+    this.#clock = clock;
   }
 
-  /** Whether so much was refused without a pause that the session should end. */
-  get spent(): boolean {
-    return this.#refusals > refusalsMax;
+  /** Charges the bytes of a frame: 0 when it may be read, else in how many ms it might. */
+  bytes(count: number): number {
+    const cost = Math.floor(count / bytesPerCost);
+    const retryMs = cost === 0 ? 0 : this.#bucket.take(cost);
+    if (retryMs > 0) this.#note();
+    return retryMs;
   }
 
   /** Charges a request: 0 when it may go on, else in how many ms it might. */
-  charge(type: keyof typeof costs, bytes: number, opens: boolean): number {
-    const cost = costs[type] + Math.floor(bytes / bytesPerCost) + (opens ? openCost : 0);
-    const retryMs = this.#bucket.take(cost);
-    this.#refusals = retryMs === 0 && type !== 'refused' ? 0 : this.#refusals + 1;
+  charge(type: keyof typeof costs, opens: boolean): number {
+    const retryMs = this.#bucket.take(costs[type] + (opens ? openCost : 0));
+    if (type === 'refused' || retryMs > 0) this.#note();
     return retryMs;
+  }
+
+  #note(): void {
+    this.#patience ??= new Bucket(this.#clock, refusalsPerSecond, refusalsMax);
+    if (this.#patience.take(1) > 0) this.spent = true;
   }
 }

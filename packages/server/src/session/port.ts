@@ -5,7 +5,7 @@
 
 import { type ErrorCode, errors, type SyncError } from '@syncline/protocol';
 import type { Data, ServerFrame } from '@syncline/protocol/wire';
-import type { Batch, Gap, SnapshotPart } from '../cursor.ts';
+import { Batch, type Gap, SnapshotPart, type Taken } from '../cursor.ts';
 
 /** What a server says that is no entry. */
 export type Control = Exclude<ServerFrame, { type: 'entries' | 'snapshot' | 'changes' }>;
@@ -41,6 +41,17 @@ export function isInside(code: ErrorCode): boolean {
 
 /** An error as the frame that tells it. */
 export function errorFrame(ref: number | null, { code, message, detail }: SyncError): Control {
-  const told = isInside(code) ? errors[code].message : message;
-  return { type: 'error', ref, code, message: told, detail: detail ?? null };
+  const told = isInside(code) ? errors[code].message : String(message);
+  // Hooks throw these too, and what they put into them may be nothing that JSON can say.
+  const facts = Object.entries(detail ?? {}).filter(([, fact]) =>
+    ['string', 'number', 'boolean'].includes(typeof fact),
+  );
+  return { type: 'error', ref, code, message: told, detail: detail ? Object.fromEntries(facts) : null };
+}
+
+/** What a cursor gave, as bytes of this transport; undefined when it leaves that out. */
+export function bytesOf(port: Port, taken: Taken): Uint8Array | undefined {
+  if (taken instanceof Batch) return port.batch(taken);
+  if (taken instanceof SnapshotPart) return port.snapshot(taken);
+  return port.controls([gapFrame(taken)]);
 }

@@ -3,7 +3,7 @@
  * are served. The session makes and ends them; this room knows channels and cursors, and nothing of frames or requests.
  */
 import { type Definition, SyncError } from '@syncline/protocol';
-import type { Head } from '@syncline/protocol/wire';
+import { type Head, toSyncError } from '@syncline/protocol/wire';
 import type { Channel } from '../channel.ts';
 import type { Cursor, Taken } from '../cursor.ts';
 
@@ -55,16 +55,24 @@ export class Subscriptions {
     }
   }
 
-  /** What `judge` says of each, all asked at once; those that are made meanwhile are asked about too. */
+  /**
+   * Asks about each, all at once, those that are made meanwhile too; then calls `done` with the refused ones. Nothing is waited
+   * for between the last answer and `done`, so that nobody slips in between.
+   */
   async judge(
-    judge: (name: string, definition: Definition) => Promise<SyncError | null>,
-  ): Promise<ReadonlyMap<Subscription, SyncError | null>> {
-    const judged = new Map<Subscription, SyncError | null>();
+    ask: (subscription: Subscription) => Promise<void>,
+    done: (refusals: ReadonlyMap<Subscription, SyncError>) => void,
+  ): Promise<void> {
+    const asked = new Set<Subscription>();
+    const refusals = new Map<Subscription, SyncError>();
     for (;;) {
-      const rest = [...this.#byName.values()].filter((one) => !judged.has(one));
-      if (rest.length === 0) return judged;
-      const verdicts = await Promise.all(rest.map(({ name, definition }) => judge(name, definition)));
-      for (const [i, one] of rest.entries()) judged.set(one, verdicts[i] ?? null);
+      const left = [...this.#byName.values()].filter((one) => !asked.has(one));
+      if (left.length === 0) return done(refusals);
+      const answers = left.map(async (one) => {
+        asked.add(one);
+        await ask(one).catch((thrown: unknown) => refusals.set(one, toSyncError(thrown)));
+      });
+      await Promise.all(answers);
     }
   }
 

@@ -6,8 +6,8 @@ import { type Server as HttpServer, type IncomingMessage, STATUS_CODES } from 'n
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Server as TlsServer } from 'node:tls';
-import { SyncError } from '@syncline/protocol';
-import type { Cancel } from '@syncline/protocol/wire';
+import { errors, SyncError } from '@syncline/protocol';
+import { type Cancel, encodeServer, isErrorCode, tellSuffix } from '@syncline/protocol/wire';
 import { WebSocketServer } from 'ws';
 import type { Credentials, Identity } from '../access.ts';
 import type { Numbers } from '../options.ts';
@@ -26,7 +26,7 @@ import {
 import { boundPings } from './pings.ts';
 import { servePlain } from './plain.ts';
 import { checkSecure, clientAddress, type SecureRules } from './secure.ts';
-import type { Connection } from './socket.ts';
+import { type Connection, closeReason } from './socket.ts';
 import { serveNative } from './websocket.ts';
 
 /** What the doors are given by the server. */
@@ -111,7 +111,7 @@ export class Doors {
       const path = pathOf(request);
       if (leads(paths, path)) {
         this.#enter(request, socket, head, paths.plain.get(path)).catch((thrown: unknown) =>
-          this.#refuse(socket, thrown),
+          this.#turnAway(request, socket, head, thrown),
         );
       } else if (all[0] === paths && !all.some((other) => leads(other, path))) {
         if (server.listenerCount('upgrade') > all.length) return this.#giveUpLater(request.socket);
@@ -277,6 +277,27 @@ export class Doors {
 
   #refuseLate(): void {
     if (this.#closing) throw new SyncError('restart');
+  }
+
+  /**
+   * Pages don't see the status of a handshake. Whoever asks for it is let in for as long as it takes to say why they are not
+   * (rule F13); what is wrong with the request itself is answered with a status all the same.
+   */
+  #turnAway(request: IncomingMessage, socket: Duplex, head: Buffer, thrown: unknown): void {
+    const { clock, metrics } = this.#settings.connection;
+    const code = Refusal.from(thrown).code;
+    const told = !(thrown instanceof Refusal) || code === 'insecure';
+    const wants = request.headers['sec-websocket-protocol']?.includes(subprotocol + tellSuffix) ?? false;
+    if (!told || !wants || !isErrorCode(code) || socket.destroyed) return this.#refuse(socket, thrown);
+    metrics.sessionsRefused++;
+    const { message } = Refusal.from(thrown);
+    const retryMs = Math.floor(1000 * (1 + clock.random() * awaySecondsMax));
+    const detail = code === 'too_many' || code === 'restart' ? { retryMs } : null;
+    this.#sockets.handleUpgrade(request, socket, head, (ws) => {
+      ws.on('error', ignore);
+      ws.send(encodeServer({ type: 'error', ref: null, code, message, detail }));
+      ws.close(errors[code].close, closeReason(message));
+    });
   }
 
   #refuse(socket: Duplex, thrown: unknown): void {

@@ -3,14 +3,14 @@
  * without any, and what happens while someone is being authenticated.
  */
 import { once } from 'node:events';
-import { SyncError } from '@syncline/protocol';
+import { errors, SyncError } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Credentials } from '../access.ts';
 import { gate, turns } from '../testing/meddle.ts';
 import { type Answer, clientFrame, handshake, RawClient } from '../testing/raw.ts';
 import { serve } from '../testing/serve.ts';
-import { WireClient } from '../testing/wire.ts';
+import { dial, WireClient } from '../testing/wire.ts';
 
 type Changes = NonNullable<Parameters<typeof handshake>[1]>;
 
@@ -177,6 +177,29 @@ describe('without authentication', () => {
 });
 
 describe('authentication', () => {
+  it('[F13] tells those who ask for it in frames why they are not let in, and others by a status', async () => {
+    const { port, server } = await serve({
+      authenticate: () => {
+        throw new SyncError('unauthenticated', 'Who are you?');
+      },
+    });
+    const asking = await dial(`ws://localhost:${port}/sync`, ['syncline.v1', 'syncline.v1.tell']);
+    expect(asking.socket.protocol).toBe('syncline.v1');
+    expect(JSON.parse(await asking.next())).toEqual(['error', null, 'unauthenticated', 'Who are you?', null]);
+    expect(await asking.closed()).toBe(errors.unauthenticated.close);
+    await expect(dial(`ws://localhost:${port}/sync`, ['syncline.v1'])).rejects.toThrow('401');
+    expect(server.metrics).toMatchObject({ sessionsRefused: 2, sessionsOpened: 0 });
+  });
+
+  it('[F13] answers what is wrong with the request itself by a status, whoever asks', async () => {
+    const { port } = await serve({ authenticate: () => ({ user: null }) });
+    const changes = {
+      Origin: 'https://evil.example',
+      'Sec-WebSocket-Protocol': 'syncline.v1, syncline.v1.tell',
+    };
+    expect((await knock(port, handshake(port, changes))).status).toBe(403);
+  });
+
   it('[F10] gets the token from the header or the subprotocol, the header first, and never an empty one', async () => {
     const seen: Credentials[] = [];
     const { port } = await serve({

@@ -76,7 +76,11 @@ async function respond(
   }
   const body = answer.status === 204 ? '' : JSON.stringify(answer.body);
   const type: Record<string, string> = body === '' ? {} : { 'Content-Type': 'application/json' };
-  response.writeHead(answer.status, { ...type, ...common, ...answer.headers }).end(body);
+  // Nobody waits for a body that goes on and on after its answer.
+  const last: Record<string, string> = request.complete ? {} : { Connection: 'close' };
+  response.writeHead(answer.status, { ...type, ...common, ...answer.headers, ...last }).end(body, () => {
+    if (!request.complete) request.destroy();
+  });
 }
 
 async function answerOf(route: Route, request: IncomingMessage, settings: HttpSettings): Promise<Answer> {

@@ -44,17 +44,19 @@ export function servePlain(
     },
   };
   const session = open(port);
-  session.receive({ type: 'subscribe', ref, channel, start: 0 }, 0);
+  session.receive({ type: 'subscribe', ref, channel, start: 0 });
   ws.on('message', (data, isBinary) => {
     if (isBinary) return port.end('unsupported_data', 'A plain path takes text frames with JSON.');
     ref = ref === limits.refMax.default ? subscribeRef + 1 : ref + 1;
+    const text = String(data);
+    if (!session.pays(text.length, () => ref)) return;
     try {
-      const payload = readPayload(String(data));
+      const payload = readPayload(text);
       metrics.framesReceived++;
       session.alive();
-      session.publish({ ref, channel, data: payload }, payload.length);
+      session.publish({ ref, channel, data: payload });
     } catch (thrown) {
-      session.receive({ type: 'refused', ref, error: toSyncError(thrown) }, String(data).length);
+      session.receive({ type: 'refused', ref, error: toSyncError(thrown) });
     }
   });
   ws.on('pong', () => session.alive());

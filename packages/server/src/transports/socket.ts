@@ -87,7 +87,7 @@ export class SocketWriter {
 
   /** Closes politely, and for certain: a peer that reads nothing would otherwise keep the socket for long. */
   end(code: ErrorCode, reason: string): void {
-    this.#ws.close(errors[code].close, cut(reason));
+    this.#ws.close(errors[code].close, closeReason(reason));
     this.#cutLater();
   }
 
@@ -106,7 +106,7 @@ export class SocketWriter {
 }
 
 /** A close reason may have 123 bytes of UTF-8 (RFC 6455 section 5.5). */
-function cut(reason: string): string {
+export function closeReason(reason: string): string {
   let text = reason.slice(0, 123);
   while (Buffer.byteLength(text) > 123) text = text.slice(0, -1);
   return text;

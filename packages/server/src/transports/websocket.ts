@@ -44,7 +44,8 @@ export function serveNative(connection: Connection, open: (port: Port) => Sessio
   const session = open(port);
   ws.on('message', (data, isBinary) => {
     const text = String(data);
-    session.receive(isBinary ? binaryRefused : readFrame(text, frameBytesMax), text.length);
+    if (!session.pays(text.length, () => refOf(text))) return;
+    session.receive(isBinary ? binaryRefused : readFrame(text, frameBytesMax));
   });
   ws.on('pong', () => session.alive());
   ws.on('close', () => {
@@ -66,8 +67,13 @@ function readFrame(text: string, bytesMax: number): ClientFrame | Refused {
   const frame = decodeClient(text, bytesMax);
   // Of all refusals only those for a bound have a detail.
   if (frame.type !== 'refused' || frame.ref !== null || !frame.error.detail) return frame;
+  return { ...frame, ref: refOf(text) };
+}
+
+/** The number of a request, found without building it. */
+function refOf(text: string): number | null {
   const ref = Number(request.exec(text)?.[1]);
-  return ref <= limits.refMax.default ? { ...frame, ref } : frame;
+  return ref <= limits.refMax.default ? ref : null;
 }
 
 /** Control frames as bytes of the native transport. */
