@@ -6,8 +6,17 @@
 export { type CookieSessionOptions, cookieSession } from './access/cookies.ts';
 export { type JwtOptions, jwt } from './access/jwt.ts';
 export { mintToken } from './access/tokens.ts';
-export type { Authenticate, Credentials, Identity } from './access.ts';
-export type { Announcement, Append, Appended, Broker, Range, Slice, Snapshot } from './broker/broker.ts';
+export type {
+  Action,
+  Attempt,
+  Authenticate,
+  Authorize,
+  BeforePublish,
+  Capabilities,
+  Credentials,
+  Identity,
+} from './access.ts';
+export type { Append, Appended, Broker, Range, Slice } from './broker/broker.ts';
 export { disk } from './broker/disk.ts';
 export { memory } from './broker/memory.ts';
 export type { Logger, Metrics } from './observe.ts';

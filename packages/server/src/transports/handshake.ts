@@ -27,7 +27,7 @@ const forwarders = new Set(['forwarded', 'x-real-ip', 'via', 'cf-connecting-ip',
 export interface DoorRules {
   readonly originsAllowed: readonly string[];
   /** The names, with or without a port, by which the server may be called; all, where there are none. */
-  readonly hostsAllowed?: readonly string[];
+  readonly hostsAllowed: readonly string[];
   /** Whether a proxy of ours stands before the server: then everyone comes over TLS, whatever this socket is. */
   readonly trustProxy: boolean | number;
   /** Whether nobody is asked who they are, and so only this machine may come in. */
@@ -138,7 +138,7 @@ export function refuse(socket: Duplex, refusal: Refusal, statusText: string): vo
 }
 
 /** The name the server is called by. A foreign name that resolves to this machine opens pages a way to it (DNS rebinding). */
-function checkHost(request: IncomingMessage, { hostsAllowed = [] }: DoorRules): void {
+function checkHost(request: IncomingMessage, { hostsAllowed }: DoorRules): void {
   const host = request.headers.host?.toLowerCase() ?? '';
   if (count(request, 'host') !== 1 || !hostPattern.test(host))
     throw new Refusal(400, 'bad_frame', 'Exactly one Host header with a host and perhaps a port is needed.');

@@ -13,7 +13,7 @@ import { createServer } from '../server.ts';
 import { gate } from '../testing/meddle.ts';
 import { RawClient } from '../testing/raw.ts';
 import { everything, serve } from '../testing/serve.ts';
-import { dial, WireClient } from '../testing/wire.ts';
+import { dial, WireClient, within } from '../testing/wire.ts';
 
 const canary = 'canary-7c1e';
 const authenticate = ({ token }: { readonly token: string | null }) => {
@@ -151,6 +151,49 @@ describe('tickets', () => {
     expect(response.status).toBe(200);
     expect(response.headers.get('access-control-allow-origin')).toBe(Origin);
     expect(response.headers.get('vary')).toBe('Origin');
+  });
+});
+
+describe('asking for a ticket', () => {
+  it('in the clear, from where it may not be, is refused with 426', async () => {
+    const { port } = await serve({ authenticate, trustProxy: true });
+    const response = await ask(port, '/sync/ticket', { method: 'POST', headers: bearer });
+    expect(response.status).toBe(426);
+  });
+
+  it('is refused from the moment the server leaves', async () => {
+    const clock = fakeClock();
+    const { port, server } = await serve({ authenticate, clock });
+    const ticket = await ticketOf(port);
+    await WireClient.connect(port, `/sync?ticket=${ticket}`);
+    const closing = server.close({ drainMs: 1000 });
+    expect((await ask(port, '/sync/ticket', { method: 'POST', headers: bearer })).status).toBe(503);
+    await clock.advance(1000);
+    await closing;
+  });
+
+  it('shows `authenticate` the client’s address, not the proxy’s', async () => {
+    const seen: string[] = [];
+    const { port } = await serve({
+      trustProxy: true,
+      authenticate: ({ remoteAddress }) => {
+        seen.push(remoteAddress);
+        return { user: 'ada' };
+      },
+    });
+    const headers = { 'X-Forwarded-Proto': 'https', 'X-Forwarded-For': '203.0.113.7' };
+    expect((await ask(port, '/sync/ticket', { method: 'POST', headers })).status).toBe(200);
+    expect(seen).toEqual(['203.0.113.7']);
+  });
+
+  it('with a body that never ends is answered, and the rest of it is not taken', async () => {
+    const { port } = await serve({ authenticate });
+    const { socket } = await RawClient.connect(port);
+    socket.write(
+      `POST /sync/ticket HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Length: 100000000\r\n\r\n`,
+    );
+    const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    await within(ended, 'the connection to close');
   });
 });
 
