@@ -35,9 +35,16 @@ export async function measure(
     .filter((contender) => contenders.includes(contender))
     .map((contender) => newFindings(scenario, contender));
   for (let round = 1; round <= rounds; round++) {
-    for (const findings of results) await attempts(rig, findings, effort, `  ${round}/${rounds}  `);
+    for (const findings of inTurn(results, round))
+      await attempts(rig, findings, effort, `  ${round}/${rounds}  `);
   }
   return results;
+}
+
+/** Each round begins with another, so that it is nobody's lot to come first. */
+function inTurn<T>(all: readonly T[], round: number): T[] {
+  const first = round % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
 }
 
 function roundsOf({ measure }: Scenario, effort: Effort): number {
