@@ -157,8 +157,8 @@ describe('read anew', () => {
     log.sayPart(link, 6, JSON.stringify(rows), false);
     expect(changes).toEqual([
       { type: 'set', key: 'b', value: 9, previous: 2 },
-      { type: 'set', key: 'd', value: 4, previous: undefined },
       { type: 'delete', key: 'c', value: undefined, previous: 3 },
+      { type: 'set', key: 'd', value: 4, previous: undefined },
     ]);
     expect(values()).toEqual({ a: 1, b: 9, d: 4 });
     expect(city.entries.get().get('a')).toBe(untouched);
@@ -177,8 +177,8 @@ describe('read anew', () => {
     other.say(link, 2);
     expect(values()).toEqual({ a: 1, c: 4 });
     expect(changes).toEqual([
-      { type: 'set', key: 'c', value: 4, previous: undefined },
       { type: 'delete', key: 'b', value: undefined, previous: 2 },
+      { type: 'set', key: 'c', value: 4, previous: undefined },
     ]);
   });
 
@@ -198,6 +198,21 @@ describe('read anew', () => {
     link.say({ type: 'gap', id, position: new ScriptedLog('0f0').position(0), top: 0, reason: 'epoch' });
     expect(values()).toEqual({});
     expect(changes.at(-1)).toEqual({ type: 'delete', key: 'a', value: undefined, previous: 1 });
+  });
+
+  test('[S9] a snapshot replaces also what was read on the way to the top, but not yet shown', async () => {
+    const here = fleet();
+    const { log, values, changes } = here;
+    log.append(set('x', 0), set('y', 0), ['x'], ['y'], set('a', 1), set('b', 2));
+    here.link.say({ type: 'gap', id, position: log.position(0), top: 6, reason: 'epoch' });
+    log.say(here.link, 0, 2);
+    const link = await comeBack(here);
+    expect(link.subscribed({ id, stamped: true, top: 6 }).start).toEqual(log.position(2));
+    log.saySnapshot(link, 5, { a: 1 });
+    expect(values()).toEqual({});
+    log.say(link, 5);
+    expect(values()).toEqual({ a: 1, b: 2 });
+    expect(changes.map(({ key }) => key)).toEqual(['a', 'b']);
   });
 
   test('[S9] parts from before a break are no parts of the next snapshot', async () => {

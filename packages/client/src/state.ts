@@ -94,8 +94,6 @@ interface Draft<V> {
 export class State<V> extends Channel<V> implements StateChannel<V> {
   readonly kind = 'state';
   readonly entries: Entries<V>;
-  /** Whether someone looks, so that the log is read. */
-  #followed = false;
   /** What the log says, as far as it was read. */
   #stored = new Map<string, StateEntry<V>>();
   /** How far that is; before the first time in front of all. */
@@ -107,10 +105,7 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
 
   constructor(core: Core, name: string, validate: Validate<V> | undefined) {
     super(core, name, validate);
-    this.entries = new Entries(core.report, (off) => {
-      this.#followed = true;
-      return this.hold(off, Number.MAX_SAFE_INTEGER);
-    });
+    this.entries = new Entries(core.report, (off) => this.hold(off, Number.MAX_SAFE_INTEGER));
   }
 
   get(key: string): Store<StateEntry<V> | undefined> {
@@ -150,8 +145,10 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
   }
 
   placed({ via }: Recovery, { position, top }: Place): void {
-    if (via !== 'recovered') this.#draft = { entries: new Map(), until: top };
-    if (via === 'gap') this.#writes.cut({ ...position, offset: top });
+    if (via !== 'recovered') {
+      this.#draft = { entries: new Map(), until: top };
+      this.#writes.cut({ ...position, offset: top });
+    }
     this.#read(position);
   }
 
@@ -179,8 +176,6 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
   override ended(): void {
     super.ended();
     this.#draft = undefined;
-    this.#followed = false;
-    this.#adopt();
   }
 
   override closed(error: SyncError): void {
@@ -210,7 +205,8 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
     const entries = this.#draft?.entries ?? this.#stored;
     const touched = new Map<string, boolean>();
     for (const { key, entry, expired } of rows) {
-      put(entries, key, entry);
+      if (entry) entries.set(key, entry);
+      else entries.delete(key);
       touched.set(key, expired);
     }
     this.#read(spot, touched);
@@ -221,15 +217,15 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
    *
    * @param touched the keys that it told of on the way, and whether they expired
    */
-  #read(spot: Spot, touched: Map<string, boolean> = new Map()): void {
+  #read(spot: Spot, touched: ReadonlyMap<string, boolean> = new Map()): void {
     const draft = this.#draft;
     if (draft && spot.offset < draft.until) return;
     this.#draft = undefined;
     this.#stored = draft?.entries ?? this.#stored;
     this.#spot = spot;
-    const all = draft ? [...this.entries.keys(), ...this.#stored.keys()] : [];
-    for (const key of [...this.#prune(touched), ...all]) touched.set(key, touched.get(key) ?? false);
-    this.#show(touched, draft !== undefined);
+    const keys = draft ? [...this.entries.keys(), ...this.#stored.keys()] : touched.keys();
+    const all = [...keys, ...this.#prune(touched)];
+    this.#show(new Map(all.map((key) => [key, touched.get(key) ?? false])), draft !== undefined);
   }
 
   /** Leaves out the writes that the log has told, and gives their keys. @param touched keys that it told of just now */
@@ -260,19 +256,13 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
     if (outcome instanceof SyncError) this.#writes.remove(key, write);
     else {
       this.#writes.store(key, write, outcome);
-      if (!this.#followed) this.#adopt();
       // Its answer was late: the log has told of it before.
-      else if (!this.#draft) this.#prune(touched);
+      if (!this.#draft) this.#prune(touched);
     }
     this.#show(touched);
     if (!(outcome instanceof SyncError)) write.settle({ version: outcome.offset, position: outcome });
     else if (outcome.code !== 'superseded') write.settle(outcome);
     else write.settle({ version: Number(outcome.detail?.['offset']), superseded: true });
-  }
-
-  /** What is stored is taken for what the log says, where nobody reads on and it can't tell by itself. */
-  #adopt(): void {
-    for (const [key, entry] of this.#writes.take()) put(this.#stored, key, entry);
   }
 
   #show(touched: ReadonlyMap<string, boolean>, anew?: boolean): void {
@@ -300,9 +290,4 @@ function milliseconds(time: Duration): number {
   const ms = Math.ceil(Number(count) * unitMs[unit as keyof typeof unitMs]);
   if (ms > 0) return ms;
   throw badOption('`ttl` to be like "60s"', time);
-}
-
-function put<T>(map: Map<string, T>, key: string, value: T | undefined): void {
-  if (value) map.set(key, value);
-  else map.delete(key);
 }

@@ -206,8 +206,8 @@ describe('a write', () => {
     expect(values()).toEqual({ a: 1 });
   });
 
-  test('on a channel that nobody follows is known when it is stored', async () => {
-    const { city, link, stop, settle, shown, values } = fleet();
+  test('on a channel that nobody follows is shown until the log is read again', async () => {
+    const { city, link, stop, settle, shown, values, log } = fleet();
     stop();
     await settle();
     link.take('unsubscribe');
@@ -217,6 +217,24 @@ describe('a write', () => {
     for (const [i, frame] of link.takePublishes().entries()) link.ack(frame, i + 1);
     expect(shown()).toMatchObject({ a: { value: 1, version: 1 } });
     expect(values()).toEqual({ a: 1 });
+    city.entries.subscribe(() => {});
+    link.subscribed({ id, stamped: true, top: 3 });
+    log.append(set('a', 1), set('b', 2), ['b'], set('c', 3)).say(link, 0);
+    expect(shown()).toMatchObject({ a: { from: 'ada' }, c: { value: 3 } });
+  });
+
+  test('that a log does not hold which is read again is gone', async () => {
+    const { city, link, stop, settle, log, values } = fleet();
+    void city.set('a', 1);
+    link.ack(link.take('publish'), 7);
+    stop();
+    await settle();
+    link.take('unsubscribe');
+    expect(values()).toEqual({ a: 1 });
+    city.entries.subscribe(() => {});
+    link.subscribed({ id, stamped: true, top: 1 });
+    log.append(set('b', 2)).say(link, 0);
+    expect(values()).toEqual({ b: 2 });
   });
 
   test('that waits when the client is closed is taken back, and nobody is told', async () => {

@@ -79,14 +79,6 @@ export class Writes<V> {
     return [...this.#byKey.keys()].filter((key) => this.#filter(key, (one) => waits(key, one)));
   }
 
-  /** Takes what is stored out: keys, and what they hold by it. */
-  take(): (readonly [key: string, entry: StateEntry<V> | undefined])[] {
-    return [...this.#byKey].flatMap(([key, writes]) => {
-      const { entry } = writes.find(({ stored }) => stored) ?? {};
-      return this.#filter(key, ({ stored }) => !stored) ? [[key, entry] as const] : [];
-    });
-  }
-
   /** Whether that left any out. */
   #filter(key: string, keep: (write: Write<V>) => boolean): boolean {
     const writes = this.#byKey.get(key) ?? [];

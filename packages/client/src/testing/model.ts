@@ -2,7 +2,7 @@
  * A small server that keeps its promises: logs with epochs and producers, subscriptions that deliver in order, frames that lie in
  * queues until a test lets them pass. The model test loses links, logs and frames around it; it must not know the client.
  */
-import type { GapReason } from '@syncline/protocol';
+import type { ErrorCode, GapReason, SyncError } from '@syncline/protocol';
 import {
   type ClientFrame,
   decodeClient,
@@ -16,8 +16,15 @@ import type { Link, LinkHandlers, Transport } from '../transports/transport.ts';
 
 type Control = Exclude<ServerFrame, { type: 'entries' }>;
 
+/** Why a log doesn't take something. */
+export interface ModelRefusal {
+  readonly code: ErrorCode;
+  readonly detail: NonNullable<SyncError['detail']>;
+}
+
 /** One life of one channel's log. */
 export class ModelLog {
+  readonly stamped: boolean = false;
   readonly id: number;
   readonly epoch: string;
   /** Payload texts; the one at index i has offset i + 1. */
@@ -40,19 +47,36 @@ export class ModelLog {
     return { epoch: this.epoch, offset, check: this.#checks[offset] ?? 0 };
   }
 
-  /** Stores, unless it is stored already (rule A2). The offset, or the number that would fit. */
-  append(data: string, producer?: string, sequence = 0): { offset: number } | { expected: number } {
+  /** What is stored of a payload. */
+  admit(data: string): string | ModelRefusal {
+    return data;
+  }
+
+  /** Stores, unless it is stored already (rule A2). The offset, or why not. */
+  append(data: string, producer?: string, sequence = 0): { offset: number } | ModelRefusal {
     const offsets = this.#producers.get(producer ?? '') ?? [];
     if (producer !== undefined) {
       const known = offsets[sequence - 1];
       if (known !== undefined) return { offset: known };
-      if (sequence !== offsets.length + 1) return { expected: offsets.length + 1 };
-      this.#producers.set(producer, offsets);
+      const expected = offsets.length + 1;
+      if (sequence !== expected) return { code: 'sequence', detail: { expected } };
     }
-    this.entries.push(data);
-    this.#checks.push(nextCheck(this.#checks.at(-1) ?? 0, data));
+    const entry = this.admit(data);
+    if (typeof entry !== 'string') return entry;
+    if (producer !== undefined) this.#producers.set(producer, offsets);
+    this.store(entry);
     offsets.push(this.top);
     return { offset: this.top };
+  }
+
+  store(entry: string): void {
+    this.entries.push(entry);
+    this.#checks.push(nextCheck(this.#checks.at(-1) ?? 0, entry));
+  }
+
+  /** What a reader is told that stands there. */
+  frames(offset: number): string[] {
+    return [encodeEntries(this.id, offset + 1, this.entries.slice(offset))];
   }
 
   /** Where a subscription begins (rules S3 and S4). */
@@ -131,7 +155,7 @@ export class ModelLink implements Link {
       this.say({ type: 'gap', id: log.id, position: log.position(from), top: log.top, reason: 'trimmed' });
     }
     this.cursors.set(channel, log.top);
-    if (from < log.top) this.down.push(encodeEntries(log.id, from + 1, log.entries.slice(from)));
+    if (from < log.top) this.down.push(...log.frames(from));
   }
 
   /** The link breaks after the server has read so many more frames; what it answered is lost. */
@@ -153,7 +177,7 @@ export class ModelServer implements Transport {
   refuseNext: 'too_many' | 'unavailable' | 'forbidden' | undefined;
   #lives = 0;
   /** What was refused for good: a copy of it is refused as well. */
-  readonly #never = new Set<string>();
+  readonly #never = new Map<string, ModelRefusal>();
 
   open(_url: string, _token: string | undefined, handlers: LinkHandlers): ModelLink {
     const link = new ModelLink(this, handlers);
@@ -162,8 +186,13 @@ export class ModelServer implements Transport {
     return link;
   }
 
+  /** A log that begins. */
+  begin(id: number, life: number): ModelLog {
+    return new ModelLog(id, life);
+  }
+
   log(channel: string): ModelLog {
-    const log = this.logs.get(channel) ?? new ModelLog(channel.charCodeAt(5), ++this.#lives);
+    const log = this.logs.get(channel) ?? this.begin(channel.charCodeAt(5), ++this.#lives);
     this.logs.set(channel, log);
     return log;
   }
@@ -179,7 +208,7 @@ export class ModelServer implements Transport {
   /** Someone else publishes. */
   publish(channel: string, data: unknown): void {
     this.log(channel).append(JSON.stringify(data));
-    this.#announce(channel);
+    this.announce(channel);
   }
 
   heartbeat(link: ModelLink): void {
@@ -208,7 +237,8 @@ export class ModelServer implements Transport {
       return link.say({ type: 'history', ref, ...page, entries: log.entries.slice(from, end) });
     }
     const { offset, gap } = log.locate(frame.start);
-    const place = { id: log.id, position: log.position(offset), top: log.top, gap, stamped: false };
+    const { id, top, stamped } = log;
+    const place = { id, position: log.position(offset), top, gap, stamped };
     link.say({ type: 'subscribed', ref, ...place });
     link.cursors.set(channel, offset);
     link.deliver(channel, log);
@@ -217,23 +247,22 @@ export class ModelServer implements Transport {
   #publish(link: ModelLink, frame: FrameOf<ClientFrame, 'publish'>, log: ModelLog): void {
     const { ref, channel, producer, sequence, data } = frame;
     const copy = `${producer}.${sequence}`;
-    const code = this.#never.has(copy) ? 'forbidden' : this.refuseNext;
+    const code = this.refuseNext;
     this.refuseNext = undefined;
-    if (code === 'forbidden') this.#never.add(copy);
-    if (code && code !== 'unavailable') {
-      return link.say({ type: 'error', ref, code, message: '', detail: null });
-    }
-    const done = log.append(String(data), producer, sequence);
-    if ('expected' in done) {
-      return link.say({ type: 'error', ref, code: 'sequence', message: '', detail: done });
+    const refused = code && code !== 'unavailable' ? { code, detail: {} } : undefined;
+    const done = this.#never.get(copy) ?? refused ?? log.append(String(data), producer, sequence);
+    if ('code' in done) {
+      if (done.code !== 'sequence' && done.code !== 'too_many') this.#never.set(copy, done);
+      return link.say({ type: 'error', ref, message: '', ...done });
     }
     // Stored, but the node doesn't know.
     if (code) link.say({ type: 'error', ref, code, message: '', detail: null });
     else link.say({ type: 'ack', ref, position: log.position(done.offset) });
-    this.#announce(channel);
+    this.announce(channel);
   }
 
-  #announce(channel: string): void {
+  /** Everyone is told what is new in a channel. */
+  announce(channel: string): void {
     for (const link of this.links) if (link.open) link.deliver(channel, this.log(channel));
   }
 }
