@@ -3,12 +3,25 @@
  * `@ts-expect-error` stands over the one line that must be refused.
  */
 import { defineChannels, doc, type Schema, state, stream } from '@syncline/protocol';
-import { createClient, type Message, type Store, type StreamChannel } from './index.ts';
+import {
+  createClient,
+  type Message,
+  type StateChannel,
+  type StateEntry,
+  type Store,
+  type StreamChannel,
+  type Written,
+} from './index.ts';
+import { createClient as createStreamClient } from './streams.ts';
 
 interface Chat {
   readonly text: string;
 }
+interface Spot {
+  readonly lat: number;
+}
 declare const chat: Schema<Chat>;
+declare const spot: Schema<Spot>;
 declare const room: string;
 declare const anything: string;
 
@@ -16,7 +29,8 @@ const channels = defineChannels({
   'chat/:room': stream({ message: chat }),
   'chat/:room/:thread': stream<number>(),
   news: stream<'a' | 'b'>(),
-  'fleet/:city': state<number>(),
+  'fleet/:city': state({ value: spot, ttl: '60s' }),
+  'cursors/:page': state<'here' | 'away'>(),
   'board/:id': doc(),
 });
 
@@ -52,6 +66,68 @@ export function names(): void {
   client.stream(anything);
 }
 
+export function stateNames(): void {
+  same<ReturnType<typeof berlin>, StateChannel<Spot>>(true);
+  const berlin = () => client.state('fleet/berlin');
+  const made: StateChannel<'here' | 'away'> = client.state(`cursors/${room}`);
+  void made;
+  // @ts-expect-error A stream is no state channel.
+  client.state('chat/lobby');
+  // @ts-expect-error Nor is a document.
+  client.state('board/7');
+  // @ts-expect-error No such channel.
+  client.state('fleet/berlin/mitte');
+  // @ts-expect-error Any text may be any channel's name.
+  client.state(anything);
+}
+
+export function values(): void {
+  const berlin = client.state('fleet/berlin');
+  same<ReturnType<typeof berlin.set>, Promise<Written>>(true);
+  void berlin.set('van', { lat: 1 }, { ttl: '5s', at: 1, ifVersion: 0 });
+  void berlin.delete('van', { ifVersion: 1 });
+  // @ts-expect-error The value lacks its latitude.
+  void berlin.set('van', {});
+  // @ts-expect-error A key is a text.
+  void berlin.set(7, { lat: 1 });
+  // @ts-expect-error Neither of the two.
+  void client.state('cursors/start').set('me', 'gone');
+  // @ts-expect-error No such unit.
+  void berlin.set('van', { lat: 1 }, { ttl: '5 weeks' });
+  // @ts-expect-error A removal has no time to live.
+  void berlin.delete('van', { ttl: '5s' });
+  // @ts-expect-error There are no other events.
+  berlin.on('message', () => {});
+  same<typeof berlin.entries, Store<ReadonlyMap<string, StateEntry<Spot>>>>(true);
+  const van: Store<StateEntry<Spot> | undefined> = berlin.get('van');
+  // @ts-expect-error It may hold nothing.
+  void van.get().value;
+  // @ts-expect-error What is shown is not for changing.
+  berlin.entries.get().set('van', { value: { lat: 1 }, version: 1, since: 0, from: null });
+  berlin.on('change', (change) => {
+    same<typeof change.value, Spot | undefined>(true);
+    if (change.type === 'set')
+      same<[typeof change.value, typeof change.previous], [Spot, Spot | undefined]>(true);
+    else same<[typeof change.value, typeof change.previous], [undefined, Spot]>(true);
+  });
+}
+
+export async function outcomes(): Promise<void> {
+  const written = await client.state('fleet/berlin').set('van', { lat: 1 });
+  written.version.toFixed();
+  // @ts-expect-error What is superseded has no position.
+  void written.position.offset;
+  if (!written.superseded) written.position.offset.toFixed();
+}
+
+export function streamsOnly(): void {
+  const small = createStreamClient<typeof channels>();
+  const lobby: StreamChannel<Chat> = small.stream('chat/lobby');
+  void lobby;
+  // @ts-expect-error It has no state channels.
+  small.state('fleet/berlin');
+}
+
 export function payloads(): void {
   const lobby = client.stream('chat/lobby');
   void lobby.publish({ text: 'hi' });
@@ -75,6 +151,8 @@ export function withoutContract(): void {
   const loose = createClient({ url: '/sync' });
   const any: StreamChannel<unknown> = loose.stream(anything);
   void any.publish(['whatever']);
+  const keyed: StateChannel<unknown> = loose.state(anything);
+  void keyed.set('k', ['whatever']);
 }
 
 export function withValue(): void {
