@@ -8,11 +8,11 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-const command = fileURLToPath(new URL('./main.ts', import.meta.url));
+const command = fileURLToPath(new URL('../bin/syncline.mjs', import.meta.url));
 const channels = fileURLToPath(new URL('./channels.fixture.ts', import.meta.url));
 
 /** A folder of its own, and a file with a secret in it. */
@@ -258,6 +258,26 @@ describe('syncline token', () => {
     expect(said).toMatch(/at least 32 bytes/);
     expect(said).not.toContain('hunter2');
   });
+});
+
+it('takes paths from where it was typed, which npx is not', async () => {
+  const { dir, secretFile } = folder();
+  const env = { ...process.env, npm_command: 'exec', INIT_CWD: dir };
+  const args = [
+    command,
+    'token',
+    '--user',
+    'ada',
+    '--can',
+    'chat/x=subscribe',
+    '--secret-file',
+    basename(secretFile),
+  ];
+  const child = spawn(process.execPath, args, { env });
+  let out = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  const [code] = await once(child, 'close');
+  expect([code, out.split('.').length]).toEqual([0, 3]);
 });
 
 it('tells what there is, and refuses what there isn’t', async () => {

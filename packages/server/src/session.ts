@@ -65,7 +65,9 @@ export class Session {
       if (!this.#ended) port.pump();
     };
     const { heartbeatMs, payloadBytesMax } = tools;
-    this.#say({ type: 'welcome', session: id, heartbeatMs, payloadBytesMax, expiresMs: this.#expireLater() });
+    const now = Math.floor(tools.clock.now());
+    const expiresMs = this.#expireLater();
+    this.#say({ type: 'welcome', session: id, heartbeatMs, payloadBytesMax, expiresMs, now });
   }
 
   /** Who this is. Its user never changes. */

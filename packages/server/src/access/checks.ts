@@ -31,9 +31,21 @@ export function numberOption(name: string, value: number, min: number, max: numb
 /** A secret as bytes: a text's are those of UTF-8. @throws SyncError `bad_option` when it is too short to withstand guessing */
 export function secretOption(name: string, value: unknown): Uint8Array {
   const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+  if (bytes instanceof Uint8Array && endsLikeFile(bytes))
+    throw new SyncError(
+      'bad_option',
+      `\`${name}\` ends in a line feed, as files do, and whoever signs has probably left that out: readFileSync(file, 'utf8').trim()`,
+    );
   if (bytes instanceof Uint8Array && bytes.length >= secretBytesMin) return bytes;
   throw new SyncError(
     'bad_option',
     `Expected \`${name}\` to be a text or bytes, at least ${secretBytesMin} bytes long. A good one: openssl rand -base64 32`,
+  );
+}
+
+/** Whether bytes are printable text and then the end of a line. Random bytes hardly ever are. */
+function endsLikeFile(bytes: Uint8Array): boolean {
+  return (
+    bytes.at(-1) === 10 && bytes.subarray(0, -1).every((byte) => byte === 13 || (byte >= 32 && byte < 127))
   );
 }

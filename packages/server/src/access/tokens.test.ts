@@ -72,6 +72,18 @@ describe('a token that we mint', () => {
   });
 });
 
+describe('a secret from a file', () => {
+  it('with the end of its line is refused, with the mend, and is none of the bytes that chance makes', async () => {
+    const line = `${'s3cret-'.repeat(6)}\n`;
+    const key = (secret: string | Uint8Array) => () =>
+      jwt({ keys: [{ alg: 'HS256', secret }], issuer: null, audience: null });
+    for (const secret of [line, Buffer.from(line)])
+      expect(key(secret)).toThrow("readFileSync(file, 'utf8').trim()");
+    expect(key(line.trim())).not.toThrow();
+    expect(key(Uint8Array.from({ length: 32 }, (_, i) => (i === 31 ? 10 : 200)))).not.toThrow();
+  });
+});
+
 describe('revoked ids', () => {
   it('are refused until they would have ended', async () => {
     const time = fakeClock();
