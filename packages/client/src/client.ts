@@ -48,6 +48,11 @@ interface Connected {
   readonly status: Store<Status>;
   /** How many published messages and written keys have no answer yet; leaving the page loses them. */
   readonly unsent: Store<number>;
+  /**
+   * The server's time now, in ms since 1970, to tell how old something is that it stored. As far as the last connection told, so
+   * a little late; this machine's time before there was one.
+   */
+  serverNow(): number;
   /** Ends the connection for good. What is unanswered fails with `closed`; no handler is called any more. */
   close(): void;
 }
@@ -117,8 +122,13 @@ export function createClientWith<const C extends Contract, K extends keyof Chann
     };
     return [kind, door];
   });
-  const { status } = core.connection;
-  const client: Connected = { status, unsent: core.unsent, close: () => core.connection.stop() };
+  const { connection, clock, unsent } = core;
+  const client: Connected = {
+    status: connection.status,
+    unsent,
+    serverNow: () => clock.now() + connection.aheadMs,
+    close: () => connection.stop(),
+  };
   // The contract is the types' word for what the channels carry.
   return Object.assign(client, Object.fromEntries(doors) as Pick<Channels<C>, K>);
 }

@@ -438,3 +438,18 @@ test('bad options and names are refused at once', () => {
   expect(() => scene({ url: '/sync' })).toThrow(/url/);
   expect(() => scene().client.stream('no name')).toThrow(/no name/);
 });
+
+test("[F7] the server's time is known from its welcome on, whatever this machine's clock says, and anew from the next", async () => {
+  const { client, server, clock } = scene();
+  expect(client.serverNow()).toBe(clock.now());
+  client.stream('chat/a').onMessage(ignore);
+  server.link.welcome({ now: 1_000_000 });
+  expect(client.serverNow()).toBe(1_000_000);
+  await clock.advance(500);
+  expect(client.serverNow()).toBe(1_000_500);
+  clock.setNow(clock.now() + 3_600_000);
+  server.link.break();
+  while (server.links.length < 2) await clock.advance(250);
+  server.link.welcome({ now: 1_002_000 });
+  expect(client.serverNow()).toBe(1_002_000);
+});

@@ -76,6 +76,8 @@ export class Connection {
   readonly status: Value<Status>;
   /** Size of the largest payload that the server takes, in bytes; known from its first `welcome` on. */
   payloadBytesMax = Number.MAX_SAFE_INTEGER;
+  /** By how much the server's clock is ahead of this one, as far as its last `welcome` told: late by the way that took. */
+  aheadMs = 0;
   /** When the server was last heard, in ms since 1970; before that, when this was made. */
   heardAt: number;
   readonly #parts: ConnectionParts;
@@ -276,6 +278,7 @@ export class Connection {
     const { number: link } = line;
     if (frame.type === 'welcome') {
       line.welcome ??= frame;
+      this.aheadMs = frame.now - this.#parts.clock.now();
       this.#dispatch({ type: 'opened', link });
     } else if (frame.type === 'error') {
       this.#fail(line, frame.ref, new SyncError(frame.code, frame.message, frame.detail ?? undefined));

@@ -4,7 +4,7 @@
  */
 import type { SyncError } from '@syncline/protocol';
 import type { Clock, FrameOf, Head, ServerFrame } from '@syncline/protocol/wire';
-import { Connection, type ConnectionParts } from './connection.ts';
+import { Connection, type ConnectionHooks, type ConnectionParts } from './connection.ts';
 import type { Requests } from './requests.ts';
 import { promised } from './settle.ts';
 import { type Report, Value } from './store.ts';
@@ -32,7 +32,7 @@ export interface CoreParts extends ConnectionParts {
   readonly outboxAgeMs: number;
 }
 
-export class Core {
+export class Core implements ConnectionHooks {
   readonly connection: Connection;
   readonly clock: Clock;
   readonly report: Report;
@@ -50,22 +50,28 @@ export class Core {
     this.report = parts.report;
     this.parts = parts;
     this.unsent = new Value(0, parts.report);
-    const { deliveries } = this;
-    this.connection = new Connection(parts, {
-      opened: () => this.#each((member) => member.opened()),
-      lost: (moved) => this.#each((member) => member.lost?.(moved)),
-      closed: (error) => this.#each((member) => member.closed(error)),
-      frame: (frame) => {
-        if (frame.type === 'heartbeat') {
-          for (const head of frame.heads) deliveries.get(head.id)?.head(head);
-          // The method of that name takes the frame of that type; the compiler can't tell for all at once.
-        } else if ('id' in frame) deliveries.get(frame.id)?.[frame.type](frame as never);
-      },
-    });
+    this.connection = new Connection(parts, this);
   }
 
-  #each(tell: (member: Member) => void): void {
-    for (const member of this.#members) tell(member);
+  opened(): void {
+    for (const member of this.#members) member.opened();
+  }
+
+  lost(moved: boolean): void {
+    for (const member of this.#members) member.lost?.(moved);
+  }
+
+  closed(error: SyncError): void {
+    for (const member of this.#members) member.closed(error);
+  }
+
+  frame(frame: Parameters<ConnectionHooks['frame']>[0]): void {
+    if (frame.type === 'heartbeat') {
+      for (const head of frame.heads) this.deliveries.get(head.id)?.head(head);
+    } else if ('id' in frame) {
+      // The method of that name takes the frame of that type; the compiler can't tell for all at once.
+      this.deliveries.get(frame.id)?.[frame.type](frame as never);
+    }
   }
 
   /** Tells a member of the connection from now on. */

@@ -61,6 +61,7 @@ const serverFrame: fc.Arbitrary<Control> = fc.oneof(
     heartbeatMs: count,
     payloadBytesMax: count,
     expiresMs: fc.option(count),
+    now: count,
   }),
   fc.record({
     ...{ type: fc.constant('subscribed' as const), ref, id: count, position, top: count },

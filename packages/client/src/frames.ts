@@ -53,7 +53,13 @@ const head = tuple<Head>({ id: count, offset: count, check: count });
 
 /** The fields of each frame, in their order on the wire. */
 const controls: { readonly [T in Controls['type']]: Readers<FrameOf<Controls, T>> } = {
-  welcome: { session: words, heartbeatMs: count, payloadBytesMax: count, expiresMs: nullOr(count) },
+  welcome: {
+    session: words,
+    heartbeatMs: count,
+    payloadBytesMax: count,
+    expiresMs: nullOr(count),
+    now: count,
+  },
   subscribed: { ref: count, id: count, position, top: count, gap: nullOr(words<GapReason>), stamped: flag },
   unsubscribed: { ref: count },
   revoked: { id: count, code, message: words },
@@ -154,7 +160,8 @@ function list<T = unknown>(value: unknown): T[] {
 }
 
 function count(value: unknown): number {
-  return Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : refuse();
+  // What is a safe integer is a number, which the compiler can't tell.
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : refuse();
 }
 
 /** A text. Where it should be one of a few, the server is taken at its word: the client only hands it on. */

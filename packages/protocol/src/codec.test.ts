@@ -162,8 +162,11 @@ describe('shapes', () => {
   const server: [rule: string, text: string, frame: Exclude<ServerFrame, { type: 'entries' }>][] = [
     [
       'welcome',
-      '["welcome","s1",15000,65536,null]',
-      { type: 'welcome', session: 's1', heartbeatMs: 15000, payloadBytesMax: 65536, expiresMs: null },
+      '["welcome","s1",15000,65536,null,1795392000000]',
+      {
+        ...{ type: 'welcome', session: 's1', heartbeatMs: 15000, payloadBytesMax: 65536 },
+        ...{ expiresMs: null, now: 1_795_392_000_000 },
+      },
     ],
     [
       '[S2] subscribed, from where it was asked for',

@@ -36,6 +36,7 @@ export const serverFrames: Table<Control> = {
     heartbeatMs: f.count,
     payloadBytesMax: f.count,
     expiresMs: f.nullable(f.count),
+    now: f.count,
   },
   subscribed: {
     ref: f.ref,

@@ -66,6 +66,8 @@ export type ServerFrame =
       readonly payloadBytesMax: number;
       /** Time until the rights of this session end (rule I1); null: they don't. */
       readonly expiresMs: number | null;
+      /** The server's time, in ms since 1970. */
+      readonly now: number;
     }
   | {
       readonly type: 'subscribed';

@@ -78,6 +78,7 @@ export const serverFrames: Each<Control> = {
     heartbeatMs: count,
     payloadBytesMax: count,
     expiresMs: fc.option(count),
+    now: count,
   }),
   subscribed: fc.record({
     type: fc.constant('subscribed'),

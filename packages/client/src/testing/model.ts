@@ -181,7 +181,8 @@ export class ModelServer implements Transport {
 
   open(_url: string, _token: string | undefined, handlers: LinkHandlers): ModelLink {
     const link = new ModelLink(this, handlers);
-    link.say({ type: 'welcome', session: 's', heartbeatMs: 20_000, payloadBytesMax: 1_000, expiresMs: null });
+    const bounds = { heartbeatMs: 20_000, payloadBytesMax: 1_000, expiresMs: null };
+    link.say({ type: 'welcome', session: 's', ...bounds, now: 0 });
     this.links.push(link);
     return link;
   }

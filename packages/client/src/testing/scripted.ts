@@ -61,7 +61,7 @@ export class ScriptedLink implements Link {
   }
 
   welcome(options: Partial<FrameOf<ServerFrame, 'welcome'>> = {}): this {
-    const usual = { session: 's', heartbeatMs, payloadBytesMax: 65_536, expiresMs: null };
+    const usual = { session: 's', heartbeatMs, payloadBytesMax: 65_536, expiresMs: null, now: 0 };
     this.say({ type: 'welcome', ...usual, ...options });
     return this;
   }
