@@ -65,9 +65,8 @@ export class Session {
       if (!this.#ended) port.pump();
     };
     const { heartbeatMs, payloadBytesMax } = tools;
-    const now = Math.floor(tools.clock.now());
-    const expiresMs = this.#expireLater();
-    this.#say({ type: 'welcome', session: id, heartbeatMs, payloadBytesMax, expiresMs, now });
+    const times = { expiresMs: this.#expireLater(), now: Math.floor(tools.clock.now()) };
+    this.#say({ type: 'welcome', session: id, heartbeatMs, payloadBytesMax, ...times });
   }
 
   /** Who this is. Its user never changes. */
