@@ -9,7 +9,7 @@ export interface StateEntry<V> {
   readonly value: V;
   /** The offset of the entry that set it, which `ifVersion` asks for; 0 while it is pending. */
   readonly version: number;
-  /** When the server stored it, in ms since 1970 by the server's clock; until the log tells, when it was set here. */
+  /** When the server stored it, in ms since 1970 by the server's clock; when it was set here, until the log tells. */
   readonly since: number;
   /** Who set it, as the server knows them; null for anonymous, and until the log tells of what was set here. */
   readonly from: string | null;

@@ -76,7 +76,7 @@ const controls: { readonly [T in Controls['type']]: Readers<FrameOf<Controls, T>
   gap: { id: count, position, top: count, reason: words<GapReason> },
   changes: { id: count, from: count, check: count, entries: placed },
   snapshot: { id: count, offset: count, check: count, more: flag, data: (_, text) => words(text) },
-  heartbeat: { heads: (value) => list(value).map((one) => head(one)) },
+  heartbeat: { heads: (value) => list(value).map(head) },
   error: { ref: nullOr(count), code, message: words, detail: nullOr(Object) },
   bye: { reason: words, afterMs: count },
 };
@@ -136,7 +136,7 @@ function fields<T>(
   return Object.fromEntries(entries.map(([name, read], i) => [name, read(values[i], parts[i])])) as T;
 }
 
-function tuple<T>(readers: { readonly [K in keyof T]: Reader<T[K]> }): Reader<T> {
+function tuple<T>(readers: { readonly [K in keyof T]: Reader<T[K]> }): (value: unknown) => T {
   return (value) => fields(readers, list(value));
 }
 

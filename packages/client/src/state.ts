@@ -123,8 +123,10 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
       const free = options.ifVersion === undefined;
       this.outgoing.run(this.encode(value), (text) => {
         if (text instanceof SyncError) return settle(text);
-        const facts = { version: 0, since: this.core.clock.now(), from: null, pending: true } as const;
-        const entry = { ...facts, value, ...(at !== undefined && { at }) };
+        const { clock, connection } = this.core;
+        const since = clock.now() + connection.aheadMs;
+        const facts = { version: 0, from: null, pending: true, ...(at !== undefined && { at }) } as const;
+        const entry = { ...facts, value, since };
         this.#write(key, { entry, at, free, settle }, operation('set', key, options, text));
       });
     });

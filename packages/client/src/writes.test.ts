@@ -71,16 +71,18 @@ describe('operations', () => {
 
 describe('a write', () => {
   test('is shown at once, resolves with its version, and is told once', async () => {
-    const { city, link, log, changes, shown, clock } = fleet();
+    const { city, client, link, log, changes, shown, clock } = fleet();
     const seen: unknown[] = [];
     const { get } = city.get('a');
     city.get('a').subscribe(() => seen.push(get()));
     const written = city.set('a', 1, { at: 4 });
-    const pending = { value: 1, version: 0, since: clock.now(), from: null, at: 4, pending: true };
+    const since = client.serverNow();
+    expect(since).not.toBe(clock.now());
+    const pending = { value: 1, version: 0, since, from: null, at: 4, pending: true };
     expect(shown()).toEqual({ a: pending });
     link.ack(link.take('publish'), 1);
     expect(await written).toEqual({ version: 1, position: { epoch: log.epoch, offset: 1, check: 0 } });
-    expect(shown()).toEqual({ a: { value: 1, version: 1, since: clock.now(), from: null, at: 4 } });
+    expect(shown()).toEqual({ a: { value: 1, version: 1, since, from: null, at: 4 } });
     log.append(set('a', 1, { at: 4 })).say(link, 0);
     expect(shown()).toMatchObject({ a: { value: 1, version: 1, from: 'ada', at: 4 } });
     expect(seen).toEqual([pending, expect.objectContaining({ version: 1, from: null }), shown()['a']]);
