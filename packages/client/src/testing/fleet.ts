@@ -6,7 +6,7 @@ import { nextCheck, type StateValue, setEntry, stateLines } from '@syncline/prot
 import type { ClientOptions, StateChange, StateChannel } from '../index.ts';
 import { epoch, type Scene, type ScriptedLink, scene } from './scripted.ts';
 
-export const name = 'fleet/berlin';
+const name = 'fleet/berlin';
 /** The number by which the node calls the channel. */
 export const id = 1;
 
