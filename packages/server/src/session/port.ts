@@ -30,7 +30,7 @@ export function own(data: Data): Data {
 }
 
 /** A gap as the frame that tells it. */
-export function gapFrame({ id, position, top, reason: why }: Gap): Control {
+function gapFrame({ id, position, top, reason: why }: Gap): Control {
   return { type: 'gap', id, position, top, reason: why };
 }
 
