@@ -180,7 +180,7 @@ describe('a client that pings', () => {
     for (let pongs = 0; pongs < 4; pongs++) expect((await client.frame()).opcode).toBe(10);
     const close = await client.frame();
     expect([close.opcode, close.payload.readUInt16BE()]).toEqual([8, 4429]);
-    expect(close.payload.subarray(2).toString()).toBe('More than 3 pings or pongs within a second.');
+    expect(close.payload.subarray(2).toString()).toBe('More than 3 pings within a second.');
   });
 });
 

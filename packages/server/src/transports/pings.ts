@@ -1,5 +1,5 @@
 /**
- * How often a client may ping, or pong. `ws` answers each ping at once and bounds only the answers that are not written yet, so a
+ * How often a client may ping. `ws` answers each ping at once and bounds only the answers that are not written yet, so a
  * client that reads them could keep the node busy. The doors call it for each WebSocket; it knows no session.
  */
 import { errors } from '@syncline/protocol';
@@ -12,7 +12,7 @@ const secondMs = 1000;
 export function boundPings(ws: WebSocket, clock: Clock, perSecondMax: number): void {
   let since = clock.now();
   let count = 0;
-  const note = (): void => {
+  ws.on('ping', () => {
     const elapsed = clock.now() - since;
     // A clock that was set back begins a new second too.
     if (elapsed < 0 || elapsed >= secondMs) {
@@ -20,8 +20,6 @@ export function boundPings(ws: WebSocket, clock: Clock, perSecondMax: number): v
       count = 0;
     }
     if (++count <= perSecondMax) return;
-    ws.close(errors.too_many.close, `More than ${perSecondMax} pings or pongs within a second.`);
-  };
-  // Pongs that nobody asked for cost as much as pings.
-  ws.on('ping', note).on('pong', note);
+    ws.close(errors.too_many.close, `More than ${perSecondMax} pings within a second.`);
+  });
 }
