@@ -5,10 +5,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient, type Store } from '@syncline/client';
+import { createClient } from '@syncline/client';
 import { defineChannels, stream } from '@syncline/protocol';
 import { createServer, disk, memory } from '@syncline/server';
 import { afterEach, expect, test } from 'vitest';
+import { until } from './until.ts';
 
 const channels = defineChannels({ 'chat/:room': stream<{ n: number }>({ stamp: true }) });
 const cleanups: (() => unknown)[] = [];
@@ -16,19 +17,6 @@ const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
-
-/** Resolves once the store's value is as wanted. */
-function until<T>(store: Store<T>, wanted: (value: T) => boolean): Promise<T> {
-  return new Promise((resolve) => {
-    const look = () => {
-      if (!wanted(store.get())) return;
-      stop();
-      resolve(store.get());
-    };
-    const stop = store.subscribe(look);
-    queueMicrotask(look);
-  });
-}
 
 function client(port: number) {
   const made = createClient<typeof channels>({ url: `ws://localhost:${port}/sync` });

@@ -5,12 +5,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient, type StateChannel, type StateEntry, type Store } from '@syncline/client';
+import { createClient, type StateChannel, type StateEntry } from '@syncline/client';
 import { defineChannels, type Schema, state } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
 import { createServer, disk, memory, type ServerOptions } from '@syncline/server';
 import { afterEach, expect, test } from 'vitest';
 import { FaultProxy } from '../faults/proxy.ts';
+import { until } from './until.ts';
 
 interface Spot {
   readonly lat: number;
@@ -53,19 +54,6 @@ async function serve(options: Partial<ServerOptions<typeof channels>> = {}) {
   cleanups.push(() => server.close({ drainMs: 0 }));
   const { port } = await server.listen(0);
   return { server, port };
-}
-
-/** Resolves once the store's value is as wanted. */
-function until<T>(store: Store<T>, wanted: (value: T) => boolean): Promise<T> {
-  return new Promise((resolve) => {
-    const look = () => {
-      if (!wanted(store.get())) return;
-      stop();
-      resolve(store.get());
-    };
-    const stop = store.subscribe(look);
-    queueMicrotask(look);
-  });
 }
 
 const live = (channel: StateChannel<never>) => until(channel.freshness, (fresh) => fresh.state === 'live');

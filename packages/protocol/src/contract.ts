@@ -98,7 +98,7 @@ export function stream<Message = unknown>(options: StreamOptions<Message> = {}):
     carries: 'json',
     keep: { entriesMax: entries, bytesMax: bytes, ageMs },
     stamped: options.stamp ?? false,
-    anonymous: actions(options),
+    anonymous: openTo(options),
   };
 }
 
@@ -135,7 +135,7 @@ export function state<Value = unknown>(options: StateOptions<Value> = {}): State
     own: options.own ?? false,
     keysMax,
     stamped: true,
-    anonymous: actions(options),
+    anonymous: openTo(options),
   };
 }
 
@@ -148,7 +148,7 @@ export function doc(options: CommonOptions = {}): DocDefinition {
     carries: 'bytes',
     keep: null,
     stamped: false,
-    anonymous: actions(options),
+    anonymous: openTo(options),
   };
 }
 
@@ -156,14 +156,15 @@ function validation<V>(schema: Schema<V> | undefined): ((value: unknown) => V | 
   return schema && ((value) => validate(schema, value));
 }
 
-const everyAction: readonly string[] = ['subscribe', 'publish', 'history', 'presence'] satisfies Action[];
+/** Every action there is. */
+export const actions: readonly Action[] = ['subscribe', 'publish', 'history', 'presence'];
 
-function actions({ anonymous = [] }: CommonOptions): readonly Action[] {
-  const unknown = anonymous.find((action) => !everyAction.includes(action));
+function openTo({ anonymous = [] }: CommonOptions): readonly Action[] {
+  const unknown = anonymous.find((action) => !actions.includes(action));
   if (unknown === undefined) return Object.freeze([...anonymous]);
   throw new SyncError(
     'bad_option',
-    `Expected \`anonymous\` to be a list of ${everyAction.join(', ')}, got "${String(unknown).slice(0, 60)}" in it.`,
+    `Expected \`anonymous\` to be a list of ${actions.join(', ')}, got "${String(unknown).slice(0, 60)}" in it.`,
   );
 }
 

@@ -26,8 +26,8 @@ export {
   wireText,
 } from './codec.ts';
 export { isErrorCode, steps } from './codes.ts';
-export type { Definition, Keep, Lookup } from './contract.ts';
-export { lookup } from './contract.ts';
+export type { Action, Definition, Keep, Lookup } from './contract.ts';
+export { actions, lookup } from './contract.ts';
 export type { CarriedBy, NameOf, PatternOf } from './contract.types.ts';
 export { milliseconds } from './duration.ts';
 export type { Data, Entry } from './entry.ts';

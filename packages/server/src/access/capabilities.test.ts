@@ -2,11 +2,13 @@
  * What capabilities allow, held against a second implementation that goes segment by segment and knows no patterns. Then
  * the tricks with names that prefixes and regular expressions fall for.
  */
+
 import { SyncError } from '@syncline/protocol';
+import { actions } from '@syncline/protocol/wire';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { compile } from './capabilities.ts';
-import { type Action, actions, type Capabilities } from './identity.ts';
+import type { Action, Capabilities } from './identity.ts';
 
 const segment = fc.constantFrom('a', 'b', 'user:1', 'user:10', '__proto__', 'constructor');
 const name = fc.array(segment, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/'));

@@ -3,8 +3,8 @@
  * taken apart once. Matching walks segments, as the contract's does; no regular expression comes from outside.
  */
 import { SyncError } from '@syncline/protocol';
-import { nameFault, type Pattern, parsePattern } from '@syncline/protocol/wire';
-import { type Action, actions, type Capabilities } from './identity.ts';
+import { actions, nameFault, type Pattern, parsePattern } from '@syncline/protocol/wire';
+import type { Action, Capabilities } from './identity.ts';
 
 /** Whether an action is allowed on a channel. */
 export type May = (action: Action, channel: string) => boolean;

@@ -3,10 +3,9 @@
  * tokens hand in whatever they have; `readIdentity` holds it to the shape. It knows no request and no channel.
  */
 import { SyncError } from '@syncline/protocol';
-import { nameFault, parsePattern } from '@syncline/protocol/wire';
+import { type Action, actions, nameFault, parsePattern } from '@syncline/protocol/wire';
 
-/** What a session does with a channel. */
-export type Action = 'subscribe' | 'publish' | 'history' | 'presence';
+export type { Action };
 
 /**
  * What someone may do: patterns of channel names, and actions. A segment is literal, or `:any` for any one segment; `'*'` alone
@@ -28,9 +27,6 @@ export interface Identity {
   /** Names the token that this came from, so that it can be revoked. */
   readonly tokenId?: string;
 }
-
-/** Every action there is. */
-export const actions: readonly Action[] = ['subscribe', 'publish', 'history', 'presence'];
 
 const charsMax = 255;
 const capabilitiesMax = 100;

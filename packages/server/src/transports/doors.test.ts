@@ -60,6 +60,25 @@ async function doorsOf(settings: Partial<DoorSettings>, numbers: Record<string, 
   return { port: (http.address() as AddressInfo).port, metrics };
 }
 
+describe('whoever is let in', () => {
+  it('is cut off when their session can’t be made, asked to be told or not, and nothing else happens', async () => {
+    const { port } = await doorsOf({
+      admit: () => ({
+        open: () => {
+          throw new Error('no session');
+        },
+        gone: () => {},
+      }),
+    });
+    for (const offered of ['syncline.v1', 'syncline.v1, syncline.v1.tell']) {
+      const client = await RawClient.connect(port);
+      const closed = once(client.socket, 'close');
+      client.socket.write(handshake(port, { 'Sec-WebSocket-Protocol': offered }));
+      await closed;
+    }
+  });
+});
+
 describe('one address', () => {
   it('may have so many handshakes under way, also of clients who are gone meanwhile', async () => {
     const held = gate();

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Server as TlsServer } from 'node:tls';
 import { errors, SyncError } from '@syncline/protocol';
-import { type Cancel, encodeServer, isErrorCode, tellSuffix } from '@syncline/protocol/wire';
+import { type Cancel, encodeServer, isErrorCode, subprotocol, tellSuffix } from '@syncline/protocol/wire';
 import { WebSocketServer } from 'ws';
 import type { Credentials, Identity } from '../access.ts';
 import type { Numbers } from '../options.ts';
@@ -20,7 +20,6 @@ import {
   pathOf,
   Refusal,
   refuse,
-  subprotocol,
   subprotocols,
 } from './handshake.ts';
 import { boundPings } from './pings.ts';
@@ -73,6 +72,7 @@ export class Doors {
   readonly #unclaimed = new Set<Cancel>();
   /** Everyone who came in, from the request on. */
   readonly #inside = new Set<Duplex>();
+  readonly #upgraded = new WeakSet<Duplex>();
   #closing = false;
 
   constructor(settings: DoorSettings) {
@@ -250,6 +250,7 @@ export class Doors {
   ): void {
     const { connection } = this.#settings;
     socket.once('close', gone);
+    this.#upgraded.add(socket);
     this.#sockets.handleUpgrade(request, socket, head, (ws) => {
       socket.off('close', gone);
       boundPings(ws, connection.clock, connection.pingsPerSecondMax);
@@ -285,6 +286,8 @@ export class Doors {
    */
   #turnAway(request: IncomingMessage, socket: Duplex, head: Buffer, thrown: unknown): void {
     const { clock, metrics } = this.#settings.connection;
+    // What fails once a socket is a WebSocket can't be answered any more, and a second answer would end the process.
+    if (this.#upgraded.has(socket)) return void socket.destroy();
     const code = Refusal.from(thrown).code;
     const told = !(thrown instanceof Refusal) || code === 'insecure';
     const wants = request.headers['sec-websocket-protocol']?.includes(subprotocol + tellSuffix) ?? false;

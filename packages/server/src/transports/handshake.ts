@@ -7,11 +7,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { errors } from '@syncline/protocol';
-import { toSyncError } from '@syncline/protocol/wire';
+import { bearerPrefix, toSyncError } from '@syncline/protocol/wire';
 import type { Credentials } from '../access.ts';
 
-export const subprotocol = 'syncline.v1';
-const bearerPrefix = 'bearer.';
 const headersMax = 100;
 /** More than any client offers; each costs a comparison or two. */
 const subprotocolsMax = 32;
@@ -184,7 +182,7 @@ function checkLocal(request: IncomingMessage): void {
     isLoopback(socket.remoteAddress ?? '127.0.0.1') &&
     isLoopback(socket.localAddress ?? '127.0.0.1') &&
     (isLoopback(host) || host === 'localhost');
-  if (local && !forwarded(request)) return;
+  if (local && !wasForwarded(request)) return;
   throw new Refusal(
     403,
     'forbidden',
@@ -193,7 +191,7 @@ function checkLocal(request: IncomingMessage): void {
 }
 
 /** Whether a proxy passed the request on: then the address it comes from is the proxy's, not the visitor's. */
-function forwarded({ headers }: IncomingMessage): boolean {
+export function wasForwarded({ headers }: IncomingMessage): boolean {
   return Object.keys(headers).some((name) => name.startsWith('x-forwarded-') || forwarders.has(name));
 }
 

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { isLoopback, Refusal } from './handshake.ts';
+import { isLoopback, Refusal, wasForwarded } from './handshake.ts';
 
 /** What must be known of the way to the server. */
 export interface SecureRules {
@@ -15,8 +15,6 @@ export interface SecureRules {
 
 /** RFC 9110 section 15.5.22: a 426 names what would do; the tokens are those of RFC 2817. */
 const upgradeToTls = { Upgrade: 'TLS/1.2, HTTP/1.1', Connection: 'Upgrade, close' };
-/** What proxies add to the requests that they pass on. */
-const addedByProxies = /^(x-forwarded-.+|forwarded|via|x-real-ip|cf-connecting-ip|true-client-ip)$/;
 
 /**
  * Lets a handshake pass that came over TLS, or that never left this machine. Behind a trusted proxy it is the proxy that
@@ -39,7 +37,7 @@ export function checkSecure(request: IncomingMessage, { trustProxy }: SecureRule
     throw insecure(
       'This connection is not encrypted, and this server takes connections from other machines over TLS only: use wss://.',
     );
-  if (Object.keys(request.headers).some((name) => addedByProxies.test(name)))
+  if (wasForwarded(request))
     throw insecure(
       'A proxy passed this request on, and the server knows of none: set `trustProxy` where it serves wss://.',
     );
