@@ -1,0 +1,136 @@
+/**
+ * What one session is made of, for those rooms that answer its requests: who it is, what it may, what it holds, and how it is
+ * spoken to. The session makes it and holds the one switch; each kind of request has a room that is given this. It knows no
+ * request, and nothing of how frames travel.
+ */
+import { type Definition, type ErrorCode, SyncError } from '@syncline/protocol';
+import { type Cancel, toSyncError } from '@syncline/protocol/wire';
+import type { Identity, Rights } from '../access.ts';
+import type { Channel } from '../channel.ts';
+import { reason } from '../observe.ts';
+import { Answers } from './answers.ts';
+import { type Control, errorFrame, isInside, type Port } from './port.ts';
+import { Requests } from './requests.ts';
+import { Subscriptions } from './subscriptions.ts';
+import type { SessionTools } from './tools.ts';
+
+/** Frames that may wait unread beside the answers to requests: heartbeats, gaps, refusals. */
+const otherControlsMax = 64;
+
+export class Context {
+  readonly id: string;
+  readonly tools: SessionTools;
+  readonly subscriptions: Subscriptions;
+  /** In lines by channel: what comes later for a channel waits for what came before. */
+  readonly requests: Requests;
+  readonly answers: Answers;
+  /** What the session may now. Whoever waits for something looks again: renewed rights are another object. */
+  rights: Rights;
+  /** When the rights end, in ms since 1970. */
+  endsAt = Number.POSITIVE_INFINITY;
+  /** The connection is on its way out: what the client still sends is not looked at. */
+  ending = false;
+  /** Nobody is there any more. */
+  ended = false;
+  readonly #port: Port;
+  readonly #pump: () => void;
+  #pumping = false;
+  #cancelExpiry: Cancel | undefined;
+
+  constructor(id: string, identity: Identity, port: Port, tools: SessionTools) {
+    this.id = id;
+    this.rights = tools.access.rights(identity);
+    this.tools = tools;
+    this.subscriptions = new Subscriptions(tools.channelsPerSessionMax);
+    this.answers = new Answers(2 * tools.requestsPerSessionMax + otherControlsMax);
+    this.requests = new Requests(tools.requestsPerSessionMax, (...why) => this.answerError(...why));
+    this.#port = port;
+    this.#pump = () => {
+      this.#pumping = false;
+      if (!this.ended) port.pump();
+    };
+  }
+
+  /** Whether nothing more is to be said: the session has ended, or is about to. */
+  get over(): boolean {
+    return this.ended || this.ending;
+  }
+
+  /** What the contract says of a channel. Which patterns it has is not everybody's business. @throws SyncError `unknown_channel` */
+  definition(name: string): Definition {
+    try {
+      return this.tools.hub.definition(name);
+    } catch {
+      throw new SyncError('unknown_channel', `This server has no channel called "${name}".`);
+    }
+  }
+
+  channel(name: string): Channel | Promise<Channel> {
+    return this.tools.hub.opened(name) ?? this.tools.hub.open(name);
+  }
+
+  /** Whether a channel would have to be opened for a request. */
+  opens(name: string): boolean {
+    return this.tools.hub.opened(name) === undefined;
+  }
+
+  /** Says something: it is written at the end of this turn, if there is room. */
+  say(frame: Control): void {
+    if (this.over) return;
+    // Each request is bounded, but its answer waits for the client to read: one who only writes is not written to for ever.
+    if (!this.answers.add(frame))
+      this.end('too_many', 'Frames were sent on and on, and what the server answered was not read.');
+    this.wake();
+  }
+
+  /** Answers a request with what was thrown. */
+  answerError(ref: number | null, thrown: unknown): void {
+    const { metrics, logger } = this.tools;
+    const error = toSyncError(thrown);
+    if (isInside(error.code))
+      logger.error(
+        { session: this.id, code: error.code, reason: reason(thrown) },
+        'A request failed for a reason of our own.',
+      );
+    metrics.framesRefused++;
+    this.say(errorFrame(ref, error));
+  }
+
+  /** There may be something to take: the transport is told at the end of this turn. */
+  wake(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    this.tools.turn.write(this.#pump);
+  }
+
+  /** Sees to it that the session ends with its rights (rule I6); returns in how many ms that is, null for never. */
+  expireLater(): number | null {
+    this.#cancelExpiry?.();
+    if (this.ended) return null;
+    const { leftMs, identity } = this.rights;
+    this.endsAt = identity.expiresAt ?? Number.POSITIVE_INFINITY;
+    if (leftMs === null) return null;
+    this.#cancelExpiry = this.tools.clock.timer(leftMs, () => {
+      // A timer's wait is cut to the longest that timers can hold: then there is time left.
+      if (this.rights.ended) this.end('expired', 'The rights of this session have ended.');
+      else this.expireLater();
+    });
+    return leftMs;
+  }
+
+  /** Ends the connection because of an error of the table. */
+  end(code: ErrorCode, why: string): void {
+    if (this.over) return;
+    this.ending = true;
+    this.requests.stop();
+    this.#port.end(code, why);
+  }
+
+  /** Lets go of everything, once the connection is gone. */
+  release(): void {
+    this.ended = true;
+    this.#cancelExpiry?.();
+    this.subscriptions.clear();
+    this.answers.clear();
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * How a session gets new rights without a new connection, and what becomes of what it holds (rules I2 to I5). The session's
+ * switch calls it. Who someone is, and what they may, is the access room's matter.
+ */
+import { SyncError } from '@syncline/protocol';
+import type { ClientFrame, FrameOf } from '@syncline/protocol/wire';
+import type { Context } from './context.ts';
+import type { Subscription } from './subscriptions.ts';
+
+/** Answers `auth`: new rights for the same user; what they no longer allow ends. */
+export async function renew(context: Context, { ref, token }: FrameOf<ClientFrame, 'auth'>): Promise<void> {
+  const { tools, subscriptions } = context;
+  const { access } = tools;
+  const identity = await access.identify({ token, headers: {}, url: '', remoteAddress: '' });
+  if (identity.user !== context.rights.identity.user)
+    throw new SyncError(
+      'forbidden',
+      'The token is of someone else, and a session keeps its user. Connect anew.',
+    );
+  const rights = access.rights(identity);
+  const demand = ({ name, definition }: Subscription) => rights.demand('subscribe', name, definition);
+  await subscriptions.judge(demand, (refusals) => {
+    if (context.over) return;
+    context.rights = access.rights(access.good(identity));
+    context.say({ type: 'authenticated', ref, expiresMs: context.expireLater() });
+    for (const one of subscriptions.all())
+      one.publishes = context.rights.grant('publish', one.name, one.definition);
+    for (const [{ name, channel }, { code, message }] of refusals) {
+      subscriptions.remove(name);
+      context.say({ type: 'revoked', id: channel.settings.id, code, message });
+    }
+  });
+}

@@ -1,0 +1,52 @@
+/**
+ * How a session comes to read a channel, and stops to: it asks for a cursor where the client wants to begin, and tells what
+ * came of it (rules S1 to S6). The session's switch calls it; what a cursor gives is taken elsewhere.
+ */
+import type { ClientFrame, FrameOf } from '@syncline/protocol/wire';
+import type { Context } from './context.ts';
+import type { Subscription } from './subscriptions.ts';
+
+/** Answers `subscribe`: the subscription of that name begins there, or moves there. */
+export async function subscribe(context: Context, frame: FrameOf<ClientFrame, 'subscribe'>): Promise<void> {
+  await context.subscriptions.withRoom(frame.channel, () => join(context, frame));
+}
+
+async function join(context: Context, frame: FrameOf<ClientFrame, 'subscribe'>): Promise<void> {
+  const { ref, channel: name, start } = frame;
+  const definition = context.definition(name);
+  if (context.ended) return;
+  let { rights } = context;
+  await rights.demand('subscribe', name, definition);
+  const channel = await context.channel(name);
+  let subscription: Subscription | undefined;
+  const wake = () => {
+    if (subscription && context.subscriptions.wake(subscription)) context.wake();
+  };
+  const { cursor, position, gap } = await channel.join(start, wake);
+  try {
+    // They may have been renewed meanwhile, and others checked before this one was there to be checked.
+    while (rights !== context.rights) {
+      rights = context.rights;
+      await rights.demand('subscribe', name, definition);
+    }
+  } catch (thrown) {
+    cursor.release();
+    throw thrown;
+  }
+  if (context.ended) return cursor.release();
+  const publishes = context.rights.grant('publish', name, definition);
+  subscription = { name, channel, definition, cursor, publishes, ready: false };
+  context.subscriptions.add(subscription);
+  const { id, stamped } = channel.settings;
+  context.say({ type: 'subscribed', ref, id, position, top: channel.top.offset, gap, stamped });
+  wake();
+}
+
+/** Answers `unsubscribe`, also where nothing is subscribed. */
+export async function unsubscribe(
+  context: Context,
+  { ref, channel }: FrameOf<ClientFrame, 'unsubscribe'>,
+): Promise<void> {
+  context.subscriptions.remove(channel);
+  context.say({ type: 'unsubscribed', ref });
+}
