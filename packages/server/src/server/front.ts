@@ -1,0 +1,116 @@
+/**
+ * What a server is to whoever runs one: its options, and everything that can be asked of it. server.ts builds what is described
+ * here, index.ts shows it; there is nothing of it at run time.
+ */
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Contract, Position, StateDefinition, StreamDefinition } from '@syncline/protocol';
+import type { CarriedBy, Clock, NameOf } from '@syncline/protocol/wire';
+import type { Authenticate, Authorize, BeforePublish } from '../access.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { DeleteIf, SetFor } from '../hub/writer.ts';
+import type { Logger, Metrics } from '../observe.ts';
+import type { Numbers } from '../options.ts';
+import type { Tls } from '../transports/tls.ts';
+
+/** Options of `createServer`. The numbers, with defaults and bounds, are in docs/reference/options.md. */
+export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
+  /** Which channels there are and what they carry: made by `defineChannels`. */
+  readonly channels: C;
+  /** Who is asking; throws to refuse. Without it only connections from this machine are served. */
+  readonly authenticate?: Authenticate;
+  /** Whether someone may do what neither their capabilities nor the contract allow. Default: nobody may. */
+  readonly authorize?: Authorize;
+  /** Looks at what clients publish before it is stored: refuses it, or replaces it. */
+  readonly beforePublish?: BeforePublish;
+  /** The query parameter in which a token may come, such as `token`. Default none: addresses end up in logs. */
+  readonly tokenParameter?: string;
+  /** Where logs are stored. Default: on disk, in the folder `syncline-data`. */
+  readonly broker?: Broker;
+  /** Where the SDK connects. Default `/sync`. */
+  readonly path?: string;
+  /** Paths for WebSocket clients without the SDK, and the channel that each stands for. Default none. */
+  readonly plain?: Readonly<Record<string, string>>;
+  /** Origins, besides the server's own, whose pages may connect. Default none. */
+  readonly originsAllowed?: readonly string[];
+  /** The names, with or without a port, by which clients may call the server; others get 421. Default: any. */
+  readonly hostsAllowed?: readonly string[];
+  /** Makes `listen()` serve https and wss. Default none: then it is for this machine only, or behind a proxy. */
+  readonly tls?: Tls;
+  /** Whether a proxy of yours serves TLS before this server, or how many in a row. Default false. */
+  readonly trustProxy?: boolean | number;
+  /** Where the node writes what an operator should know; pino and console fit. Default: nowhere. */
+  readonly logger?: Logger;
+  /** Time and chance, for tests. */
+  readonly clock?: Clock;
+}
+
+/** Where a server is found on an HTTP server; what is left out is as in the options. */
+export interface At {
+  readonly path?: string;
+  readonly plain?: Readonly<Record<string, string>>;
+}
+
+export interface Server<C extends Contract> {
+  /** Serves WebSockets on your HTTP server, beside whatever else it does. `path` and `plain` override the options. */
+  attach(server: HttpServer, at?: At): void;
+  /**
+   * Listens by itself. Port 0 takes a free one; the host is this machine only unless you name another.
+   *
+   * @throws SyncError `bad_option` for a host that others can reach when there is no `authenticate`; `unavailable` when
+   * the port is taken; `storage` or `corrupt` when the broker can't start.
+   */
+  listen(port?: number, host?: string): Promise<AddressInfo>;
+  /**
+   * Appends a message to a stream; resolves with its position once it is stored.
+   *
+   * @throws SyncError `bad_payload`, `payload_too_large`, `unknown_channel`, `storage`, `unavailable`.
+   */
+  publish<const N extends string>(
+    channel: NameOf<C, N, StreamDefinition<unknown>>,
+    data: CarriedBy<C, N>,
+  ): Promise<Position>;
+  /**
+   * Sets a key of a state channel; resolves with the position of the entry once it is stored: its offset is the value's version.
+   *
+   * @throws SyncError `precondition` and `superseded`, whose detail `offset` is the version that stands; `bad_payload`,
+   * `payload_too_large`, `too_many` when the channel has no room for another key, `unknown_channel`, `storage`, `unavailable`.
+   * @example
+   * await server.set('fleet/berlin', 'van-7', { lat: 52.5, lng: 13.4 }, { ttl: '60s' })
+   */
+  set<const N extends string>(
+    channel: NameOf<C, N, StateDefinition<unknown>>,
+    key: string,
+    value: CarriedBy<C, N>,
+    options?: SetFor,
+  ): Promise<Position>;
+  /**
+   * Removes a key of a state channel, whether or not it is there.
+   *
+   * @throws SyncError `precondition`, whose detail `offset` is the version that stands; `bad_payload`, `unknown_channel`,
+   * `storage`, `unavailable`.
+   */
+  delete<const N extends string>(
+    channel: NameOf<C, N, StateDefinition<unknown>>,
+    key: string,
+    options?: DeleteIf,
+  ): Promise<Position>;
+  /** Resolves when the broker is ready; rejects with what keeps it from being. */
+  readonly ready: Promise<void>;
+  /** Counters, as in docs/reference/metrics.md. */
+  readonly metrics: Readonly<Metrics>;
+  /**
+   * Ends all sessions of a user on this node, at once and for good: their clients don't come back by themselves. Whoever
+   * must stay out is refused by `authenticate`. Returns how many there were.
+   */
+  disconnect(user: string, why?: string): number;
+  /**
+   * Withdraws a token by its id (`jti` in a JWT): its sessions on this node end, and it lets nobody in again. Returns how many there were.
+   *
+   * @throws SyncError `bad_option` for a time that is over, `too_many` when 100,000 tokens are revoked already
+   * @param untilMs when the token would have ended by itself, in ms since 1970; default in 30 days
+   */
+  revoke(tokenId: string, untilMs?: number): number;
+  /** Tells clients to come back, lets them leave for up to `drainMs`, and releases everything. */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
