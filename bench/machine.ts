@@ -16,6 +16,8 @@ export interface Machine {
   readonly node: string;
   readonly ws: string;
   readonly socketio: string;
+  readonly hocuspocus: string;
+  readonly yjs: string;
   readonly commit: string;
   readonly date: string;
 }
@@ -34,6 +36,8 @@ export function describeMachine(): Machine {
     node: process.versions.node,
     ws: dependencies['ws'] ?? '',
     socketio: dependencies['socket.io'] ?? '',
+    hocuspocus: dependencies['@hocuspocus/server'] ?? '',
+    yjs: dependencies['yjs'] ?? '',
     commit: commit(),
     date: new Date().toISOString().slice(0, 10),
   };

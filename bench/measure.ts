@@ -13,6 +13,7 @@ import {
   incompleteness,
   isLoad,
   isRestart,
+  isTold,
   type Result,
   type Run,
 } from './statistics.ts';
@@ -80,7 +81,7 @@ async function attempt(
   const { scenario, contender } = findings;
   try {
     const found = await run(rig, scenario, contender, effort);
-    const fault = isLoad(found) || isRestart(found) ? incompleteness(found) : undefined;
+    const fault = faultOf(found);
     console.log(`${label}${renderRun(contender, scenario, found)}${fault ? `  FAILED: ${fault}` : ''}`);
     if (fault === undefined) return found;
     findings.failures.push(fault);
@@ -90,6 +91,11 @@ async function attempt(
     findings.failures.push(why);
   }
   return undefined;
+}
+
+function faultOf(found: Run): string | undefined {
+  if (isTold(found)) return found.fault;
+  return isLoad(found) || isRestart(found) ? incompleteness(found) : undefined;
 }
 
 function others(found: Run): number {

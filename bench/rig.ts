@@ -10,11 +10,12 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const folder = import.meta.dirname;
-const generatorFolder = path.join(folder, 'generator');
 
 export interface Rig {
   /** The compiled generator. */
   readonly generator: string;
+  /** The compiled slow link. */
+  readonly slowLink: string;
   /** A folder for files that are made anew for each run. */
   readonly cache: string;
   /** The cores the two processes are held to; null where they can't be. */
@@ -36,7 +37,14 @@ export function prepareRig(): Rig {
     : ['Server and generator are NOT pinned to cores of their own: that takes two cores and `taskset`.'];
   const cache = path.join(folder, '..', 'node_modules', '.cache', 'bench');
   mkdirSync(cache, { recursive: true });
-  return { generator: compile(cache), cache, cores, filesMax: filesMax(), notes };
+  return {
+    generator: compile(cache, 'generator'),
+    slowLink: compile(cache, 'slowlink'),
+    cache,
+    cores,
+    filesMax: filesMax(),
+    notes,
+  };
 }
 
 /** A command line that runs on the given core, or anywhere when there is none. */
@@ -48,15 +56,17 @@ export function onCore(
   return core === undefined ? [command, [...args]] : ['taskset', ['-c', String(core), command, ...args]];
 }
 
-function compile(cache: string): string {
-  const output = path.join(cache, 'generator');
-  const sources = readdirSync(generatorFolder).filter((name) => name.endsWith('.c'));
+/** Compiles what lies in a folder of this one. */
+function compile(cache: string, name: string): string {
+  const cwd = path.join(folder, name);
+  const output = path.join(cache, name);
+  const sources = readdirSync(cwd).filter((file) => file.endsWith('.c'));
   const flags = ['-O2', '-D_GNU_SOURCE', '-o', output];
   for (const compiler of ['cc', 'gcc', 'clang']) {
-    const done = spawnSync(compiler, [...flags, ...sources], { cwd: generatorFolder, encoding: 'utf8' });
+    const done = spawnSync(compiler, [...flags, ...sources], { cwd, encoding: 'utf8' });
     if (done.error) continue;
     if (done.status === 0) return output;
-    throw new Error(`The load generator doesn't compile with ${compiler}:\n${done.stderr}`);
+    throw new Error(`bench/${name} doesn't compile with ${compiler}:\n${done.stderr}`);
   }
   throw new Error(
     'No C compiler: the load generator is written in C. Install gcc or clang and run this again.',

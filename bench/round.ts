@@ -19,6 +19,7 @@ import {
 import { type Server, startServer } from './server.ts';
 import type { IdleRun, LoadRun, Run, StalledRun } from './statistics.ts';
 import { identitySettings } from './tokens.ts';
+import { runTold } from './told.ts';
 
 /** How long connections rest before their memory is read. */
 const SETTLE_MS = 2_000;
@@ -28,6 +29,7 @@ const PAYLOAD_BYTES = 128;
 
 /** @throws Error when the server or the generator gave up; the message says why. */
 export async function run(rig: Rig, scenario: Scenario, contender: Contender, effort: Effort): Promise<Run> {
+  if (scenario.measure === 'told') return await runTold(rig, scenario, contender, effort);
   if (scenario.measure === 'restart') return await runRestart(rig, scenario);
   if (scenario.measure === 'idle') return await runIdle(rig, scenario, contender, effort);
   if (scenario.measure === 'stalled') return await runStalled(rig, scenario, contender, effort);
@@ -50,7 +52,7 @@ export async function runLoad(
       : { mode: 'throughput', outstanding: scenario.outstanding, nap: NAP_US };
   const { warmup, seconds } = effort;
   const generator = startGenerator(rig, server, {
-    dialect: dialects[contender],
+    dialect: dialectOf(contender),
     payload: PAYLOAD_BYTES,
     rooms,
     members,
@@ -73,7 +75,7 @@ async function runIdle(rig: Rig, scenario: Idle, contender: Contender, effort: E
   const [rooms, members] = scenario.rooms === 1 ? [1, connections] : [connections, 1];
   const before = await server.memory();
   const generator = startGenerator(rig, server, {
-    dialect: dialects[contender],
+    dialect: dialectOf(contender),
     mode: 'idle',
     rooms,
     members,
@@ -103,7 +105,7 @@ async function runStalled(
   const { rooms, members, publishers, rate, stalled, payloadBytes, seconds } = scenario;
   await using server = await startServer(rig, contender, ['--expose-gc']);
   const generator = startGenerator(rig, server, {
-    dialect: dialects[contender],
+    dialect: dialectOf(contender),
     mode: 'latency',
     payload: payloadBytes,
     rooms,
@@ -131,4 +133,10 @@ async function runStalled(
     heapBefore: before.heapUsed,
     heapAfter: after.heapUsed,
   };
+}
+
+function dialectOf(contender: Contender): string {
+  const dialect = dialects[contender];
+  if (dialect !== undefined) return dialect;
+  throw new Error(`The load generator doesn't speak to ${contender}.`);
 }

@@ -2,13 +2,14 @@
  * The figures of each kind of scenario as cells of a table: what its columns are called and how a contender's runs fill
  * them. table.ts makes the page of it. Pure: no figure comes from anywhere but the results.
  */
-import { type Contender, labels, type Scenario } from './scenarios.ts';
+import { type Contender, type Fact, labels, type Scenario, type Told } from './scenarios.ts';
 import {
   disturbed,
   figure,
   generatorBound,
   isLoad,
   isRestart,
+  isTold,
   type LoadRun,
   moreIsBetter,
   type RestartRun,
@@ -16,6 +17,7 @@ import {
   type Run,
   type Spread,
   spread,
+  type ToldRun,
 } from './statistics.ts';
 
 interface Columns {
@@ -29,7 +31,7 @@ interface Columns {
 
 const processorHeads = ['server CPU', 'generator CPU'];
 
-export const columns: Readonly<Record<Scenario['measure'], Columns>> = {
+const fixed: Readonly<Record<Exclude<Scenario['measure'], 'told'>, Columns>> = {
   throughput: {
     metric: 'deliveries/s, more is better',
     figure: count,
@@ -138,6 +140,32 @@ export const columns: Readonly<Record<Scenario['measure'], Columns>> = {
   },
 };
 
+/** The columns of a scenario's table. */
+export function columnsOf(scenario: Scenario): Columns {
+  if (scenario.measure !== 'told') return fixed[scenario.measure];
+  const [judged] = scenario.facts;
+  return {
+    metric: `${judged.head}, less is better`,
+    figure: units[judged.unit],
+    heads: [judged.head, 'lowest to highest run', ...scenario.facts.slice(1).map(({ head }) => head)],
+    cells: (result) => {
+      const cells = scenario.facts.map(({ name, unit }) => {
+        const all = spread(result, (run) => (isTold(run) ? (run.facts[name] ?? Number.NaN) : Number.NaN));
+        return { text: units[unit](all.median), range: range(all, units[unit]) };
+      });
+      const [first, ...rest] = cells;
+      return [first?.text ?? '', first?.range ?? '', ...rest.map(({ text }) => text)];
+    },
+  };
+}
+
+const units: Readonly<Record<Fact['unit'], (value: number) => string>> = {
+  count,
+  ms: (value) => `${value.toFixed(value < 20 ? 2 : 0)} ms`,
+  kB: kb,
+  percent,
+};
+
 /** What keeps a row from being taken at face value. */
 export function remarks(result: Result): string {
   const loads = result.runs.filter(isLoad);
@@ -163,6 +191,7 @@ export function remarks(result: Result): string {
 export function renderRun(contender: Contender, scenario: Scenario, run: Run): string {
   const value = figure(run, scenario.measure);
   const name = labels[contender].padEnd(40);
+  if (isTold(run)) return `${name} ${scenario.measure === 'told' ? told(scenario, run) : ''}`;
   if (isRestart(run)) {
     const made = `${run.reconnects} reconnects, ${run.overlaps} of them before the old connection was closed`;
     return `${name} longest gap ${ms(value)}  longest delay ${ms(run.longestDelayMs)}  ${made}`;
@@ -174,6 +203,12 @@ export function renderRun(contender: Contender, scenario: Scenario, run: Run): s
   const delay = moreIsBetter(scenario) ? '' : `  p50 ${us(run.p50us)}  p99 ${us(run.p99us)}`;
   const cpu = `server ${percent(run.serverCpu)}  generator ${percent(run.generatorCpu)}  others ${percent(run.othersCpu)}`;
   return `${name} ${rate}${cost}${owed}${delay}  ${cpu}${generatorBound(run) ? '  (bound by the generator)' : ''}`;
+}
+
+function told({ facts }: Told, run: ToldRun): string {
+  return facts
+    .map(({ name, head, unit }) => `${head}: ${units[unit](run.facts[name] ?? Number.NaN)}`)
+    .join('  ');
 }
 
 export function percent(share: number): string {

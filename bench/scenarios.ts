@@ -4,7 +4,17 @@
  */
 
 /** Who is measured. Each has a program in servers/. */
-export const contenders = ['syncline', 'ws', 'socketio', 'syncline-jwt', 'syncline-schema'] as const;
+export const contenders = [
+  'syncline',
+  'ws',
+  'socketio',
+  'syncline-jwt',
+  'syncline-schema',
+  'syncline-doc',
+  'hocuspocus',
+  'syncline-views',
+  'syncline-everyone',
+] as const;
 export type Contender = (typeof contenders)[number];
 
 export const labels: Readonly<Record<Contender, string>> = {
@@ -13,10 +23,14 @@ export const labels: Readonly<Record<Contender, string>> = {
   socketio: 'Socket.IO 4',
   'syncline-jwt': 'Syncline, JWT and capabilities',
   'syncline-schema': 'Syncline, JWT, capabilities and a schema',
+  'syncline-doc': 'Syncline, documents',
+  hocuspocus: 'Hocuspocus 4',
+  'syncline-views': 'Syncline, a view for each viewer',
+  'syncline-everyone': 'Syncline, everything to everyone',
 };
 
-/** What the generator speaks to each of them. */
-export const dialects: Readonly<Record<Contender, string>> = {
+/** What the generator speaks to those that it puts under load. */
+export const dialects: Readonly<Partial<Record<Contender, string>>> = {
   syncline: 'syncline',
   ws: 'ws',
   socketio: 'socketio',
@@ -54,6 +68,17 @@ export const lineups = {
       { of: 'syncline-schema', than: 'syncline' },
     ],
   },
+  documents: {
+    title: 'Documents: Syncline beside Hocuspocus, each with its own SDK',
+    contenders: ['syncline-doc', 'hocuspocus'],
+    pairs: [{ of: 'syncline-doc', than: 'hocuspocus' }],
+  },
+  views: {
+    title: 'Keyed values: what viewers look at, beside everything to everyone',
+    contenders: ['syncline-views', 'syncline-everyone'],
+    pairs: [{ of: 'syncline-views', than: 'syncline-everyone' }],
+  },
+  state: { title: 'Keyed values: joining', contenders: ['syncline-everyone'], pairs: [] },
   alone: { title: 'Syncline alone', contenders: ['syncline'], pairs: [] },
 } as const satisfies Record<string, Lineup>;
 
@@ -122,7 +147,39 @@ export interface Restart extends Common {
   readonly calmMs: number;
 }
 
-export type Scenario = Throughput | Latency | Idle | Stalled | Restart;
+/** A figure that a program tells: what it is called, and how it is written. */
+export interface Fact {
+  readonly name: string;
+  readonly head: string;
+  readonly unit: 'count' | 'ms' | 'kB' | 'percent';
+}
+
+/** Whatever a program of its own finds out against a server; less is better. */
+export interface Told extends Common {
+  readonly measure: 'told';
+  /** The clients, from this folder. */
+  readonly program: 'docs/crowd.ts' | 'fleet/viewers.ts' | 'fleet/join.ts';
+  /** What the program is to do. `divided` are those that lose by a shorter run. */
+  readonly settings: Readonly<Record<string, string | number>>;
+  /** Arguments of the server's program. */
+  readonly serverArgs?: readonly string[];
+  /** By how many what the server grew by is divided. */
+  readonly units?: number;
+  /** Bytes per second of a slow link that the program gets besides. */
+  readonly slowLink?: number;
+  /** The first is what it is judged by. */
+  readonly facts: readonly [Fact, ...Fact[]];
+}
+
+export type Scenario = Throughput | Latency | Idle | Stalled | Restart | Told;
+
+const serverCpu: Fact = { name: 'serverCpu', head: 'server CPU', unit: 'percent' };
+const editing: Told['facts'] = [
+  { name: 'cpuPerThousandMs', head: 'ms of server CPU per 1,000 deliveries', unit: 'ms' },
+  serverCpu,
+  { name: 'p50Ms', head: 'p50', unit: 'ms' },
+  { name: 'p99Ms', head: 'p99', unit: 'ms' },
+];
 
 export const scenarios: readonly Scenario[] = [
   {
@@ -248,6 +305,100 @@ export const scenarios: readonly Scenario[] = [
     rate: 50,
     drainMs: 4000,
     calmMs: 2000,
+    bars: [],
+  },
+  {
+    name: 'doc-fanout',
+    title: 'Documents: 1 writer × 30 updates/s × 200 readers',
+    lineup: 'documents',
+    measure: 'told',
+    rooms: 1,
+    members: 201,
+    program: 'docs/crowd.ts',
+    settings: { mode: 'edit', clients: 201, writers: 1, rate: 30, seconds: 6 },
+    facts: editing,
+    bars: [],
+  },
+  {
+    name: 'doc-writers',
+    title: 'Documents: 50 clients, all write 5 updates/s',
+    lineup: 'documents',
+    measure: 'told',
+    rooms: 1,
+    members: 50,
+    program: 'docs/crowd.ts',
+    settings: { mode: 'edit', clients: 50, writers: 50, rate: 5, seconds: 6 },
+    facts: editing,
+    bars: [],
+  },
+  {
+    name: 'doc-memory',
+    title: 'Documents: memory of 300 open ones, 200 shapes and one client in each',
+    lineup: 'documents',
+    measure: 'told',
+    rooms: 300,
+    members: 1,
+    program: 'docs/crowd.ts',
+    settings: { mode: 'open', documents: 300 },
+    units: 300,
+    facts: [
+      { name: 'rssPerUnit', head: 'resident kB per document', unit: 'kB' },
+      { name: 'heapPerUnit', head: 'of it JavaScript heap', unit: 'kB' },
+    ],
+    bars: [],
+  },
+  {
+    name: 'doc-join',
+    title: 'Documents: joining one of 1 MB',
+    lineup: 'documents',
+    measure: 'told',
+    rooms: 1,
+    members: 1,
+    program: 'docs/crowd.ts',
+    settings: { mode: 'join', bytes: 1_048_576 },
+    facts: [
+      { name: 'joinMs', head: 'until all is here, median of 9', unit: 'ms' },
+      { name: 'longestJoinMs', head: 'longest', unit: 'ms' },
+      { name: 'longestPauseMs', head: 'longest pause of the server', unit: 'ms' },
+    ],
+    bars: [],
+  },
+  {
+    name: 'fleet',
+    title: 'Fleet: 10,000 vehicles at 1 Hz × 200 viewers who look at 2 % of them, one on a link of 64 kbit/s',
+    lineup: 'views',
+    measure: 'told',
+    rooms: 1,
+    members: 200,
+    program: 'fleet/viewers.ts',
+    settings: { viewers: 200, vehicles: 10_000, share: 0.02, seconds: 8 },
+    serverArgs: ['10000'],
+    slowLink: 8_000,
+    facts: [
+      { name: 'bytesPerViewer', head: 'kB/s for each viewer', unit: 'kB' },
+      serverCpu,
+      { name: 'ageMs', head: 'age of what a viewer sees, median', unit: 'ms' },
+      { name: 'age95Ms', head: '95 % are younger than', unit: 'ms' },
+      { name: 'slowAgeMs', head: 'age of what the slow one sees, median', unit: 'ms' },
+      { name: 'slowAge95Ms', head: '95 % are younger than', unit: 'ms' },
+    ],
+    bars: [],
+  },
+  {
+    name: 'state-join',
+    title: 'State: joining a channel of 50,000 keys, all of which change once a second',
+    lineup: 'state',
+    measure: 'told',
+    rooms: 1,
+    members: 1,
+    program: 'fleet/join.ts',
+    settings: { vehicles: 50_000 },
+    serverArgs: ['50000'],
+    facts: [
+      { name: 'joinMs', head: 'until every key is here, median of 7', unit: 'ms' },
+      { name: 'longestJoinMs', head: 'longest', unit: 'ms' },
+      { name: 'longestPauseMs', head: 'longest pause of the server', unit: 'ms' },
+    ],
     bars: [],
   },
 ];

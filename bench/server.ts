@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { onCore, type Rig } from './rig.ts';
 import type { Contender } from './scenarios.ts';
-import type { Memory } from './servers/control.ts';
+import type { Memory, Usage } from './servers/control.ts';
 
 const ANSWER_MS = 20_000;
 
@@ -15,8 +15,8 @@ export interface Program<Hello> extends AsyncDisposable {
   readonly pid: number;
   /** What it said when it was ready. */
   readonly hello: Hello;
-  /** @throws Error when it ends, or says nothing for 20 s. */
-  ask<Answer>(question: string): Promise<Answer>;
+  /** @throws Error when it ends, or says nothing for so long; default 20 s. */
+  ask<Answer>(question: string, withinMs?: number): Promise<Answer>;
 }
 
 export interface Server extends AsyncDisposable {
@@ -24,6 +24,8 @@ export interface Server extends AsyncDisposable {
   readonly port: number;
   /** What it uses after a garbage collection. */
   memory(): Promise<Memory>;
+  /** What it has used of the processor besides, and how long it stood still since it was asked last. */
+  usage(): Promise<Usage>;
 }
 
 /** Starts a program and waits until it is ready. `flags` are for its Node, `args` for itself. */
@@ -39,34 +41,36 @@ export async function startProgram<Hello>(
   return {
     pid: child.pid ?? 0,
     hello,
-    ask: <Answer>(question: string) => {
+    ask: <Answer>(question: string, withinMs?: number) => {
       child.send(question);
-      return answer<Answer>(child, question);
+      return answer<Answer>(child, question, withinMs);
     },
     [Symbol.asyncDispose]: () => stop(child),
   };
 }
 
-/** Starts a contender's server and waits until it listens. `flags` are for its Node. */
+/** Starts a contender's server and waits until it listens. `flags` are for its Node, `args` for itself. */
 export async function startServer(
   rig: Rig,
   contender: Contender,
   flags: readonly string[] = [],
+  args: readonly string[] = [],
 ): Promise<Server> {
   const file = new URL(`servers/${contender}.ts`, import.meta.url);
-  const program = await startProgram<{ port: number }>(rig.cores?.server, file, { flags });
+  const program = await startProgram<{ port: number }>(rig.cores?.server, file, { flags, args });
   return {
     pid: program.pid,
     port: program.hello.port,
     memory: () => program.ask<Memory>('memory'),
+    usage: () => program.ask<Usage>('usage'),
     [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
   };
 }
 
 /** The child's next message. Both ends are this folder's, so its shape is taken on trust. */
-async function answer<T>(child: ChildProcess, what: string): Promise<T> {
+async function answer<T>(child: ChildProcess, what: string, withinMs = ANSWER_MS): Promise<T> {
   const abandon = new AbortController();
-  const signal = AbortSignal.any([AbortSignal.timeout(ANSWER_MS), abandon.signal]);
+  const signal = AbortSignal.any([AbortSignal.timeout(withinMs), abandon.signal]);
   const ended = once(child, 'exit', { signal }).then(() => {
     throw new Error(`the program ended while it was asked: ${what}`);
   });

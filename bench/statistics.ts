@@ -64,7 +64,14 @@ export interface RestartRun extends Deliveries {
   readonly failedAttempts: number;
 }
 
-export type Run = LoadRun | IdleRun | StalledRun | RestartRun;
+/** What a program of its own found: figures by name, the one that its scenario is judged by, and what was wrong, if anything. */
+export interface ToldRun {
+  readonly judged: number;
+  readonly facts: Readonly<Record<string, number>>;
+  readonly fault?: string;
+}
+
+export type Run = LoadRun | IdleRun | StalledRun | RestartRun | ToldRun;
 
 /** All that is known of one contender in one scenario. */
 export interface Result {
@@ -121,11 +128,16 @@ export function isRestart(run: Run): run is RestartRun {
   return 'longestGapMs' in run;
 }
 
+export function isTold(run: Run): run is ToldRun {
+  return 'facts' in run;
+}
+
 /**
  * The figure of a run that its scenario is judged by: deliveries per second (of processor time), p99 in µs, bytes per connection, bytes per
- * stalled reader, or the longest gap in ms.
+ * stalled reader, the longest gap in ms, or whatever its program is judged by.
  */
 export function figure(run: Run, measure: Scenario['measure']): number {
+  if (isTold(run)) return run.judged;
   if (isRestart(run)) return run.longestGapMs;
   if ('stalled' in run) return (run.rssAfter - run.rssBefore) / run.stalled;
   if (!isLoad(run)) return (run.rssAfter - run.rssBefore) / run.connections;

@@ -3,7 +3,7 @@
  * then how it was measured. Pure: it is given everything it prints, and no figure on the page comes from elsewhere.
  */
 import type { Machine } from './machine.ts';
-import { columns, count, percent, remarks } from './rows.ts';
+import { columnsOf, count, percent, remarks } from './rows.ts';
 import {
   type Bar,
   type Effort,
@@ -64,9 +64,11 @@ function renderLineup(lineup: Lineup, scenarios: readonly Scenario[], { results 
     const busy = results.some((r) => r.scenario.name === scenario.name && r.runs.some(disturbed));
     return [
       scenario.title,
-      columns[scenario.measure].metric,
+      columnsOf(scenario).metric,
       ...lineup.pairs.map((pair) => times(ratio(results, scenario, pair))),
-      ...(alone ? [columns[scenario.measure].figure(middle(results, scenario, 'syncline'))] : []),
+      ...(alone
+        ? [columnsOf(scenario).figure(middle(results, scenario, lineup.contenders[0] ?? 'syncline'))]
+        : []),
       bars || 'none',
       ([...new Set(verdicts)].join(', ') || '–') + (busy ? ' (on a busy machine)' : ''),
     ];
@@ -84,13 +86,13 @@ function short(contender: Pair['of']): string {
 
 function barText(scenario: Scenario, bar: Bar): string {
   const sign = moreIsBetter(scenario) ? '≥' : '≤';
-  if (!isRatio(bar)) return `${sign} ${columns[scenario.measure].figure(bar.atMost)}`;
+  if (!isRatio(bar)) return `${sign} ${columnsOf(scenario).figure(bar.atMost)}`;
   const of = bar.of === 'syncline' ? '' : `${labels[bar.of]}: `;
   return `${of}${sign} ${bar.ratio} × ${labels[bar.than]}`;
 }
 
 function renderScenario(report: Report, scenario: Scenario): string {
-  const { heads, cells } = columns[scenario.measure];
+  const { heads, cells } = columnsOf(scenario);
   const results = report.results.filter((r) => r.scenario.name === scenario.name);
   const rows = results.map((result) => [
     labels[result.contender],
@@ -103,7 +105,7 @@ function renderScenario(report: Report, scenario: Scenario): string {
 function renderMethod({ machine, notes, effort, scenarios }: Report): string {
   const facts = [
     `Machine: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGb} GB; ${machine.kernel}, TCP ${machine.congestionControl}.`,
-    `Software: Node ${machine.node}, ws ${machine.ws}, Socket.IO ${machine.socketio} (WebSocket only, else default settings), commit ${machine.commit}, ${machine.date}.`,
+    `Software: Node ${machine.node}, ws ${machine.ws}, Socket.IO ${machine.socketio} (WebSocket only, else default settings), Hocuspocus ${machine.hocuspocus}, yjs ${machine.yjs}, commit ${machine.commit}, ${machine.date}.`,
     ...notes,
     `Each run starts a fresh server, warms up for ${effort.warmup} s and measures for ${effort.seconds} s; ${effort.rounds} rounds (costs: ${2 * effort.rounds}; memory and restart: ${effort.fewRounds}) with the servers taking turns; medians. A run in which others used more than ${percent(DISTURBED)} of a core is tried again up to ${effort.retries} times; the least disturbed attempt counts, whatever its figure, and the others are kept in the JSON as set aside. A loss in any attempt fails the row.`,
     'Payloads are 128 bytes of JSON unless it says otherwise. The publisher subscribes too and sees its own message come back, which is how publishes outstanding are counted for all alike.',
@@ -132,8 +134,18 @@ function about(scenario: Scenario): string[] {
     return [
       `*Rolling restart*: two servers share one memory broker in one process, behind a proxy that gives each connection to the next server that takes one. One server leaves with \`drainMs\` ${count(scenario.drainMs)} and comes back at the same port, and then the other. Clients are the SDK as it is, in another process on the generator's core, where the proxy and the publisher (a client too, which restarts move like the others) run as well. Without a restart the gap between deliveries is ${count(1000 / scenario.rate)} ms.`,
     ];
-  return [];
+  return [...(facts[scenario.name] ?? [])];
 }
+
+/** What is to be known of a family of scenarios, told once, with the first of it. */
+const facts: Readonly<Record<string, readonly string[]>> = {
+  'doc-fanout': [
+    '*Documents*: the clients are the SDKs as they are, each with a connection and a `Y.Doc` of its own, all in one process on the other core; an edit appends one number to a `Y.Array`. *Complete* means that every client ended with every edit. Hocuspocus holds documents in memory and stores nothing; Syncline stores each update in its memory broker, acknowledges it, and folds the log in a thread, whose processor time is counted and which is held to the same core.',
+  ],
+  fleet: [
+    "*Fleet*: the server's own process moves the vehicles, which is in its processor time for both. The slow viewer's packets pass a program that hands on 8,000 bytes a second and has a receive buffer of 4 KiB; what it sees is as old as what waits for it in the kernel of the server. Age is the time since the vehicle was where the viewer has it, sampled four times a second over all that are in view; each moves once a second, so that half a second is the least there can be.",
+  ],
+};
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;

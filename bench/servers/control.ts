@@ -3,6 +3,7 @@
  * when it is told to, so that a profile is written. It runs inside them, on the channel that Node opens to a forked child,
  * and costs nothing while nobody asks.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Memory of a server, in bytes. */
@@ -10,6 +11,16 @@ export interface Memory {
   readonly rss: number;
   readonly heapUsed: number;
   readonly external: number;
+}
+
+/** What a server has used until now. */
+export interface Usage extends Memory {
+  /** Time of the processor, of all its threads. */
+  readonly cpuMs: number;
+  /** When that was. */
+  readonly timeMs: number;
+  /** The longest that its event loop stood still since it was asked last; collecting garbage for this answer isn't in it. */
+  readonly longestPauseMs: number;
 }
 
 /** Says `hello`, and from then on answers what has an answer. One that fails ends the program, which says why. */
@@ -24,7 +35,17 @@ export function obey(hello: object, answers: Readonly<Record<string, () => Promi
 
 /** Says that the server listens, and from then on tells its memory. */
 export function report(port: number): void {
-  obey({ port }, { memory: settledMemory });
+  const pauses = monitorEventLoopDelay({ resolution: 5 });
+  pauses.enable();
+  const usage = async (): Promise<Usage> => {
+    const { user, system } = process.cpuUsage();
+    const timeMs = performance.now();
+    const longestPauseMs = pauses.max / 1e6;
+    const memory = await settledMemory();
+    pauses.reset();
+    return { ...memory, cpuMs: (user + system) / 1000, timeMs, longestPauseMs };
+  };
+  obey({ port }, { memory: settledMemory, usage });
 }
 
 /** Collects until there is nothing left to collect, and gives V8 moments in between to hand pages back. */

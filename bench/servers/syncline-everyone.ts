@@ -1,0 +1,2 @@
+/** The city of vehicles, for viewers who get everything. */
+import './fleet.ts';
