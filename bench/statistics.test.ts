@@ -199,6 +199,19 @@ describe('the page', () => {
     expect(text).toContain('| 431 | none | – |');
     expect(text).toContain('| 302 | 298 | 0 | complete |');
   });
+  it('writes the figures that a program of its own told, the one it is judged by first', () => {
+    const fleet = scenario('fleet');
+    const told = (contender: Contender, bytesPerViewer: number, failures: string[] = []): Result => {
+      const run = { judged: bytesPerViewer, facts: { bytesPerViewer, serverCpu: 0.25, ageMs: 501.5 } };
+      return { scenario: fleet, contender, runs: [run], setAside: [], failures };
+    };
+    const text = page([told('syncline-views', 18_000), told('syncline-everyone', 900_000)], [fleet]);
+    expect(text).toContain('| 0.02 × | none | – |');
+    expect(text).toContain('| 18.0 | 18.0 to 18.0 | 25 % | 502 ms | NaN ms |');
+    expect(page([told('syncline-views', 1, ['the viewer saw nothing'])], [fleet])).toContain(
+      '**failed:** the viewer saw nothing',
+    );
+  });
   it('explains only what was measured', () => {
     expect(page([], [scenario('stalled')])).toContain('*Stalled readers*');
     expect(page([])).not.toContain('*Stalled readers*');
