@@ -248,11 +248,27 @@ function conditionRules(make: Make): void {
     expect((await set(0, 'other')).offset).toBe(4);
   });
 
+  it('appends only if the log ends where the author thinks, the key of its newest entry and a snapshot no matter', async () => {
+    const { broker, reopen } = await made(make);
+    const add = (ifTopAt: number | undefined, key?: string, to = broker) =>
+      to.append('c', appendOf('1', { key, ifTopAt, keep: null }));
+    const outcomes = await Promise.allSettled([add(0), add(0), add(undefined, 'k'), add(1), add(2)]);
+    expect(
+      outcomes.map((one) => (one.status === 'fulfilled' ? one.value.offset : one.reason.detail)),
+    ).toEqual([1, { offset: 1 }, 2, { offset: 2 }, 3]);
+    expect(await refusal(add(0))).toMatchObject({ code: 'precondition', detail: { offset: 3 } });
+    const { epoch, top } = await broker.read('c', rangeOf({ keep: null }));
+    expect(await broker.compact('c', epoch, { ...top, data: '1' })).toBe(true);
+    const again = reopen ? await reopen() : broker;
+    expect(await refusal(add(0, undefined, again))).toMatchObject({ code: 'precondition' });
+    expect((await add(3, undefined, again)).offset).toBe(4);
+  });
+
   it('[A2] a retry is answered even if its conditions no longer hold', async () => {
     const { broker } = await made(make);
     const once = appendOf('1', {
       producer: { id: 'p', sequence: 1 },
-      ...{ key: 'k', ifKeyAt: 0, order: 1, keysMax: 1 },
+      ...{ key: 'k', ifKeyAt: 0, ifTopAt: 0, order: 1, keysMax: 1 },
     });
     const first = await broker.append('c', once);
     await broker.append('c', appendOf('2', { key: 'k', order: 2 }));

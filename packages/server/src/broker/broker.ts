@@ -24,6 +24,8 @@ export interface Append {
   readonly ifKeyAt?: number | undefined;
   /** An integer, a time say. Append only if it isn't below that of the newest entry with `key`; where either has none, nothing is compared. */
   readonly order?: number | undefined;
+  /** Append only if the newest entry of the log is at this offset (0: there has been none). A retry is answered without asking. */
+  readonly ifTopAt?: number | undefined;
   /** Append only if the log then remembers so many keys at most. */
   readonly keysMax?: number | undefined;
   /** What this log keeps; null where only `compact` may drop entries. Bytes alone never drop the newest entry. */
@@ -89,7 +91,7 @@ export interface Broker {
    * Calls on one channel take effect in the order they are made, reads included, and resolve in that order. An append of this
    * node resolves no later than its announcement comes, in the same turn at the latest: an author's ack goes first (rule A4).
    *
-   * @throws SyncError `sequence` (detail `expected`), `precondition` and `superseded` (detail `offset`: the newest of the key),
+   * @throws SyncError `sequence` (detail `expected`), `precondition` (detail `offset`: the newest of the key, or of the log), `superseded` (likewise, of the key),
    * `too_many`, `storage`, `corrupt`, `unavailable`, `closed`.
    */
   append(channel: string, append: Append): Promise<Appended>;

@@ -81,13 +81,13 @@ class Disk implements DiskBroker {
   }
 
   append(channel: string, append: Append): Promise<Appended> {
-    const { data, from, producer, key, keyEnds, ifKeyAt, order, keysMax, keep } = append;
+    const { data, from, producer, key, keyEnds, ifKeyAt, ifTopAt, order, keysMax, keep } = append;
     const kept = owned(data);
     const operation = {
       type: 'append',
       channel,
       now: this.#clock.now(),
-      append: { data: kept, from, producer, key, keyEnds, ifKeyAt, order, keysMax, keep },
+      append: { data: kept, from, producer, key, keyEnds, ifKeyAt, ifTopAt, order, keysMax, keep },
     } as const;
     return this.#call<Appended>(operation, dataBytes(kept));
   }

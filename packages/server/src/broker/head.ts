@@ -84,6 +84,12 @@ export function admit(head: Head, append: Append, now: number): Admission {
     const stored = storedBefore(head, append.producer.id, append.producer.sequence);
     if (stored) return { answer: { epoch: head.epoch, ...stored, duplicate: true }, entry: null };
   }
+  if (append.ifTopAt !== undefined && append.ifTopAt !== head.top)
+    throw new SyncError(
+      'precondition',
+      `The newest entry of the log is at offset ${head.top}, not ${append.ifTopAt}. Read on and decide anew.`,
+      { offset: head.top },
+    );
   admitKey(head, append);
   const data = owned(append.data);
   const offset = head.top + 1;

@@ -17,6 +17,7 @@ type Call =
       readonly producer: { readonly id: string; readonly sequence: number } | undefined;
       readonly key: string | undefined;
       readonly ifKeyAt: number | undefined;
+      readonly ifTopAt: number | undefined;
       readonly keyEnds: boolean;
       readonly order: number | undefined;
       readonly keysMax: number | undefined;
@@ -45,6 +46,10 @@ const calls: fc.Arbitrary<Call[]> = fc.array(
         ),
         key: fc.option(key, { nil: undefined }),
         ifKeyAt: fc.option(fc.nat(4), { nil: undefined, freq: 4 }),
+        ifTopAt: fc.oneof(
+          { weight: 6, arbitrary: fc.constant(undefined) },
+          { weight: 1, arbitrary: fc.nat(6) },
+        ),
         keyEnds: fc.boolean(),
         order: fc.option(fc.nat(3), { nil: undefined }),
         keysMax: fc.option(fc.constant(2), { nil: undefined }),
@@ -163,13 +168,15 @@ class Model {
     this.#keep = keep;
   }
 
-  append({ data, producer, key: about, ifKeyAt, keyEnds, order, keysMax }: Append, now: number) {
+  append({ data, producer, key: about, ifKeyAt, ifTopAt, keyEnds, order, keysMax }: Append, now: number) {
     const stored = this.#sequences.get(producer?.id ?? '') ?? [];
     if (producer && producer.sequence !== stored.length + 1) {
       const first = stored[producer.sequence - 1];
       if (!first) throw new SyncError('sequence', '', { expected: stored.length + 1 });
       return { epoch: this.#epoch, offset: first.offset, check: first.check, at: first.at, duplicate: true };
     }
+    if (ifTopAt !== undefined && ifTopAt !== this.all.length)
+      throw new SyncError('precondition', '', { offset: this.all.length });
     const keyAt = (about !== undefined && this.#keys.get(about)) || 0;
     if (ifKeyAt !== undefined && ifKeyAt !== keyAt)
       throw new SyncError('precondition', '', { offset: keyAt });
