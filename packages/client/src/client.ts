@@ -10,6 +10,7 @@ import { Core } from './core.ts';
 import { badOption } from './faults.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { definitionOf } from './names.ts';
+import type { Language } from './requests.ts';
 import type { GetToken } from './rights.ts';
 import type { StateChannel } from './state.ts';
 import { type Report, reporter, type Store } from './store.ts';
@@ -96,6 +97,8 @@ export interface Surroundings {
   readonly clock: Clock;
   readonly transport: Transport;
   readonly lifecycle: Lifecycle;
+  /** What frames the client understands: what its kinds need. Default: those that streams need. */
+  readonly language?: Language;
 }
 
 /**

@@ -15,7 +15,14 @@ import { badOption, misread, silence, toFault } from './faults.ts';
 import { readFrame, writeFrame } from './frames.ts';
 import type { Hint, Lifecycle } from './lifecycle.ts';
 import { type Event, next, type State } from './machine.ts';
-import { type Answer, type AnswerFrame, answers, type Requests, type RequestType } from './requests.ts';
+import {
+  type Answer,
+  type AnswerFrame,
+  basic,
+  type Language,
+  type Requests,
+  type RequestType,
+} from './requests.ts';
 import { type GetToken, Rights } from './rights.ts';
 import { type Report, Value } from './store.ts';
 import { deadline } from './timing.ts';
@@ -38,6 +45,8 @@ export interface ConnectionParts {
   readonly getToken: GetToken | undefined;
   readonly requestTimeoutMs: number;
   readonly report: Report;
+  /** What frames it understands. Default: those that streams need. */
+  readonly language?: Language;
 }
 
 /** What the connection calls: when a link is ready, when it is gone, and for each frame that answers no request. */
@@ -81,6 +90,7 @@ export class Connection {
   /** When the server was last heard, in ms since 1970; before that, when this was made. */
   heardAt: number;
   readonly #parts: ConnectionParts;
+  readonly #language: Language;
   readonly #hooks: ConnectionHooks;
   readonly #waiting = new Map<number, Waiting>();
   #ref = 0;
@@ -104,6 +114,7 @@ export class Connection {
 
   constructor(parts: ConnectionParts, hooks: ConnectionHooks) {
     this.#parts = parts;
+    this.#language = parts.language ?? basic;
     this.#rights = new Rights(parts, (token, answer) => this.request('auth', [token], answer));
     this.#hooks = hooks;
     this.heardAt = parts.clock.now();
@@ -242,7 +253,7 @@ export class Connection {
     if (!this.#lines.has(line)) return;
     if (line === this.#present) this.#hear();
     try {
-      const frame = typeof data === 'string' && readFrame(data);
+      const frame = typeof data === 'string' && readFrame(data, this.#language.frames);
       if (frame) this.#take(line, frame);
     } catch (thrown) {
       // What can't be understood can't be followed either: a new link starts from the positions.
@@ -303,7 +314,7 @@ export class Connection {
   #answer(ref: number, type?: AnswerFrame['type']): Waiting['answer'] | undefined {
     const waiting = this.#waiting.get(ref);
     if (!waiting) return undefined;
-    if (type && type !== answers[waiting.type]) throw misread();
+    if (type && type !== this.#language.answers[waiting.type]) throw misread();
     this.#waiting.delete(ref);
     waiting.cancel();
     return waiting.answer;

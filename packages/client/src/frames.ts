@@ -12,7 +12,6 @@ import {
   type Head,
   isErrorCode,
   membersMax,
-  type Placed,
   type ServerFrame,
 } from '@syncline/protocol/wire';
 import { misread, tooMuch } from './faults.ts';
@@ -52,7 +51,10 @@ const position = tuple<Position>({ epoch: words, offset: count, check: count });
 const head = tuple<Head>({ id: count, offset: count, check: count });
 
 /** The fields of each frame, in their order on the wire. */
-const controls: { readonly [T in Controls['type']]: Readers<FrameOf<Controls, T>> } = {
+export type Vocabulary = { readonly [T in Controls['type']]?: Readers<FrameOf<Controls, T>> };
+
+/** Those of frames that any channel or connection is sent. */
+export const frames = {
   welcome: {
     session: words,
     heartbeatMs: count,
@@ -74,26 +76,24 @@ const controls: { readonly [T in Controls['type']]: Readers<FrameOf<Controls, T>
     entries: (_, text) => texts(text),
   },
   gap: { id: count, position, top: count, reason: words<GapReason> },
-  changes: { id: count, from: count, check: count, entries: placed },
-  snapshot: { id: count, offset: count, check: count, more: flag, data: (_, text) => words(text) },
   heartbeat: { heads: (value) => list(value).map(head) },
   error: { ref: nullOr(count), code, message: words, detail: nullOr(Object) },
   bye: { reason: words, afterMs: count },
-};
+} as const satisfies Vocabulary;
 
 /**
  * Reads a server's text frame; undefined for one that this client has no use for (rule F4).
  *
  * @throws SyncError `bad_frame` when a known frame can't be read.
  */
-export function readFrame(text: string): ServerFrame | undefined {
+export function readFrame(text: string, known: Vocabulary = frames): ServerFrame | undefined {
   const [type, ...values] = list(JSON.parse(text));
   const [, ...parts] = texts(text);
   if (typeof type === 'number')
     return { type: 'entries', id: count(type), first: count(values[0]), entries: parts.slice(1) };
-  if (!Object.hasOwn(controls, String(type))) return undefined;
+  if (!Object.hasOwn(known, String(type))) return undefined;
   // Every field of the union's member is read by the table that the compiler holds against it.
-  return { type, ...fields<object>(controls[type as Controls['type']], values, parts) } as ServerFrame;
+  return { type, ...fields<object>(known[type as Controls['type']] as object, values, parts) } as ServerFrame;
 }
 
 /** An entry's payload text, time and author from how it stood on the wire (rule D1). */
@@ -110,7 +110,7 @@ export function readEntry(
 const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},]/g;
 
 /** The texts of an array's own elements. That it is JSON has been proven by reading it, so brackets come in pairs. */
-function texts(array: unknown): string[] {
+export function texts(array: unknown): string[] {
   const text = words(array);
   const found: string[] = [];
   let depth = 0;
@@ -136,14 +136,8 @@ function fields<T>(
   return Object.fromEntries(entries.map(([name, read], i) => [name, read(values[i], parts[i])])) as T;
 }
 
-function tuple<T>(readers: { readonly [K in keyof T]: Reader<T[K]> }): (value: unknown) => T {
+export function tuple<T>(readers: { readonly [K in keyof T]: Reader<T[K]> }): (value: unknown) => T {
   return (value) => fields(readers, list(value));
-}
-
-/** Entries with their offsets before them, in one flat list. */
-function placed(value: unknown, text?: string): Placed[] {
-  const offsets = list(value);
-  return texts(text).flatMap((data, i) => (i % 2 ? { offset: count(offsets[i - 1]), data } : []));
 }
 
 function code(value: unknown): ErrorCode {
@@ -151,25 +145,25 @@ function code(value: unknown): ErrorCode {
   return isErrorCode(text) ? text : 'internal';
 }
 
-function nullOr<T>(read: Reader<T>): Reader<T | null> {
+export function nullOr<T>(read: Reader<T>): Reader<T | null> {
   return (value) => (value === null ? value : read(value));
 }
 
-function list<T = unknown>(value: unknown): T[] {
+export function list<T = unknown>(value: unknown): T[] {
   return Array.isArray(value) ? value : refuse();
 }
 
-function count(value: unknown): number {
+export function count(value: unknown): number {
   // What is a safe integer is a number, which the compiler can't tell.
   return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : refuse();
 }
 
 /** A text. Where it should be one of a few, the server is taken at its word: the client only hands it on. */
-function words<T extends string = string>(value: unknown): T {
+export function words<T extends string = string>(value: unknown): T {
   return typeof value === 'string' ? (value as T) : refuse();
 }
 
-function flag(value: unknown): boolean {
+export function flag(value: unknown): boolean {
   return typeof value === 'boolean' ? value : refuse();
 }
 

@@ -5,6 +5,7 @@
 import type { Contract } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
 import { type Client, type ClientOptions, createClientWith } from './client.ts';
+import { language } from './language.ts';
 import { pageLifecycle } from './lifecycle.ts';
 import { State } from './state.ts';
 import { Stream } from './stream.ts';
@@ -21,7 +22,7 @@ import { websocket } from './transports/websocket.ts';
  * @throws SyncError `bad_option`
  */
 export function createClient<const C extends Contract = Contract>(options: ClientOptions<C> = {}): Client<C> {
-  const page = { clock: systemClock, transport: websocket, lifecycle: pageLifecycle };
+  const page = { clock: systemClock, transport: websocket, lifecycle: pageLifecycle, language };
   return createClientWith(page, { stream: Stream, state: State }, options);
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Contract } from '@syncline/protocol';
 import { type Client, type ClientOptions, createClientWith as create, type Surroundings } from './client.ts';
+import { language } from './language.ts';
 import { State } from './state.ts';
 import { Stream } from './stream.ts';
 
@@ -12,7 +13,7 @@ export function createClientWith<const C extends Contract = Contract>(
   surroundings: Surroundings,
   options?: ClientOptions<C>,
 ): Client<C> {
-  return create(surroundings, { stream: Stream, state: State }, options);
+  return create({ language, ...surroundings }, { stream: Stream, state: State }, options);
 }
 
 export type { Surroundings } from './client.ts';

@@ -3,7 +3,8 @@
  * match answers to requests (rule F6) stay inside the connection.
  */
 import type { SyncError } from '@syncline/protocol';
-import type { Direction, FrameOf, ServerFrame } from '@syncline/protocol/wire';
+import type { Direction, FrameOf, ServerFrame, ViewFilter } from '@syncline/protocol/wire';
+import { frames, type Vocabulary } from './frames.ts';
 
 /** What follows the number of each request, in the order of the wire. */
 export interface Requests {
@@ -15,6 +16,12 @@ export interface Requests {
   publish: readonly [channel: string, producer: string, sequence: number, data: string];
   history: readonly [channel: string, direction: Direction, offset: number, limit: number];
   auth: readonly [token: string];
+  view: readonly [channel: string, id: number, filter: ViewFilter | null];
+  /** `data` is a value, not its text. */
+  enter: readonly [channel: string, lease: string, data: unknown];
+  leave: readonly [channel: string, lease: string];
+  /** `data` is a value, not its text. */
+  signal: readonly [channel: string, lease: string, data: unknown];
 }
 
 interface Answers {
@@ -23,6 +30,10 @@ interface Answers {
   publish: 'ack';
   history: 'history';
   auth: 'authenticated';
+  view: 'viewing';
+  enter: 'entered';
+  leave: 'left';
+  signal: 'signalled';
 }
 
 export type RequestType = keyof Answers;
@@ -31,11 +42,20 @@ export type Answer<T extends RequestType = RequestType> = FrameOf<ServerFrame, A
 /** A frame of the server that answers a request. */
 export type AnswerFrame = Extract<ServerFrame, { ref: number | null }>;
 
-/** The type of each request's answer. */
-export const answers: { readonly [T in RequestType]: Answers[T] } = {
-  subscribe: 'subscribed',
-  unsubscribe: 'unsubscribed',
-  publish: 'ack',
-  history: 'history',
-  auth: 'authenticated',
+/** What a client understands: how frames are read, and which answers each request. What it doesn't know it passes over (rule F4). */
+export interface Language {
+  readonly frames: Vocabulary;
+  readonly answers: { readonly [T in RequestType]?: Answers[T] };
+}
+
+/** What every client understands. language.ts has the rest, for clients with more than streams. */
+export const basic: Language = {
+  frames,
+  answers: {
+    subscribe: 'subscribed',
+    unsubscribe: 'unsubscribed',
+    publish: 'ack',
+    history: 'history',
+    auth: 'authenticated',
+  },
 };

@@ -6,6 +6,7 @@
 
 import { SyncError } from './codes.ts';
 import type { Data, Entry } from './entry.ts';
+import { filter, gone, signals } from './field/live.ts';
 import * as f from './field.ts';
 import type { ClientFrame, FrameOf, ServerFrame } from './frame.ts';
 import { depthMax, frameBytesMax, historyEntriesMax, membersMax, refMax } from './limits.ts';
@@ -27,6 +28,10 @@ export const clientFrames: Table<ClientFrame> = {
     limit: f.integer(1, historyEntriesMax),
   },
   auth: { ref: f.ref, token: f.token },
+  view: { ref: f.ref, channel: f.channel, id: f.count, filter: f.nullable(filter) },
+  enter: { ref: f.ref, channel: f.channel, lease: f.lease, data: f.json },
+  leave: { ref: f.ref, channel: f.channel, lease: f.lease },
+  signal: { ref: f.ref, channel: f.channel, lease: f.lease, data: f.json },
   heartbeat: {},
 };
 
@@ -64,6 +69,12 @@ export const serverFrames: Table<Control> = {
   heartbeat: { heads: f.heads },
   error: { ref: f.nullable(f.ref), code: f.errorCode, message: f.sentence, detail: f.nullable(f.detail) },
   bye: { reason: f.sentence, afterMs: f.count },
+  viewing: { ref: f.ref, id: f.count },
+  seen: { id: f.count, offset: f.offset, more: f.flag, rows: f.jsons, gone },
+  entered: { ref: f.ref, key: f.memberKey },
+  left: { ref: f.ref },
+  signalled: { ref: f.ref, key: f.memberKey },
+  signals: { id: f.count, signals },
 };
 
 /** A client's frame that could not be read. `ref` is what an answer can name, if that much was readable (rule F5). */

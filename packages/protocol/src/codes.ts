@@ -29,6 +29,7 @@ export const steps = {
   frame_too_large: step(1009, 'stop'),
   payload_too_large: step(1009, 'stop'),
   unsupported_data: step(1003, 'stop'),
+  quarantined: step(4424, 'stop'),
   too_many: step(4429, 'retry'),
   silent: step(4408, 'retry'),
   restart: step(1012, 'retry'),

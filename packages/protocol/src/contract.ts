@@ -6,7 +6,7 @@
 import { SyncError } from './codes.ts';
 import { type Duration, milliseconds } from './duration.ts';
 import { nameCharsMax } from './limits.ts';
-import { byLiteralness, matches, nameFault, type Pattern, parsePattern } from './name.ts';
+import { byLiteralness, channelFault, matches, type Pattern, parsePattern, splitName } from './name.ts';
 import { type Schema, validate } from './schema.ts';
 
 /** How much of a log is kept; whichever bound is met first trims it. */
@@ -23,7 +23,7 @@ export interface Keep {
 export type Action = 'subscribe' | 'publish' | 'history' | 'presence';
 
 /** What every channel has, so that a node needn't know its kind: what it carries, what its log keeps, who may use it. */
-interface Common<Value> {
+interface Common<Value, Presence, Signal> {
   readonly schema: Schema<Value> | undefined;
   /**
    * A value as the schema gives it back; undefined where any value is taken. It comes with the definition, so that a browser
@@ -36,24 +36,46 @@ interface Common<Value> {
   readonly stamped: boolean;
   /** What anybody may do, whoever they are. */
   readonly anonymous: readonly Action[];
+  /** Whether its keys belong to sessions, which enter and leave: nobody publishes there (rule N1). */
+  readonly leased: boolean;
+  /** Whether its log needn't outlive the nodes. */
+  readonly volatile: boolean;
+  /** As what any action on it is judged, on the channel that it is a companion of (rule C4); null: as what it is. */
+  readonly governedBy: Action | null;
+  /** The companion that says who is there; null for a companion. */
+  readonly presence: StateDefinition<Presence> | null;
+  /** What a signal's data must fit; undefined where any JSON is taken. */
+  readonly signal: Schema<Signal> | undefined;
 }
 
-export interface StreamDefinition<Message> extends Common<Message> {
+export interface StreamDefinition<Message, Presence = unknown, Signal = unknown>
+  extends Common<Message, Presence, Signal> {
   readonly kind: 'stream';
   readonly keep: Keep;
 }
 
-export interface StateDefinition<Value> extends Common<Value> {
+/** Which members of a value, finite numbers in degrees, say where it is. */
+export interface Geo {
+  readonly lat: string;
+  readonly lng: string;
+}
+
+export interface StateDefinition<Value, Presence = unknown, Signal = unknown>
+  extends Common<Value, Presence, Signal> {
   readonly kind: 'state';
   readonly ttlMs: number;
   /** Whether clients may write only keys that are their own (rule K7). */
   readonly own: boolean;
   /** Keys that the channel may hold at once. */
   readonly keysMax: number;
+  /** Where a value says where it is; null: views can't ask for places (rule V2). */
+  readonly geo: Geo | null;
 }
 
-export interface DocDefinition extends Common<never> {
+export interface DocDefinition<Presence = unknown, Signal = unknown> extends Common<never, Presence, Signal> {
   readonly kind: 'doc';
+  /** Size up to which a document takes edits: of the folded, garbage-collected one, in bytes. */
+  readonly bytesMax: number;
   readonly schema: undefined;
   readonly stamped: false;
 }
@@ -61,12 +83,17 @@ export interface DocDefinition extends Common<never> {
 export type Definition = StreamDefinition<unknown> | StateDefinition<unknown> | DocDefinition;
 export type Contract = Readonly<Record<string, Definition>>;
 
-interface CommonOptions {
+interface CommonOptions<Presence, Signal> {
   /** What anybody may do without being known, such as `['subscribe', 'history']`. Default: nothing. */
   readonly anonymous?: readonly Action[];
+  /** Any Standard Schema of what members say of themselves, such as a name. Left out, any JSON value is taken. */
+  readonly presence?: Schema<Presence>;
+  /** Any Standard Schema of what is signalled, such as that someone types. Left out, any JSON value is taken. */
+  readonly signal?: Schema<Signal>;
 }
 
-export interface StreamOptions<Message> extends CommonOptions {
+export interface StreamOptions<Message, Presence = unknown, Signal = unknown>
+  extends CommonOptions<Presence, Signal> {
   /** Any Standard Schema; payloads are validated with it. Left out, any JSON value is taken. */
   readonly message?: Schema<Message>;
   /** What is kept: `entries` (default 1000), `bytes` of payload (default 16 MiB), `age` (default without end). */
@@ -81,14 +108,12 @@ export interface StreamOptions<Message> extends CommonOptions {
  * @example
  * stream({ message: v.object({ text: v.string() }), keep: { entries: 1000, age: '7d' } })
  */
-export function stream<Message = unknown>(options: StreamOptions<Message> = {}): StreamDefinition<Message> {
+export function stream<Message = unknown, Presence = unknown, Signal = unknown>(
+  options: StreamOptions<Message, Presence, Signal> = {},
+): StreamDefinition<Message, Presence, Signal> {
   const { entries = 1000, bytes = 16 * 1024 * 1024, age } = options.keep ?? {};
   for (const [name, value] of Object.entries({ entries, bytes })) {
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new SyncError(
-        'bad_option',
-        `Expected \`keep.${name}\` to be an integer from 1 up, got ${value}.`,
-      );
+    checkCount(`keep.${name}`, value);
   }
   const ageMs = age === undefined ? Number.POSITIVE_INFINITY : milliseconds(age, '`keep.age`');
   return {
@@ -98,11 +123,12 @@ export function stream<Message = unknown>(options: StreamOptions<Message> = {}):
     carries: 'json',
     keep: { entriesMax: entries, bytesMax: bytes, ageMs },
     stamped: options.stamp ?? false,
-    anonymous: openTo(options),
+    ...shared(options),
   };
 }
 
-export interface StateOptions<Value> extends CommonOptions {
+export interface StateOptions<Value, Presence = unknown, Signal = unknown>
+  extends CommonOptions<Presence, Signal> {
   /** Any Standard Schema; values are validated with it. Left out, any JSON value is taken. */
   readonly value?: Schema<Value>;
   /** How long a value stays without being set again, such as `'60s'`. Default without end. */
@@ -111,6 +137,8 @@ export interface StateOptions<Value> extends CommonOptions {
   readonly own?: boolean;
   /** Keys that the channel may hold at once. Default 100,000. */
   readonly keys?: number;
+  /** The members of a value that hold its latitude and longitude, in degrees, so that views can ask for a part of the map. */
+  readonly geo?: Geo;
 }
 
 /**
@@ -118,29 +146,46 @@ export interface StateOptions<Value> extends CommonOptions {
  *
  * @throws SyncError `bad_option`
  * @example
- * state({ value: Position, ttl: '60s', own: true })
+ * state({ value: Position, ttl: '60s', own: true, geo: { lat: 'lat', lng: 'lng' } })
  */
-export function state<Value = unknown>(options: StateOptions<Value> = {}): StateDefinition<Value> {
-  const { keys: keysMax = 100_000 } = options;
+export function state<Value = unknown, Presence = unknown, Signal = unknown>(
+  options: StateOptions<Value, Presence, Signal> = {},
+): StateDefinition<Value, Presence, Signal> {
+  const { keys: keysMax = 100_000, geo } = options;
   const ttlMs = options.ttl === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.ttl, '`ttl`');
-  if (!Number.isSafeInteger(keysMax) || keysMax < 1)
-    throw new SyncError('bad_option', `Expected \`keys\` to be an integer from 1 up, got ${keysMax}.`);
+  checkCount('keys', keysMax);
+  if (geo && ![geo.lat, geo.lng].every((name) => typeof name === 'string'))
+    throw new SyncError(
+      'bad_option',
+      'Expected `geo` to name two members of a value, such as { lat: "lat", lng: "lng" }.',
+    );
   return {
-    kind: 'state',
-    schema: options.value,
-    validate: validation(options.value),
-    carries: 'json',
-    keep: null,
+    ...keyed(options.value),
     ttlMs,
     own: options.own ?? false,
     keysMax,
-    stamped: true,
-    anonymous: openTo(options),
+    geo: geo ? { lat: geo.lat, lng: geo.lng } : null,
+    ...shared(options),
   };
 }
 
-/** A channel that is one Yjs document. */
-export function doc(options: CommonOptions = {}): DocDefinition {
+export interface DocOptions<Presence = unknown, Signal = unknown> extends CommonOptions<Presence, Signal> {
+  /** Size up to which the document takes edits, once garbage is collected. Default 20 MiB. */
+  readonly bytes?: number;
+}
+
+/**
+ * A channel that is one Yjs document: a whiteboard, a text, a form.
+ *
+ * @throws SyncError `bad_option`
+ * @example
+ * doc({ presence: v.object({ name: v.string() }) })
+ */
+export function doc<Presence = unknown, Signal = unknown>(
+  options: DocOptions<Presence, Signal> = {},
+): DocDefinition<Presence, Signal> {
+  const { bytes: bytesMax = 20 * 1024 * 1024 } = options;
+  checkCount('bytes', bytesMax);
   return {
     kind: 'doc',
     schema: undefined,
@@ -148,18 +193,53 @@ export function doc(options: CommonOptions = {}): DocDefinition {
     carries: 'bytes',
     keep: null,
     stamped: false,
-    anonymous: openTo(options),
+    bytesMax,
+    ...shared(options),
   };
+}
+
+/** What every state channel has, a companion too. */
+function keyed<Value>(schema: Schema<Value> | undefined) {
+  const common = { carries: 'json', keep: null, stamped: true } as const;
+  return { kind: 'state', schema, validate: validation(schema), ...common } as const;
+}
+
+/** What the options that all kinds share come to. */
+function shared<Presence, Signal>(options: CommonOptions<Presence, Signal>) {
+  const anonymous = openTo(options);
+  const presence: StateDefinition<Presence> = {
+    ...keyed(options.presence),
+    ttlMs: Number.POSITIVE_INFINITY,
+    own: false,
+    keysMax: membersMax,
+    geo: null,
+    anonymous,
+    leased: true,
+    volatile: true,
+    governedBy: 'presence',
+    presence: null,
+    signal: undefined,
+  };
+  const plain = { leased: false, volatile: false, governedBy: null } as const;
+  return { anonymous, ...plain, presence, signal: options.signal };
+}
+
+function checkCount(option: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 1) return;
+  throw new SyncError('bad_option', `Expected \`${option}\` to be an integer from 1 up, got ${value}.`);
 }
 
 function validation<V>(schema: Schema<V> | undefined): ((value: unknown) => V | Promise<V>) | undefined {
   return schema && ((value) => validate(schema, value));
 }
 
+/** Members that a channel may have at once. */
+const membersMax = 10_000;
+
 /** Every action there is. */
 export const actions: readonly Action[] = ['subscribe', 'publish', 'history', 'presence'];
 
-function openTo({ anonymous = [] }: CommonOptions): readonly Action[] {
+function openTo({ anonymous = [] }: CommonOptions<unknown, unknown>): readonly Action[] {
   const unknown = anonymous.find((action) => !actions.includes(action));
   if (unknown === undefined) return Object.freeze([...anonymous]);
   throw new SyncError(
@@ -192,7 +272,7 @@ export function defineChannels<const C extends Contract>(contract: C): Readonly<
   return Object.freeze({ ...contract });
 }
 
-/** Finds what stands behind a channel name. Throws `unknown_channel` for a name that is none or that no pattern matches. */
+/** Finds what stands behind the name of a channel or of a companion (rule C4). Throws `unknown_channel` for a name that is none or that no pattern matches. */
 export type Lookup = (name: string) => Definition;
 
 /** A contract made ready for looking names up. */
@@ -207,17 +287,24 @@ export function lookup(contract: Contract): Lookup {
     );
   }
   return (name) => {
-    const fault = nameFault(name);
+    const fault = channelFault(name);
     if (fault)
       throw new SyncError(
         'unknown_channel',
         `"${String(name).slice(0, nameCharsMax)}" is no channel name: ${fault}.`,
       );
-    const found = bySegments.get(name.split('/').length)?.find(([pattern]) => matches(pattern, name));
-    if (found) return found[1];
+    const [base, companion] = splitName(name);
+    const found = bySegments.get(base.split('/').length)?.find(([pattern]) => matches(pattern, base))?.[1];
+    if (found && companion === undefined) return found;
+    if (found && companion === 'presence' && found.presence) return found.presence;
+    if (found)
+      throw new SyncError(
+        'unknown_channel',
+        `The channel "${base}" has no companion called "${companion}". It has: presence.`,
+      );
     throw new SyncError(
       'unknown_channel',
-      `No pattern of the contract matches "${name}". It has: ${Object.keys(contract).join(', ')}.`,
+      `No pattern of the contract matches "${base}". It has: ${Object.keys(contract).join(', ')}.`,
     );
   };
 }

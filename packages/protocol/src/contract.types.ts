@@ -3,6 +3,7 @@
  * their functions with these, so that a wrong name, kind or payload doesn't compile. There is nothing here at run time.
  */
 import type { Contract, Definition, DocDefinition, StateDefinition, StreamDefinition } from './contract.ts';
+import type { Schema } from './schema.ts';
 
 /** Whether the name `N` is an instance of the pattern `P` (rule C2). Parts known only as `string` may be any one segment. */
 type Fits<N extends string, P extends string> = N extends `${infer NHead}/${infer NTail}`
@@ -70,3 +71,17 @@ type Carried<D> =
       : D extends DocDefinition
         ? Uint8Array
         : never;
+
+/** What members of the channel called `N` say of themselves; unknown without a contract. */
+export type PresenceOf<C extends Contract, N extends string> = string extends keyof C
+  ? unknown
+  : C[PatternOf<C, N>]['presence'] extends StateDefinition<infer P> | null
+    ? P
+    : never;
+
+/** What is signalled on the channel called `N`; unknown without a contract. */
+export type SignalOf<C extends Contract, N extends string> = string extends keyof C
+  ? unknown
+  : C[PatternOf<C, N>]['signal'] extends Schema<infer S> | undefined
+    ? S
+    : never;

@@ -30,6 +30,7 @@ const rows: { readonly [C in ErrorCode]: readonly [code: number, http: number, m
   frame_too_large: [4414, 413, 'The frame is larger than the server takes.'],
   payload_too_large: [4413, 413, 'The payload is larger than the channel takes.'],
   unsupported_data: [4415, 415, 'This channel does not carry that kind of data.'],
+  quarantined: [4424, 423, 'The document could not be folded and takes no edits until it is replaced.'],
   too_many: [4429, 429, 'A limit of the server is reached.'],
   silent: [4408, 408, 'The connection stayed silent for too long.'],
   restart: [4503, 503, 'The server is leaving; come back.'],

@@ -6,8 +6,8 @@
 import { type ErrorCode, type ErrorDetail, isErrorCode, SyncError } from './codes.ts';
 import type { Data } from './entry.ts';
 import type { Direction, Head, Placed, Start } from './frame.ts';
-import { epochCharsMax, producerCharsMax, refMax, tokenCharsMax } from './limits.ts';
-import { nameFault } from './name.ts';
+import { epochCharsMax, leaseCharsMax, producerCharsMax, refMax, tokenCharsMax } from './limits.ts';
+import { channelFault } from './name.ts';
 import type { GapReason, Position } from './position.ts';
 import { elements, unbounded } from './scan.ts';
 
@@ -41,7 +41,7 @@ export function describe(value: unknown): string {
 }
 
 /** A field whose reader gives undefined for what doesn't fit. It is written as JSON unless told otherwise. */
-function field<T>(
+export function field<T>(
   shape: string,
   accept: (value: unknown, text: string) => T | undefined,
   write: (value: T) => string = JSON.stringify,
@@ -92,15 +92,30 @@ const plain = /^[A-Za-z0-9_-]+$/;
 export const producer: Field<string> = words('a producer id', producerCharsMax, plain);
 export const epoch: Field<string> = words('an epoch', epochCharsMax, plain);
 
-/** A secret: what was sent instead is never quoted (rule I2). */
-export const token: Field<string> = {
-  shape: `a token of 1 to ${tokenCharsMax} printable ASCII characters without spaces`,
-  read: (value) => {
-    if (typeof value === 'string' && value.length <= tokenCharsMax && /^[!-~]+$/.test(value)) return value;
-    throw new FieldFault(token.shape, typeof value === 'string' ? 'a secret' : value);
-  },
-  write: JSON.stringify,
-};
+/** A text that is never quoted, whatever was sent instead (rule I2). */
+function secret(shape: string, pattern: RegExp): Field<string> {
+  return {
+    shape,
+    read: (value) => {
+      if (typeof value === 'string' && pattern.test(value)) return value;
+      throw new FieldFault(shape, typeof value === 'string' ? 'a secret' : value);
+    },
+    write: JSON.stringify,
+  };
+}
+
+export const token: Field<string> = secret(
+  `a token of 1 to ${tokenCharsMax} printable ASCII characters without spaces`,
+  new RegExp(`^[!-~]{1,${tokenCharsMax}}$`),
+);
+export const lease: Field<string> = secret(
+  `a lease of 16 to ${leaseCharsMax} characters of a–z 0–9`,
+  new RegExp(`^[a-z0-9]{16,${leaseCharsMax}}$`),
+);
+/** The key of a member, which the server derives (rule N1). */
+export const memberKey: Field<string> = field('a key of 22 characters of A–Z a–z 0–9 _ -', (value) =>
+  typeof value === 'string' && /^[\w-]{22}$/.test(value) ? value : undefined,
+);
 
 const sentenceCharsMax = 1000;
 /** A text for people. It is cut when written, so that no long message makes a frame which its reader refuses. */
@@ -112,14 +127,14 @@ export const sentence: Field<string> = {
 export const channel: Field<string> = {
   shape: 'a channel name',
   read: (value) => {
-    const fault = nameFault(value);
+    const fault = channelFault(value);
     if (fault === undefined && typeof value === 'string') return value;
     throw new FieldFault(`a channel name (${fault})`, value);
   },
   write: JSON.stringify,
 };
 
-function oneOf<T extends string>(...choices: readonly T[]): Field<T> {
+export function oneOf<T extends string>(...choices: readonly T[]): Field<T> {
   return field(choices.map((c) => `"${c}"`).join(' or '), (value) => choices.find((c) => c === value));
 }
 
@@ -161,6 +176,19 @@ export const payload: Field<Data> = field<Data>(
     if (typeof data === 'string') return data;
     throw new SyncError('unsupported_data', "A text frame can't carry bytes; they travel in binary frames.");
   },
+);
+
+/** A payload where bytes can't stand. */
+export const json: Field<string> = field(
+  payload.shape,
+  (value, text) => (value === undefined ? undefined : text),
+  String,
+);
+
+export const jsons: Field<readonly string[]> = field<readonly string[]>(
+  'a list of rows',
+  (value, text) => (Array.isArray(value) ? elements(text, unbounded) : undefined),
+  (list) => `[${list.join(',')}]`,
 );
 
 export const payloads: Field<readonly Data[]> = field<readonly Data[]>(

@@ -37,11 +37,57 @@ export type ClientFrame =
       readonly limit: number;
     }
   | { readonly type: 'auth'; readonly ref: number; readonly token: string }
+  | {
+      readonly type: 'view';
+      readonly ref: number;
+      readonly channel: string;
+      /** The view that is moved or ended; 0: a new one (rule V1). */
+      readonly id: number;
+      /** Null: it ends. */
+      readonly filter: ViewFilter | null;
+    }
+  | {
+      readonly type: 'enter';
+      readonly ref: number;
+      readonly channel: string;
+      readonly lease: string;
+      /** JSON (rule F9). */
+      readonly data: string;
+    }
+  | { readonly type: 'leave'; readonly ref: number; readonly channel: string; readonly lease: string }
+  | {
+      readonly type: 'signal';
+      readonly ref: number;
+      readonly channel: string;
+      readonly lease: string;
+      /** JSON (rule F9). */
+      readonly data: string;
+    }
   | { readonly type: 'heartbeat' };
 
 export type Direction = 'before' | 'after';
 
-/** The head of one subscribed channel, by the node's numeric id. */
+/** West, south, east, north, in degrees; where west lies above east the box crosses the antimeridian (RFC 7946, section 5.2). */
+export type Bbox = readonly [west: number, south: number, east: number, north: number];
+
+/** What of a state channel a view shows: what meets all that is given (rule V2). */
+export interface ViewFilter {
+  readonly keys?: readonly string[] | undefined;
+  /** How the keys begin. */
+  readonly prefix?: string | undefined;
+  readonly bbox?: Bbox | undefined;
+  /** How often it is told at most, per second. */
+  readonly maxHz?: number | undefined;
+}
+
+/** Why a key is no longer in a view: its value lies elsewhere now, was removed, or has lived its time (rule V3). */
+export type GoneReason = 'exit' | 'delete' | 'expire';
+export type Gone = readonly [key: string, why: GoneReason];
+
+/** What a member told all who are there, as JSON, with its key and its user (rule N6). */
+export type Signalled = readonly [key: string, from: string | null, data: string];
+
+/** The head of one subscribed channel, by the node's numeric id; of a view, how many `seen` it was sent (rule V7). */
 export interface Head {
   readonly id: number;
   readonly offset: number;
@@ -129,7 +175,23 @@ export type ServerFrame =
       readonly from: number;
       readonly check: number;
       readonly entries: readonly Placed[];
-    };
+    }
+  | { readonly type: 'viewing'; readonly ref: number; readonly id: number }
+  | {
+      readonly type: 'seen';
+      readonly id: number;
+      /** Up to where in the log this tells of the view (rule V3). */
+      readonly offset: number;
+      /** Whether more of what a new view begins with follows (rule V4). */
+      readonly more: boolean;
+      /** Rows as they stand in the lines of a snapshot (rule K8). */
+      readonly rows: readonly string[];
+      readonly gone: readonly Gone[];
+    }
+  | { readonly type: 'entered'; readonly ref: number; readonly key: string }
+  | { readonly type: 'left'; readonly ref: number }
+  | { readonly type: 'signalled'; readonly ref: number; readonly key: string }
+  | { readonly type: 'signals'; readonly id: number; readonly signals: readonly Signalled[] };
 
 /** One frame of one union, by its type. */
 export type FrameOf<F extends { type: string }, T extends F['type']> = Extract<F, { type: T }>;

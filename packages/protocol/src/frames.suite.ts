@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import type { BinaryPublish, BinarySnapshot } from './binary.ts';
 import { type ErrorCode, type ErrorDetail, steps } from './codes.ts';
-import type { ClientFrame, FrameOf, ServerFrame } from './frame.ts';
+import type { ClientFrame, FrameOf, ServerFrame, Signalled, ViewFilter } from './frame.ts';
 import type { GapReason, Position } from './position.ts';
 
 type Control = Exclude<ServerFrame, { type: 'entries' }>;
@@ -41,7 +41,9 @@ export const payload: fc.Arbitrary<string> = fc.oneof(
   fc.jsonValue().map((value) => JSON.stringify(value, null, ' \n')),
   fc.constantFrom('1e400', '-0', '1.0', '{"a":1,"a":2}', '"\\ud800"', '[ 1 , 2 ]', '{"__proto__":[]}'),
 );
-const text = fc.string({ unit: 'grapheme', maxLength: 1000 }).filter(({ length }) => length <= 1000);
+const text: fc.Arbitrary<string> = fc
+  .string({ unit: 'grapheme', maxLength: 1000 })
+  .filter(({ length }) => length <= 1000);
 const fact = fc.oneof(fc.string(), fc.integer(), fc.boolean());
 const detail: fc.Arbitrary<ErrorDetail> = fc.dictionary(
   fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', 'expected')),
@@ -55,8 +57,40 @@ const secret = fc.string({
 });
 const code = fc.constantFrom(...(Object.keys(steps) as ErrorCode[]));
 
+const key = fc
+  .string({ unit: 'grapheme', minLength: 1, maxLength: 255 })
+  .filter(({ length }) => length <= 255);
+const memberKey = fc.stringMatching(/^[\w-]{22}$/);
+const lease = fc.stringMatching(/^[a-z0-9]{16,64}$/);
+const signalled: fc.Arbitrary<Signalled> = fc.tuple<[string, string | null, string]>(
+  memberKey,
+  fc.option(text),
+  payload,
+);
+/** The name of a channel, or of a companion. */
+const named = fc.tuple(channel, fc.constantFrom('', '?presence', '?a')).map((parts) => parts.join(''));
+const degrees = (most: number) => fc.double({ min: -most, max: most, noNaN: true }).map((one) => one + 0);
+/** A box as it is read: its longitudes are those of the globe. */
+const bbox = fc
+  .tuple(degrees(180), degrees(90), degrees(180), degrees(90))
+  .map(([west, a, east, b]) => [west, Math.min(a, b), east, Math.max(a, b)] as const);
+export const filter: fc.Arbitrary<ViewFilter> = fc.record(
+  {
+    keys: fc.array(key, { maxLength: 5 }),
+    prefix: fc.oneof(key, fc.constant('')),
+    bbox,
+    maxHz: fc.double({ min: 0.01, max: 1000, noNaN: true }),
+  },
+  { requiredKeys: [] },
+);
+
 export const clientFrames: Each<ClientFrame> = {
-  subscribe: fc.record({ type: fc.constant('subscribe'), ref, channel, start: fc.oneof(count, position) }),
+  subscribe: fc.record({
+    type: fc.constant('subscribe'),
+    ref,
+    channel: named,
+    start: fc.oneof(count, position),
+  }),
   unsubscribe: fc.record({ type: fc.constant('unsubscribe'), ref, channel }),
   publish: fc.record({ type: fc.constant('publish'), ref, channel, producer, sequence, data: payload }),
   history: fc.record({
@@ -69,6 +103,10 @@ export const clientFrames: Each<ClientFrame> = {
   }),
   auth: fc.record({ type: fc.constant('auth'), ref, token: secret }),
   heartbeat: fc.record({ type: fc.constant('heartbeat') }),
+  view: fc.record({ type: fc.constant('view'), ref, channel: named, id: count, filter: fc.option(filter) }),
+  enter: fc.record({ type: fc.constant('enter'), ref, channel, lease, data: payload }),
+  leave: fc.record({ type: fc.constant('leave'), ref, channel, lease }),
+  signal: fc.record({ type: fc.constant('signal'), ref, channel, lease, data: payload }),
 };
 
 export const serverFrames: Each<Control> = {
@@ -136,6 +174,23 @@ export const serverFrames: Each<Control> = {
     detail: fc.option(detail),
   }),
   bye: fc.record({ type: fc.constant('bye'), reason: text, afterMs: count }),
+  viewing: fc.record({ type: fc.constant('viewing'), ref, id: count }),
+  seen: fc.record({
+    type: fc.constant('seen'),
+    id: count,
+    offset: count,
+    more: fc.boolean(),
+    rows: fc.array(payload, { maxLength: 5 }),
+    gone: fc.array(fc.tuple(key, fc.constantFrom('exit', 'delete', 'expire')), { maxLength: 5 }),
+  }),
+  entered: fc.record({ type: fc.constant('entered'), ref, key: memberKey }),
+  left: fc.record({ type: fc.constant('left'), ref }),
+  signalled: fc.record({ type: fc.constant('signalled'), ref, key: memberKey }),
+  signals: fc.record({
+    type: fc.constant('signals'),
+    id: count,
+    signals: fc.array(signalled, { maxLength: 5 }),
+  }),
 };
 
 export const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(...Object.values(clientFrames));

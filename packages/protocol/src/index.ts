@@ -9,6 +9,7 @@ export type {
   Contract,
   Definition,
   DocDefinition,
+  DocOptions,
   StateDefinition,
   StateOptions,
   StreamDefinition,

@@ -16,6 +16,7 @@ export const epochCharsMax = 64;
 export const frameBytesMax = 66_560;
 export const historyEntriesMax = 500;
 export const keyCharsMax = 255;
+export const leaseCharsMax = 64;
 export const membersMax = 10_000;
 export const nameCharsMax = 255;
 export const nameSegmentsMax = 16;
@@ -23,6 +24,8 @@ export const producerCharsMax = 64;
 export const refMax = 2_147_483_647;
 export const tokenCharsMax = 8192;
 export const unackedMax = 64;
+export const viewHzMax = 1000;
+export const viewKeysMax = 1000;
 
 export const limits = {
   batchBytesMax: {
@@ -36,6 +39,7 @@ export const limits = {
   frameBytesMax: { default: frameBytesMax, unit: 'bytes', doc: 'size of one frame sent by a client' },
   historyEntriesMax: { default: historyEntriesMax, unit: 'entries', doc: 'entries in one page of history' },
   keyCharsMax: { default: keyCharsMax, unit: 'characters', doc: 'length of a key of a state channel' },
+  leaseCharsMax: { default: leaseCharsMax, unit: 'characters', doc: 'length of a lease; 16 at least' },
   membersMax: { default: membersMax, unit: 'members', doc: 'array items and object members in one frame' },
   nameCharsMax: { default: nameCharsMax, unit: 'characters', doc: 'length of a channel name' },
   nameSegmentsMax: { default: nameSegmentsMax, unit: 'segments', doc: 'segments of a channel name' },
@@ -48,4 +52,6 @@ export const limits = {
     unit: 'publishes',
     doc: 'unanswered publishes of one producer on one channel',
   },
+  viewHzMax: { default: viewHzMax, unit: 'per second', doc: 'how often a view may ask to be told' },
+  viewKeysMax: { default: viewKeysMax, unit: 'keys', doc: 'keys that the filter of a view may name' },
 } as const satisfies Record<string, Limit>;

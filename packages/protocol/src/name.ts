@@ -19,6 +19,21 @@ export function nameFault(name: unknown): string | undefined {
   return undefined;
 }
 
+/** The names of a channel and of its companion, if it is one's (rule C4): `chat/lobby?presence` stands beside `chat/lobby`. */
+export function splitName(name: string): readonly [base: string, companion: string | undefined] {
+  const at = name.indexOf('?');
+  return at < 0 ? [name, undefined] : [name.slice(0, at), name.slice(at + 1)];
+}
+
+/** What is wrong with the name of a channel or of a companion, as a half sentence; undefined when it is fine. */
+export function channelFault(name: unknown): string | undefined {
+  if (typeof name !== 'string') return nameFault(name);
+  const [base, companion] = splitName(name);
+  if (companion !== undefined && !/^[a-z]{1,16}$/.test(companion))
+    return 'a companion is named by 1 to 16 letters a–z behind the "?"';
+  return nameFault(base);
+}
+
 /** A pattern, taken apart once. A null segment matches any one segment. */
 export interface Pattern {
   readonly text: string;

@@ -13,6 +13,10 @@ const fromClient: Record<ClientFrame['type'], string> = {
   history: 'ask for a page of entries before or after an offset (S7)',
   auth: 'renew the rights of this session with a new token (I2)',
   heartbeat: 'ask for a sign of life (H3)',
+  view: 'open a view of a state channel, move it or end it (V1)',
+  enter: 'be a member of a channel, or change what the others see of one (N1, N2)',
+  leave: 'be a member no longer (N3)',
+  signal: 'tell something to whoever is there, which is not stored (N6)',
 };
 
 const fromServer: Record<ServerFrame['type'], string> = {
@@ -30,6 +34,12 @@ const fromServer: Record<ServerFrame['type'], string> = {
   heartbeat: 'the heads of all subscribed channels (H1)',
   error: 'answers a request that failed, or says why the connection ends (F5, L2)',
   bye: 'the server is leaving; come back after this long (L1)',
+  viewing: 'answers `view`: the number of the view (V1)',
+  seen: 'what came into a view or changed in it, and which keys are gone from it (V3)',
+  entered: 'answers `enter`: the key of the member (N1)',
+  left: 'answers `leave` (N3)',
+  signalled: 'answers `signal`: the key under which the others are told (N6)',
+  signals: 'what members of a channel signalled, in one turn (N6)',
   entries: 'consecutive entries of a channel (D1)',
 };
 

@@ -26,13 +26,26 @@ export {
   wireText,
 } from './codec.ts';
 export { isErrorCode, steps } from './codes.ts';
-export type { Action, Definition, Keep, Lookup } from './contract.ts';
+export type { Action, Definition, Geo, Keep, Lookup } from './contract.ts';
 export { actions, lookup } from './contract.ts';
-export type { CarriedBy, NameOf, PatternOf } from './contract.types.ts';
+export type { CarriedBy, NameOf, PatternOf, PresenceOf, SignalOf } from './contract.types.ts';
 export { milliseconds } from './duration.ts';
 export type { Data, Entry } from './entry.ts';
 export { toSyncError } from './errors.ts';
-export type { ClientFrame, Direction, FrameOf, Head, Placed, ServerFrame, Start } from './frame.ts';
+export type {
+  Bbox,
+  ClientFrame,
+  Direction,
+  FrameOf,
+  Gone,
+  GoneReason,
+  Head,
+  Placed,
+  ServerFrame,
+  Signalled,
+  Start,
+  ViewFilter,
+} from './frame.ts';
 export { bearerPrefix, subprotocol, tellSuffix } from './frame.ts';
 export type { Kind, KindName } from './kind.ts';
 export type { SetOptions, StateOperation } from './kinds/operation.ts';
@@ -50,7 +63,7 @@ export {
 export { streamKind } from './kinds/stream.ts';
 export { depthMax, historyEntriesMax, limits, membersMax, refMax, unackedMax } from './limits.ts';
 export type { Pattern } from './name.ts';
-export { matches, nameFault, parsePattern } from './name.ts';
+export { channelFault, matches, nameFault, parsePattern, splitName } from './name.ts';
 export type { GapReason, Position } from './position.ts';
 export { follows, hash, newEpoch, nextCheck, origin, previousCheck, samePlace } from './position.ts';
 export { validate } from './schema.ts';

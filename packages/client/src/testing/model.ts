@@ -237,6 +237,7 @@ export class ModelServer implements Transport {
       const page = { epoch: log.epoch, first: from + 1, more: from > log.trimmed, stamped: false };
       return link.say({ type: 'history', ref, ...page, entries: log.entries.slice(from, end) });
     }
+    if (frame.type !== 'subscribe') throw new Error(`The model has no answer to "${frame.type}".`);
     const { offset, gap } = log.locate(frame.start);
     const { id, top, stamped } = log;
     const place = { id, position: log.position(offset), top, gap, stamped };
