@@ -53,6 +53,7 @@ export class Channel implements Source {
   readonly #gaps = new Map<Cursor, Gap>();
   readonly #snapshots: Snapshots;
   #conflate: Conflate | undefined;
+  #refusal: SyncError | undefined;
   readonly #batches = new Map<number, Batch>();
   readonly #stopListening: () => void;
   /** Calls under way: appends, pages of history, subscribers who look for their place. */
@@ -119,8 +120,18 @@ export class Channel implements Source {
     return this.#readers === 0 && this.#calls === 0;
   }
 
-  /** Appends through the broker; what was appended comes back by announcement, like everyone's. */
-  async append(append: Omit<Append, 'keep'>): Promise<Appended> {
+  /** Refuses what is published from now on, with this error; undefined: no more. Its readers notice nothing. */
+  refuseWith(error: SyncError | undefined): void {
+    this.#refusal = error;
+  }
+
+  /**
+   * Appends through the broker; what was appended comes back by announcement, like everyone's.
+   *
+   * @param own it is the node's own, which goes on where publishes are refused
+   */
+  async append(append: Omit<Append, 'keep'>, own = false): Promise<Appended> {
+    if (this.#refusal && !own) throw this.#refusal;
     this.#calls++;
     try {
       const appended = await this.#tools.broker.append(this.settings.name, {
