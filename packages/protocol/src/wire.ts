@@ -59,6 +59,7 @@ export {
   setEntry,
   stateKind,
   stateLines,
+  stateRow,
 } from './kinds/state.ts';
 export { streamKind } from './kinds/stream.ts';
 export { depthMax, historyEntriesMax, limits, membersMax, refMax, unackedMax } from './limits.ts';

@@ -66,6 +66,11 @@ export function readStateEntry(entry: Pick<Entry, 'offset' | 'at' | 'from' | 'da
   return { op: 'set', key, value: { text, version, since, from, at, ttlMs } };
 }
 
+/** A value as a row of a snapshot (rule K8). */
+export function stateRow(key: string, { text, version, since, from, at, ttlMs }: StateValue): string {
+  return `[${JSON.stringify(key)},${text},${version},${since},${JSON.stringify(from)}${tail({ at, ttlMs })}]`;
+}
+
 /**
  * Values as the lines of a snapshot (rules K8, S9), one at a time, so that whoever has many may pause between them. Each line
  * is a list of rows; there is one line at least.
@@ -74,8 +79,8 @@ export function* stateLines(
   values: Iterable<readonly [key: string, value: StateValue]>,
 ): Generator<string, void, undefined> {
   let line = '';
-  for (const [key, { text, version, since, from, at, ttlMs }] of values) {
-    const row = `[${JSON.stringify(key)},${text},${version},${since},${JSON.stringify(from)}${tail({ at, ttlMs })}]`;
+  for (const [key, value] of values) {
+    const row = stateRow(key, value);
     if (line !== '' && line.length + row.length > lineCharsMax) {
       yield `[${line}]`;
       line = '';
