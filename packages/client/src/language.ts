@@ -15,19 +15,25 @@ const frames: Required<Vocabulary> = {
     id: count,
     offset: count,
     more: flag,
-    rows: (_, rows) => texts(rows),
+    rows: parts,
     gone: (value) => list(value).map(readGone),
   },
   entered: { ref: count, key: words },
   left: { ref: count },
   signalled: { ref: count, key: words },
-  signals: { id: count, signals: (_, signals) => texts(signals).map(readSignal) },
+  signals: { id: count, signals: (value, text) => parts(value, text).map(readSignal) },
 };
 
 export const language: Required<Language> = {
   frames,
   answers: { ...basic.answers, view: 'viewing', enter: 'entered', leave: 'left', signal: 'signalled' },
 };
+
+/** The texts of a list's members. */
+function parts(value: unknown, text?: string): string[] {
+  list(value);
+  return texts(text);
+}
 
 /** Entries with their offsets before them, in one flat list. */
 function placed(value: unknown, text?: string): Placed[] {

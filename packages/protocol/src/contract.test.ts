@@ -11,9 +11,14 @@ const schema: Schema<string> = {
   '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: String(value) }) },
 };
 
+/** What any definition has where nothing is said of it, but for its companion. */
+const plain = { leased: false, volatile: false, governedBy: null, signal: undefined };
+
 describe('definitions', () => {
   test('a stream keeps 1,000 entries and 16 MiB without end, unstamped, any payload', () => {
-    expect(stream()).toEqual({
+    expect({ ...stream(), presence: null }).toEqual({
+      ...plain,
+      presence: null,
       kind: 'stream',
       schema: undefined,
       carries: 'json',
@@ -26,6 +31,8 @@ describe('definitions', () => {
   test('a stream takes its options', () => {
     const keep = { entries: 1, bytes: 2, age: '7d' } as const;
     expect(stream({ message: schema, keep, stamp: true, anonymous: ['subscribe'] })).toEqual({
+      ...plain,
+      presence: expect.objectContaining({ kind: 'state', leased: true }),
       kind: 'stream',
       schema,
       validate: expect.any(Function),
@@ -39,6 +46,9 @@ describe('definitions', () => {
 
   test('a state channel is stamped, keeps values without end, and takes its options', () => {
     const endless = {
+      ...plain,
+      presence: expect.objectContaining({ kind: 'state', leased: true }),
+      geo: null,
       kind: 'state',
       schema: undefined,
       carries: 'json',
@@ -76,6 +86,9 @@ describe('definitions', () => {
 
   test('a doc has no schema and no stamps', () => {
     expect(doc({ anonymous: ['history'] })).toEqual({
+      ...plain,
+      presence: expect.objectContaining({ kind: 'state', leased: true }),
+      bytesMax: 20_971_520,
       kind: 'doc',
       schema: undefined,
       carries: 'bytes',
@@ -121,6 +134,41 @@ describe('definitions', () => {
       expect(() => state({ keys })).toThrow(new SyncError('bad_option', message));
     },
   );
+});
+
+describe('what stands in a definition for maps, documents and members', () => {
+  test('a state channel says where a value has its place, if it has one', () => {
+    expect(state({ geo: { lat: 'y', lng: 'x' } }).geo).toEqual({ lat: 'y', lng: 'x' });
+    const geo = JSON.parse('{"lat":"y"}');
+    expect(() => state({ geo })).toThrow(
+      'Expected `geo` to name two members of a value, such as { lat: "lat", lng: "lng" }.',
+    );
+  });
+
+  test.each([0, -1, 1.5, Number.POSITIVE_INFINITY])('a doc of %s bytes is refused', (bytes) => {
+    const message = `Expected \`bytes\` to be an integer from 1 up, got ${bytes}.`;
+    expect(() => doc({ bytes })).toThrow(new SyncError('bad_option', message));
+    expect(doc({ bytes: 7 }).bytesMax).toBe(7);
+  });
+
+  test('what is signalled is described by a schema, on channels of each kind', () => {
+    const made = [stream({ signal: schema }), state({ signal: schema }), doc({ signal: schema })];
+    for (const { signal } of made) expect(signal).toBe(schema);
+  });
+
+  test('[C4] a companion is a leased, volatile state channel of 10,000 keys, governed by the action presence', () => {
+    const companion = {
+      ...{ kind: 'state', carries: 'json', keep: null, stamped: true, ttlMs: Number.POSITIVE_INFINITY },
+      ...{ own: false, keysMax: 10_000, geo: null, leased: true, volatile: true, governedBy: 'presence' },
+      ...{ presence: null, signal: undefined, schema, validate: expect.any(Function) },
+    };
+    const options = { presence: schema, anonymous: ['presence'] } as const;
+    for (const { presence } of [stream(options), state(options), doc(options)])
+      expect(presence).toEqual({ ...companion, anonymous: ['presence'] });
+    for (const { presence } of [stream(), state(), doc()])
+      expect(presence).toEqual({ ...companion, anonymous: [], schema: undefined, validate: undefined });
+    expect(stream({ presence: schema }).presence?.validate?.(7)).toBe('7');
+  });
 });
 
 describe('defineChannels', () => {
@@ -202,6 +250,37 @@ describe('lookup', () => {
     ['x'.repeat(100_000), `"${'x'.repeat(255)}" is no channel name: it is longer than 255 characters.`],
   ])('[C1] what is no name is unknown: %.20s', (name, message) => {
     expect(() => find(name)).toThrow(new SyncError('unknown_channel', message));
+  });
+
+  test('[C4] a name with ?presence behind it is the companion of the channel before it', () => {
+    for (const name of ['chat/lobby', 'chat/lobby/log', 'fleet/berlin', 'global']) {
+      expect(find(`${name}?presence`)).toBe(find(name).presence);
+    }
+  });
+
+  test.each([
+    ['chat/lobby?typing', 'The channel "chat/lobby" has no companion called "typing". It has: presence.'],
+    ['chat/lobby?tostring', 'The channel "chat/lobby" has no companion called "tostring". It has: presence.'],
+    [
+      'chat/lobby/x?presence',
+      'No pattern of the contract matches "chat/lobby/x". It has: chat/:room, chat/:room/log, fleet/:city, global.',
+    ],
+    [
+      'chat/lobby?',
+      '"chat/lobby?" is no channel name: a companion is named by 1 to 16 letters a–z behind the "?".',
+    ],
+    [
+      'chat/lobby?presence?presence',
+      '"chat/lobby?presence?presence" is no channel name: a companion is named by 1 to 16 letters a–z behind the "?".',
+    ],
+    ['?presence', '"?presence" is no channel name: it is empty.'],
+    ['chat/?presence', '"chat/?presence" is no channel name: a segment is empty, "." or "..".'],
+  ])('[C4] there is no other companion: %s', (name, message) => {
+    expect(() => find(name)).toThrow(new SyncError('unknown_channel', message));
+  });
+
+  test('[C4] a pattern of the contract is no companion', () => {
+    expect(() => defineChannels({ 'chat/:room?presence': state() })).toThrow("can't be used");
   });
 
   test('an empty contract knows no channel', () => {

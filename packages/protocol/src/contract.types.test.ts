@@ -12,7 +12,7 @@ import {
   state,
   stream,
 } from './contract.ts';
-import type { CarriedBy, NameOf, PatternOf } from './contract.types.ts';
+import type { CarriedBy, NameOf, PatternOf, PresenceOf, SignalOf } from './contract.types.ts';
 import type { Duration } from './duration.ts';
 import type { Schema } from './schema.ts';
 
@@ -35,15 +35,24 @@ interface Notice {
 
 declare const message: Schema<Message>;
 declare const place: Schema<Place>;
+interface Who {
+  readonly name: string;
+}
+interface Typing {
+  readonly typing: boolean;
+}
+
+declare const who: Schema<Who>;
+declare const typing: Schema<Typing>;
 declare const notice: Schema<Notice>;
 
 const channels = defineChannels({
-  'chat/:room': stream({ message }),
+  'chat/:room': stream({ message, presence: who, signal: typing }),
   'chat/:room/log': stream(),
   'chat/notices': stream({ message: notice }),
   'chat/presence': state({ value: place }),
-  'fleet/:city': state({ value: place }),
-  'board/:id': doc(),
+  'fleet/:city': state({ value: place, presence: who }),
+  'board/:id': doc({ signal: typing }),
   'a/:b/c': stream({ message }),
   'a/b/:c': state({ value: place }),
   global: stream({ message: notice }),
@@ -93,6 +102,22 @@ same<CarriedBy<C, 'nowhere'>, never>(true);
 same<CarriedBy<C, 'chat/a' | 'chat/b'>, Message>(true);
 // One of several names needs one pattern that fits them all
 same<CarriedBy<C, 'chat/a' | 'global'>, never>(true);
+
+// What members say of themselves and what they signal, whatever the kind; unknown where nothing is said of it
+same<PresenceOf<C, 'chat/lobby'>, Who>(true);
+same<SignalOf<C, 'chat/lobby'>, Typing>(true);
+same<PresenceOf<C, `fleet/${string}`>, Who>(true);
+same<SignalOf<C, 'fleet/berlin'>, unknown>(true);
+same<PresenceOf<C, 'board/7'>, unknown>(true);
+same<SignalOf<C, 'board/7'>, Typing>(true);
+same<PresenceOf<C, 'global'>, unknown>(true);
+same<PresenceOf<C, 'nowhere'>, never>(true);
+same<SignalOf<C, 'nowhere'>, never>(true);
+same<PresenceOf<Contract, 'x/y'>, unknown>(true);
+same<SignalOf<Contract, 'x/y'>, unknown>(true);
+same<CarriedBy<C, 'chat/lobby'>, Message>(true);
+// @ts-expect-error
+same<PresenceOf<C, 'chat/lobby'>, Typing>(true);
 
 // The helpers themselves tell types apart
 // @ts-expect-error

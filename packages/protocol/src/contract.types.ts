@@ -75,13 +75,11 @@ type Carried<D> =
 /** What members of the channel called `N` say of themselves; unknown without a contract. */
 export type PresenceOf<C extends Contract, N extends string> = string extends keyof C
   ? unknown
-  : C[PatternOf<C, N>]['presence'] extends StateDefinition<infer P> | null
-    ? P
-    : never;
+  : Said<C[PatternOf<C, N>]>;
+type Said<D> = D extends { readonly presence: StateDefinition<infer P> | null } ? P : never;
 
 /** What is signalled on the channel called `N`; unknown without a contract. */
 export type SignalOf<C extends Contract, N extends string> = string extends keyof C
   ? unknown
-  : C[PatternOf<C, N>]['signal'] extends Schema<infer S> | undefined
-    ? S
-    : never;
+  : Told<C[PatternOf<C, N>]>;
+type Told<D> = D extends { readonly signal: Schema<infer S> | undefined } ? S : never;
