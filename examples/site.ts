@@ -1,70 +1,66 @@
 /**
- * The pages of the examples: bundles them once, then answers GET requests from memory. start.ts hands it requests; as
- * only what is in the table is ever answered, no path reaches the disk. It must not know what the pages talk about.
+ * The pages of the examples: answers GET requests from memory, and builds a page when it is first asked for. start.ts hands it
+ * requests; as only what is in a table is ever answered, no path reaches the disk. It must not know what the pages talk about.
  */
-import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { buildPage, type File, type Page } from './site/page.ts';
 
-interface File {
-  readonly type: string;
-  readonly body: Uint8Array;
+/** Every page there is. What is under none of their paths belongs to the first. */
+const pages: readonly Page[] = [
+  { path: '/', folder: 'home', text: true },
+  { path: '/chat/', folder: 'chat' },
+];
+
+/** A file as it is sent: made smaller once, for all who take it so. */
+interface Sent extends File {
+  readonly zipped?: Uint8Array;
 }
-/** Every path there is, and what it answers. */
-export type Site = ReadonlyMap<string, File>;
+type Files = ReadonlyMap<string, Sent>;
 
-const types = { css: 'text/css', html: 'text/html', js: 'text/javascript', svg: 'image/svg+xml' } as const;
-const folder = fileURLToPath(new URL('.', import.meta.url));
+const zip = promisify(gzip);
+/** Below this nothing is won. */
+const zippedBytesMin = 1400;
+const built = new Map<Page, Promise<Files>>();
 
-/** Bundles the pages. Takes a fraction of a second. */
-export async function buildSite(): Promise<Site> {
-  const [bundled, page, icon] = await Promise.all([bundle(), read('chat/index.html'), read('chat/icon.svg')]);
-  return new Map<string, File>([
-    ['/', { type: types.html, body: page }],
-    ['/chat/icon.svg', { type: types.svg, body: icon }],
-    ...bundled,
-  ]);
+/** The files of a page by path; built once. A build that failed is tried again when it is asked for again. */
+function filesOf(page: Page): Promise<Files> {
+  const files = built.get(page) ?? buildPage(page).then(zipAll);
+  built.set(page, files);
+  files.catch(() => built.delete(page));
+  return files;
 }
 
-async function bundle(): Promise<[string, File][]> {
-  const { outputFiles } = await build({
-    absWorkingDir: folder,
-    entryPoints: ['chat/main.tsx', 'chat/chat.css'],
-    outbase: '.',
-    outdir: 'out',
-    write: false,
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    target: 'es2022',
-    jsx: 'automatic',
-    jsxImportSource: 'preact',
-    logLevel: 'silent',
+async function zipAll(files: ReadonlyMap<string, File>): Promise<Files> {
+  const all = [...files].map(async ([path, file]): Promise<[string, Sent]> => {
+    if (file.body.length < zippedBytesMin) return [path, file];
+    return [path, { ...file, zipped: await zip(file.body) }];
   });
-  return outputFiles.map(({ path, contents }) => {
-    const type = path.endsWith('.css') ? types.css : types.js;
-    return [`/${relative(`${folder}out`, path).replaceAll('\\', '/')}`, { type, body: contents }];
-  });
-}
-
-function read(path: string): Promise<Uint8Array> {
-  return readFile(new URL(path, import.meta.url));
+  return new Map(await Promise.all(all));
 }
 
 /** Answers one request; Node itself leaves the body of an answer to HEAD out. */
-export function answer(site: Site, request: IncomingMessage, response: ServerResponse): void {
+export async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { method = '', url = '', headers } = request;
-  const file = site.get(url.split('?', 1)[0] ?? '');
-  const { type, body } = file ?? { type: 'text/plain', body: Buffer.from('There is nothing here; try /.\n') };
-  const allowed = method === 'GET' || method === 'HEAD';
-  response.writeHead(allowed ? (file ? 200 : 404) : 405, {
-    ...securityHeaders(headers.host),
-    ...(!allowed && { Allow: 'GET, HEAD' }),
-    'Cache-Control': 'no-cache',
+  const path = url.split('?', 1)[0] ?? '';
+  const common = { ...securityHeaders(headers.host), 'Cache-Control': 'no-cache' };
+  const say = (status: number, text: string, more: Record<string, string> = {}): unknown =>
+    response.writeHead(status, { ...common, 'Content-Type': 'text/plain; charset=utf-8', ...more }).end(text);
+  if (method !== 'GET' && method !== 'HEAD') return void say(405, '', { Allow: 'GET, HEAD' });
+  if (pages.some((page) => page.path === `${path}/`)) return void say(307, '', { Location: `${path}/` });
+  const page = pages.findLast((one) => path.startsWith(one.path));
+  const files = page && (await filesOf(page));
+  const file = files?.get(path);
+  if (!file) return void say(404, 'There is nothing here; try /.\n');
+  const zipped = /\bgzip\b/.test(String(headers['accept-encoding'])) ? file.zipped : undefined;
+  const body = zipped ?? file.body;
+  response.writeHead(200, {
+    ...common,
+    ...(file.zipped && { Vary: 'Accept-Encoding' }),
+    ...(zipped && { 'Content-Encoding': 'gzip' }),
     'Content-Length': body.length,
-    'Content-Type': `${type}; charset=utf-8`,
+    'Content-Type': `${file.type}; charset=utf-8`,
   });
   response.end(body);
 }

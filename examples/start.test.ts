@@ -36,35 +36,64 @@ async function complaint(launched: Launched): Promise<string> {
   return launched.output.err;
 }
 
-test('prints one line with its address and serves the page there, and nothing else', async () => {
+test('prints one line with its address and serves the pages there, and nothing else', async () => {
   const { url, output } = await start(folder());
-  expect(output.out).toMatch(/^Syncline chat: http:\/\/localhost:\d+ \(.*kill -9 \d+ .*Ctrl\+C.*\)\.\n$/);
+  expect(output.out).toMatch(/^Syncline examples: http:\/\/localhost:\d+ \(.*kill -9 \d+ .*Ctrl\+C.*\)\.\n$/);
   const page = await fetch(url);
   expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
   expect(page.headers.get('content-security-policy')).toContain(
     `default-src 'self'; connect-src 'self' ws://`,
   );
   expect(page.headers.get('x-content-type-options')).toBe('nosniff');
-  const linked = [...(await page.text()).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path);
-  expect(linked).toHaveLength(3);
-  for (const path of linked) expect((await fetch(new URL(path ?? '', url))).status).toBe(200);
+  const home = linksOf(await page.text());
+  const pages = home.filter((path) => path.endsWith('/'));
+  expect(pages).toEqual(['/chat/']);
+  for (const path of pages) {
+    const text = await (await fetch(url + path.slice(0, -1))).text();
+    expect(text).toContain('<!doctype html>');
+    const linked = linksOf(text);
+    expect(linked.length).toBeGreaterThanOrEqual(3);
+    for (const each of [...home, ...linked]) {
+      expect([each, (await fetch(new URL(each, url + path))).status]).toEqual([each, 200]);
+    }
+  }
   for (const path of [
-    '/chat',
+    '/chat/main.tsx',
     '/start.ts',
     '/chat/channels.ts',
     '/%2e%2e/package.json',
     '/chat/..%2f..%2fpackage.json',
+    '/chat/constructor',
     '/constructor',
+    '//',
   ]) {
     expect([path, (await fetch(url + path)).status]).toEqual([path, 404]);
   }
   expect((await fetch(url, { method: 'POST', body: 'x' })).status).toBe(405);
 });
 
+/** Where a page leads, and what it loads. */
+function linksOf(page: string): string[] {
+  return [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path ?? '');
+}
+
+test('what is large is sent small to whoever can read it', async () => {
+  const { url } = await start(folder());
+  const plain = await fetch(`${url}/chat/main.js`, { headers: { 'Accept-Encoding': 'identity' } });
+  const zipped = await fetch(`${url}/chat/main.js`, { headers: { 'Accept-Encoding': 'gzip' } });
+  expect([plain.headers.get('content-encoding'), zipped.headers.get('content-encoding')]).toEqual([
+    null,
+    'gzip',
+  ]);
+  const [bytes, fewer] = [plain, zipped].map(({ headers }) => Number(headers.get('content-length')));
+  expect(fewer).toBeLessThan((bytes ?? 0) / 2);
+  expect(await zipped.text()).toBe(await plain.text());
+});
+
 test('a path that climbs is not followed', async () => {
   const { port } = await start(folder());
   const socket = connect(Number(port), 'localhost');
-  socket.end('GET /../package.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  socket.write('GET /../package.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 404 /);
 });
 

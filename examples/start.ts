@@ -9,8 +9,8 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { devCertificate } from '@syncline/cli/certificate';
 import { createServer, disk, type Server } from '@syncline/server';
-import { channels } from './chat/channels.ts';
-import { answer, buildSite } from './site.ts';
+import { channels } from './channels.ts';
+import { answer } from './site.ts';
 
 async function start(): Promise<void> {
   const { PORT = '8080' } = process.env;
@@ -21,11 +21,12 @@ async function start(): Promise<void> {
   if (!/^\d+$/.test(PORT) || port > 65535) {
     throw new Error(`Expected PORT to be a number from 0 to 65535, got ${JSON.stringify(PORT)}.`);
   }
-  const building = buildSite();
-  building.catch(() => {});
   const local = HOST === 'localhost' || HOST === '::1' || HOST.startsWith('127.');
   const serve: RequestListener = (request, response) => {
-    building.then((site) => answer(site, request, response)).catch(() => response.destroy());
+    answer(request, response).catch((thrown: unknown) => {
+      console.error(`syncline: ${request.url} could not be answered: ${wordsOf(thrown)}`);
+      response.destroy();
+    });
   };
   // Off this machine nothing travels in the clear: there the demo makes itself a certificate, which browsers ask about.
   const http = local ? createHttpServer(serve) : await makeHttps(DATA_DIR, serve);
@@ -39,13 +40,13 @@ async function start(): Promise<void> {
     ...(!local && { authenticate: () => ({ user: null }) }),
   });
   server.attach(http);
-  await Promise.all([server.ready, building]);
+  await server.ready;
   stopOnSignal(http, server);
   const warning = local
     ? ''
     : ' Anyone who can reach it may read and write. Browsers ask about its certificate, which it made itself.';
   console.log(
-    `Syncline chat: ${address(local ? 'http' : 'https', HOST, bound)} (open it in two windows; kill -9 ${process.pid} and start again: nothing is lost; Ctrl+C stops it; messages stay in ${DATA_DIR}).${warning}`,
+    `Syncline examples: ${address(local ? 'http' : 'https', HOST, bound)} (open one in two windows; kill -9 ${process.pid} and start again: nothing is lost; Ctrl+C stops it; what is written stays in ${DATA_DIR}).${warning}`,
   );
 }
 
@@ -104,9 +105,14 @@ function stopOnSignal(http: HttpServer, server: Server<typeof channels>): void {
 }
 
 function fail(thrown: unknown): never {
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  console.error(`syncline: ${message.replaceAll(/\s*\n\s*/g, ' ')}`);
+  console.error(`syncline: ${wordsOf(thrown)}`);
   process.exit(1);
+}
+
+/** What was thrown, in one line. */
+function wordsOf(thrown: unknown): string {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return message.replaceAll(/\s*\n\s*/g, ' ');
 }
 
 await start().catch(fail);

@@ -35,7 +35,12 @@ function App() {
   return (
     <>
       <nav aria-label="Rooms">
-        <h1>Syncline chat</h1>
+        <h1>
+          <a href="/" title="All examples">
+            Syncline
+          </a>{' '}
+          chat
+        </h1>
         <ul>
           {rooms.map((each) => (
             <li key={each}>

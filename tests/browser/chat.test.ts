@@ -208,7 +208,7 @@ async function join(
     expect(errors).toEqual([]);
   });
   await prepare?.(page);
-  await page.goto(url);
+  await page.goto(`${url}/chat/`);
   await page.getByLabel('Your name').fill(name);
   await page.keyboard.press('Enter');
   await page.getByText('Live', { exact: true }).waitFor();
