@@ -48,6 +48,17 @@ export type {
 } from './frame.ts';
 export { bearerPrefix, subprotocol, tellSuffix } from './frame.ts';
 export type { Kind, KindName } from './kind.ts';
+export type { DocBeginning, DocSnapshot, DocUpdate } from './kinds/document.ts';
+export {
+  beginning,
+  docSnapshot,
+  noLineage,
+  readDocData,
+  readDocEntry,
+  readDocSnapshot,
+  sameLineage,
+  updateEntry,
+} from './kinds/document.ts';
 export type { SetOptions, StateOperation } from './kinds/operation.ts';
 export { deleteOperation, readStateOperation, setOperation } from './kinds/operation.ts';
 export type { StateChange, StateFacts, StateValue, StateView } from './kinds/state.ts';
