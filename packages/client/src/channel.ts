@@ -2,11 +2,11 @@
  * What channels of every kind have in common: a subscription, an outbox and the contract's schema, joined so that what arrives
  * and what is sent keeps its order where validating takes time. A channel of one kind holds one, and says what values mean.
  */
-import { type Position, SyncError } from '@syncline/protocol';
+import type { Position, SyncError } from '@syncline/protocol';
 import type { Core, Member } from './core.ts';
 import { Outbox } from './outbox.ts';
 import { Sequence } from './sequence.ts';
-import type { Store } from './store.ts';
+import { Emitter, type Store } from './store.ts';
 import {
   type Freshness,
   type Place,
@@ -15,9 +15,7 @@ import {
   type Recovery,
   Subscription,
 } from './subscription.ts';
-
-/** How the contract has a value; throws where it hasn't. */
-export type Validate<V> = (value: unknown) => V | Promise<V>;
+import { badPayload, decode, encode, type Terms, type Validate } from './values.ts';
 
 export abstract class Channel<V> implements Reader, Member {
   readonly core: Core;
@@ -28,13 +26,15 @@ export abstract class Channel<V> implements Reader, Member {
   /** What is sent, in the order in which it was given. */
   readonly outgoing = new Sequence();
   /** What arrives, in the order of the log. */
-  readonly #incoming = new Sequence();
+  readonly incoming = new Sequence();
+  readonly #recoveries: Emitter<Recovery>;
   readonly #validate: Validate<V> | undefined;
 
-  constructor(core: Core, name: string, validate: Validate<V> | undefined) {
+  constructor(core: Core, name: string, terms?: Terms<V>) {
     this.core = core;
     this.name = name;
-    this.#validate = validate;
+    this.#validate = terms?.validate;
+    this.#recoveries = new Emitter(core.report);
     this.outbox = new Outbox(core, name);
     this.subscription = new Subscription(core, name, this);
     this.freshness = this.subscription.freshness;
@@ -45,12 +45,19 @@ export abstract class Channel<V> implements Reader, Member {
   abstract placed(recovery: Recovery, place: Place): void;
   abstract received(entries: readonly Received[], position: Position): void;
 
+  onRecover(onRecover: (recovery: Recovery) => void): () => void {
+    return this.#recoveries.on(onRecover);
+  }
+
   recovered(recovery: Recovery, place: Place): void {
-    this.#incoming.run(place, () => this.placed(recovery, place));
+    this.incoming.run(place, () => {
+      this.placed(recovery, place);
+      this.#recoveries.emit(recovery);
+    });
   }
 
   ended(): void {
-    this.#incoming.clear();
+    this.incoming.clear();
   }
 
   opened(): void {
@@ -67,7 +74,8 @@ export abstract class Channel<V> implements Reader, Member {
   }
 
   closed(error: SyncError): void {
-    this.#incoming.clear();
+    this.incoming.clear();
+    this.#recoveries.clear();
     this.outbox.closed(error);
   }
 
@@ -80,45 +88,16 @@ export abstract class Channel<V> implements Reader, Member {
     };
   }
 
-  /** Hands a batch on when all of it is there, `after` has happened, and what arrived before was handed on: at once if it can. */
-  arrive<T>(
-    batch: readonly (T | Promise<T>)[],
-    take: (ready: readonly T[]) => void,
-    after: readonly Promise<void>[] = [],
-  ): void {
-    const wait = [...after, ...batch].some((one) => one instanceof Promise);
-    const all = wait ? Promise.all(after).then(() => Promise.all(batch)) : (batch as readonly T[]);
-    this.#incoming.run(all, take);
-  }
-
   /** What is made of an entry's value as the contract has it; `otherwise`, and a report, where it isn't what the contract says. */
   decode<T>(offset: number, value: unknown, make: (value: V) => T, otherwise: T): T | Promise<T> {
-    const bad = (thrown: unknown) => {
+    return decode(value, this.#validate, make, (thrown) => {
       this.core.report(badPayload(thrown, `${this.name}: entry ${offset} was passed over. `));
       return otherwise;
-    };
-    try {
-      // Without a schema the contract's word is all there is to go by.
-      const checked = this.#validate ? this.#validate(value) : (value as V);
-      return checked instanceof Promise ? checked.then(make, bad) : make(checked);
-    } catch (thrown) {
-      return bad(thrown);
-    }
+    });
   }
 
   /** A value's text, taken now, once the contract has been asked; an error when it can't be sent. */
   encode(value: V): string | SyncError | Promise<string | SyncError> {
-    try {
-      const text: string | undefined = JSON.stringify(value);
-      if (text === undefined) return badPayload('It is no JSON value.');
-      const checked = this.#validate?.(value);
-      return checked instanceof Promise ? checked.then(() => text, badPayload) : text;
-    } catch (thrown) {
-      return badPayload(thrown);
-    }
+    return encode(value, this.#validate);
   }
-}
-
-function badPayload(thrown: unknown, prefix = ''): SyncError {
-  return new SyncError('bad_payload', prefix + (thrown instanceof Error ? thrown.message : thrown));
 }

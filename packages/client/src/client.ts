@@ -3,11 +3,12 @@
  * it does is done by the rooms behind it; machine, time and the kinds that there are come in through `createClientWith`.
  */
 import type { Contract, StateDefinition, StreamDefinition } from '@syncline/protocol';
-import type { CarriedBy, Clock, NameOf } from '@syncline/protocol/wire';
-import type { Validate } from './channel.ts';
+import type { CarriedBy, Clock, NameOf, PresenceOf, SignalOf } from '@syncline/protocol/wire';
+import type { WithPresence } from './company.ts';
 import type { Status } from './connection.ts';
 import { Core } from './core.ts';
 import { badOption } from './faults.ts';
+import type { OnLeave } from './lease.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { definitionOf } from './names.ts';
 import type { Language } from './requests.ts';
@@ -17,6 +18,7 @@ import { type Report, reporter, type Store } from './store.ts';
 import type { StreamChannel } from './stream.ts';
 import type { Transport } from './transports/transport.ts';
 import { resolveUrl } from './transports/websocket.ts';
+import type { Terms } from './values.ts';
 
 export interface ClientOptions<C extends Contract = Contract> {
   /** `wss://…`, `https://…`, or a path on the page's own origin. Default `/sync`. */
@@ -54,7 +56,7 @@ interface Connected {
    * a little late; this machine's time before there was one.
    */
   serverNow(): number;
-  /** Ends the connection for good. What is unanswered fails with `closed`; no handler is called any more. */
+  /** Leaves, and ends the connection for good. What is unanswered fails with `closed`; no handler is called any more. */
   close(): void;
 }
 
@@ -67,23 +69,30 @@ interface Channels<C extends Contract> {
    */
   stream<const N extends string>(
     name: NameOf<C, N, StreamDefinition<unknown>>,
-  ): StreamChannel<CarriedBy<C, N>>;
+  ): StreamChannel<CarriedBy<C, N>> & WithPresence<PresenceOf<C, N>, SignalOf<C, N>>;
   /**
    * The state channel of that name; the same object each time.
    *
    * @throws SyncError `unknown_channel` for a name that can't be one or, with `channels` given, isn't in the contract.
    */
-  state<const N extends string>(name: NameOf<C, N, StateDefinition<unknown>>): StateChannel<CarriedBy<C, N>>;
+  state<const N extends string>(
+    name: NameOf<C, N, StateDefinition<unknown>>,
+  ): StateChannel<CarriedBy<C, N>> & WithPresence<PresenceOf<C, N>, SignalOf<C, N>>;
 }
 
 /** A client of one server. */
 export interface Client<C extends Contract = Contract> extends Connected, Channels<C> {}
 
-/** A client of one server that has streams only. */
-export interface StreamClient<C extends Contract = Contract> extends Connected, Pick<Channels<C>, 'stream'> {}
+/** A client of one server that has streams only, without presence. */
+export interface StreamClient<C extends Contract = Contract> extends Connected {
+  /** The stream of that name, as `client.stream` of `@syncline/client` gives it, but for who is there and what they signal. */
+  stream<const N extends string>(
+    name: NameOf<C, N, StreamDefinition<unknown>>,
+  ): StreamChannel<CarriedBy<C, N>>;
+}
 
 /** What makes a channel of one kind, whatever it carries. */
-type Maker = new (core: Core, name: string, validate: Validate<unknown> | undefined) => unknown;
+type Maker = new (core: Core, name: string, terms: Terms) => unknown;
 
 const defaults = {
   requestTimeoutMs: 10_000,
@@ -99,6 +108,8 @@ export interface Surroundings {
   readonly lifecycle: Lifecycle;
   /** What frames the client understands: what its kinds need. Default: those that streams need. */
   readonly language?: Language;
+  /** How the client learns that the page goes for good, so that it leaves what it entered. Default: it doesn't. */
+  readonly onLeave?: OnLeave;
 }
 
 /**
@@ -119,7 +130,7 @@ export function createClientWith<const C extends Contract, K extends keyof Chann
   const doors = Object.entries<Maker>(kinds).map(([kind, Kind]) => {
     const made = new Map<string, unknown>();
     const door = (name: string) => {
-      const channel = made.get(name) ?? new Kind(core, name, definitionOf(kind, name, channels)?.validate);
+      const channel = made.get(name) ?? new Kind(core, name, definitionOf(kind, name, channels));
       made.set(name, channel);
       return channel;
     };
@@ -130,7 +141,10 @@ export function createClientWith<const C extends Contract, K extends keyof Chann
     status: connection.status,
     unsent,
     serverNow: () => clock.now() + connection.aheadMs,
-    close: () => connection.stop(),
+    close: () => {
+      core.lease?.end();
+      connection.stop();
+    },
   };
   // The contract is the types' word for what the channels carry.
   return Object.assign(client, Object.fromEntries(doors) as Pick<Channels<C>, K>);

@@ -10,6 +10,7 @@ import {
   type StateEntry,
   type Store,
   type StreamChannel,
+  type WithPresence,
   type Written,
 } from './index.ts';
 import { createClient as createStreamClient } from './streams.ts';
@@ -40,7 +41,7 @@ function same<A, B>(_: Same<A, B>): void {}
 const client = createClient<typeof channels>();
 
 export function names(): void {
-  same<ReturnType<typeof lobby>, StreamChannel<Chat>>(true);
+  same<ReturnType<typeof lobby>, StreamChannel<Chat> & WithPresence<unknown, unknown>>(true);
   const lobby = () => client.stream('chat/lobby');
   same<Message<number>, Parameters<Parameters<typeof thread.onMessage>[0]>[0]>(true);
   const thread = client.stream('chat/lobby/7');
@@ -67,7 +68,7 @@ export function names(): void {
 }
 
 export function stateNames(): void {
-  same<ReturnType<typeof berlin>, StateChannel<Spot>>(true);
+  same<ReturnType<typeof berlin>, StateChannel<Spot> & WithPresence<unknown, unknown>>(true);
   const berlin = () => client.state('fleet/berlin');
   const made: StateChannel<'here' | 'away'> = client.state(`cursors/${room}`);
   void made;

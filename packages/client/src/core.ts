@@ -5,6 +5,7 @@
 import type { SyncError } from '@syncline/protocol';
 import type { Clock, FrameOf, Head, ServerFrame } from '@syncline/protocol/wire';
 import { Connection, type ConnectionHooks, type ConnectionParts } from './connection.ts';
+import type { Lease, OnLeave } from './lease.ts';
 import type { Requests } from './requests.ts';
 import { promised } from './settle.ts';
 import { type Report, Value } from './store.ts';
@@ -17,12 +18,12 @@ export interface Member {
   closed(error: SyncError): void;
 }
 
-/** The frames that arrive under a channel's number. */
-type Delivered = 'entries' | 'changes' | 'snapshot' | 'gap' | 'revoked';
+/** The frames that arrive under the number of a channel or a view. */
+type Delivered = Exclude<Extract<ServerFrame, { id: number }>, { ref: number }>['type'];
 
-/** What takes them. */
+/** What takes those that it has a use for. */
 export type Delivery = {
-  readonly [T in Delivered]: (frame: FrameOf<ServerFrame, T>) => void;
+  readonly [T in Delivered]?: ((frame: FrameOf<ServerFrame, T>) => void) | undefined;
 } & { readonly head: (head: Head) => void };
 
 /** What a client is made of: its surroundings, and the bounds on what waits to be sent, over all channels together. */
@@ -30,6 +31,7 @@ export interface CoreParts extends ConnectionParts {
   readonly outboxEntriesMax: number;
   readonly outboxBytesMax: number;
   readonly outboxAgeMs: number;
+  readonly onLeave?: OnLeave | undefined;
 }
 
 export class Core implements ConnectionHooks {
@@ -43,6 +45,8 @@ export class Core implements ConnectionHooks {
   readonly unsent: Value<number>;
   /** Bytes of those messages. */
   unsentBytes = 0;
+  /** What this client is where it was entered; there is none before it had to be. */
+  lease: Lease | undefined;
   readonly #members = new Set<Member>();
 
   constructor(parts: CoreParts) {
@@ -70,13 +74,18 @@ export class Core implements ConnectionHooks {
       for (const head of frame.heads) this.deliveries.get(head.id)?.head(head);
     } else if ('id' in frame) {
       // The method of that name takes the frame of that type; the compiler can't tell for all at once.
-      this.deliveries.get(frame.id)?.[frame.type](frame as never);
+      this.deliveries.get(frame.id)?.[frame.type]?.(frame as never);
     }
   }
 
   /** Tells a member of the connection from now on. */
   join(member: Member): void {
     this.#members.add(member);
+  }
+
+  /** Tells it no more. */
+  part(member: Member): void {
+    this.#members.delete(member);
   }
 
   /** Asks for a page of history, as soon as there is a connection and again on the next one if need be. */
@@ -87,7 +96,7 @@ export class Core implements ConnectionHooks {
         opened: () =>
           connection.request('history', fields, (answer) => {
             if (!answer) return;
-            this.#members.delete(asking);
+            this.part(asking);
             settle(answer);
           }),
         closed: settle,

@@ -44,7 +44,7 @@ export class Entries<V> implements Store<ReadonlyMap<string, StateEntry<V>>> {
   readonly #shown = new Map<string, StateEntry<V>>();
   /** A copy of what is shown, since someone asked. */
   #copy: ReadonlyMap<string, StateEntry<V>> | undefined;
-  readonly #listeners: Emitter<void>;
+  readonly #listeners: Emitter<readonly string[]>;
   readonly #changes: Emitter<StateChange<V>>;
   /** Those who are told of one key; no key without any. */
   readonly #watched = new Map<string, { readonly told: Emitter<void>; readonly by: Set<unknown> }>();
@@ -63,7 +63,12 @@ export class Entries<V> implements Store<ReadonlyMap<string, StateEntry<V>>> {
     return this.#copy;
   };
 
-  readonly subscribe = (onChange: () => void): (() => void) => this.#hold(this.#listeners.on(onChange));
+  readonly subscribe = (onChange: () => void): (() => void) => this.#hold(this.told(() => onChange()));
+
+  /** Tells the keys that changed together, once what they hold is shown; keeps nothing followed. */
+  told(onKeys: (keys: readonly string[]) => void): () => void {
+    return this.#listeners.on(onKeys);
+  }
 
   /** One key, as a store that is told of that key only. */
   of(key: string): Store<StateEntry<V> | undefined> {
@@ -135,7 +140,7 @@ export class Entries<V> implements Store<ReadonlyMap<string, StateEntry<V>>> {
     if (this.#news.push(news) > 1) return;
     for (const { keys, changes } of this.#news) {
       for (const key of keys) this.#watched.get(key)?.told.emit();
-      this.#listeners.emit();
+      this.#listeners.emit(keys);
       for (const change of changes) this.#changes.emit(change);
     }
     this.#news = [];

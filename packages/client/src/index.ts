@@ -6,9 +6,9 @@ import type { Contract } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
 import { type Client, type ClientOptions, createClientWith } from './client.ts';
 import { language } from './language.ts';
+import { pageLeave } from './lease.ts';
 import { pageLifecycle } from './lifecycle.ts';
-import { State } from './state.ts';
-import { Stream } from './stream.ts';
+import { LiveState, LiveStream } from './live.ts';
 import { websocket } from './transports/websocket.ts';
 
 /**
@@ -22,19 +22,27 @@ import { websocket } from './transports/websocket.ts';
  * @throws SyncError `bad_option`
  */
 export function createClient<const C extends Contract = Contract>(options: ClientOptions<C> = {}): Client<C> {
-  const page = { clock: systemClock, transport: websocket, lifecycle: pageLifecycle, language };
-  return createClientWith(page, { stream: Stream, state: State }, options);
+  const page = {
+    clock: systemClock,
+    transport: websocket,
+    lifecycle: pageLifecycle,
+    language,
+    onLeave: pageLeave,
+  };
+  return createClientWith(page, { stream: LiveStream, state: LiveState }, options);
 }
 
 export type { ErrorCode, GapReason, Position } from '@syncline/protocol';
 export { SyncError } from '@syncline/protocol';
 export type { Client, ClientOptions } from './client.ts';
+export type { WithPresence } from './company.ts';
 export type { Status } from './connection.ts';
 export type { StateChange, StateEntry } from './entries.ts';
-export type { GetToken } from './rights.ts';
-export type { SetOptions, StateChannel } from './state.ts';
+export type { Member, MemberChange, Presence } from './presence.ts';
+export type { Signal } from './signals.ts';
+export type { StateChannel } from './state.ts';
 export type { Store } from './store.ts';
-export type { HistoryOptions, HistoryPage, StreamChannel } from './stream.ts';
+export type { StreamChannel } from './stream.ts';
 export type { Freshness, Recovery } from './subscription.ts';
-export type { Message, Timeline, TimelineItem, TimelineOptions, TimelineView } from './timeline.ts';
+export type { Message, Timeline, TimelineItem } from './timeline.ts';
 export type { Written } from './writes.ts';

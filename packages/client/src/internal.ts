@@ -5,15 +5,14 @@
 import type { Contract } from '@syncline/protocol';
 import { type Client, type ClientOptions, createClientWith as create, type Surroundings } from './client.ts';
 import { language } from './language.ts';
-import { State } from './state.ts';
-import { Stream } from './stream.ts';
+import { LiveState, LiveStream } from './live.ts';
 
 /** A client with channels of all kinds, in surroundings of one's own. */
 export function createClientWith<const C extends Contract = Contract>(
   surroundings: Surroundings,
   options?: ClientOptions<C>,
 ): Client<C> {
-  return create({ language, ...surroundings }, { stream: Stream, state: State }, options);
+  return create({ language, ...surroundings }, { stream: LiveStream, state: LiveState }, options);
 }
 
 export type { Surroundings } from './client.ts';

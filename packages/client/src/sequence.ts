@@ -18,6 +18,16 @@ export class Sequence {
     this.#last = last;
   }
 
+  /** The same for a batch, once all of it is there and `after` has happened. */
+  arrive<T>(
+    batch: readonly (T | Promise<T>)[],
+    take: (ready: readonly T[]) => void,
+    after: readonly Promise<void>[] = [],
+  ): void {
+    const wait = [...after, ...batch].some((one) => one instanceof Promise);
+    this.run(wait ? Promise.all(after).then(() => Promise.all(batch)) : (batch as readonly T[]), take);
+  }
+
   /** Forgets the steps that were begun or wait: none of them delivers any more. */
   clear(): void {
     this.#life++;

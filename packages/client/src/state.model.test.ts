@@ -7,8 +7,9 @@ import { type FakeClock, fakeClock } from '@syncline/protocol/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { StateEntry } from './entries.ts';
-import type { Client, SetOptions, StateChannel, Written } from './index.ts';
+import type { Client, StateChannel, Written } from './index.ts';
 import { createClientWith } from './internal.ts';
+import type { SetOptions } from './state.ts';
 import { KeyedServer } from './testing/keyed.ts';
 
 const name = 'fleet/a';

@@ -4,13 +4,14 @@
  */
 import { type Duration, type Position, SyncError } from '@syncline/protocol';
 import type { Data } from '@syncline/protocol/wire';
-import { Channel, type Validate } from './channel.ts';
+import { Channel } from './channel.ts';
 import type { Core } from './core.ts';
 import { Entries, type StateChange, type StateEntry } from './entries.ts';
 import { badOption } from './faults.ts';
 import { promised, type Settle } from './settle.ts';
 import type { Store } from './store.ts';
 import type { Freshness, Place, Received, Recovery } from './subscription.ts';
+import type { Terms } from './values.ts';
 import { type Spot, type Write, Writes, type Written } from './writes.ts';
 
 /** On what condition a key is written. */
@@ -103,8 +104,8 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
   #parts: (Row<V> | Promise<Row<V>>)[] = [];
   readonly #writes = new Writes<V>();
 
-  constructor(core: Core, name: string, validate: Validate<V> | undefined) {
-    super(core, name, validate);
+  constructor(core: Core, name: string, terms?: Terms<V>) {
+    super(core, name, terms);
     this.entries = new Entries(core.report, (off) => this.hold(off, Number.MAX_SAFE_INTEGER));
   }
 
@@ -159,7 +160,7 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
       const [key, ...rest] = JSON.parse(String(data)) as [string, ...Rest];
       return this.#row(key, rest, offset, at ?? 0, from);
     });
-    this.arrive(rows, (ready) => this.#apply(ready, position));
+    this.incoming.arrive(rows, (ready) => this.#apply(ready, position));
   }
 
   snapshot(part: Data, position: Position | undefined): void {
@@ -169,7 +170,7 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
     if (!position) return;
     const rows = this.#parts;
     this.#parts = [];
-    this.arrive(rows, (ready) => {
+    this.incoming.arrive(rows, (ready) => {
       this.#draft = { entries: new Map(), until: this.#draft?.until ?? 0 };
       this.#apply(ready, position);
     });

@@ -4,7 +4,7 @@
  */
 import { type Position, SyncError } from '@syncline/protocol';
 import { historyEntriesMax } from '@syncline/protocol/wire';
-import { Channel, type Validate } from './channel.ts';
+import { Channel } from './channel.ts';
 import type { Core } from './core.ts';
 import { badOption } from './faults.ts';
 import { readEntry } from './frames.ts';
@@ -20,6 +20,7 @@ import {
   type Timeline,
   type TimelineOptions,
 } from './timeline.ts';
+import type { Terms } from './values.ts';
 
 /** Which page of a stream's log: before or after an offset; without either, the newest one. */
 export interface HistoryOptions {
@@ -83,24 +84,18 @@ const ownMax = 5_000;
 export class Stream<M> extends Channel<M> implements StreamChannel<M>, Feed<M> {
   readonly kind = 'stream';
   readonly #messages: Emitter<Message<M>>;
-  readonly #recoveries: Emitter<Recovery>;
   readonly #own = new Set<string>();
   #timeline: FeedTimeline<M> | undefined;
   /** Messages up to here were there before anyone listened: timelines show them, listeners to new ones don't get them. */
   #begunAt = 0;
 
-  constructor(core: Core, name: string, validate: Validate<M> | undefined) {
-    super(core, name, validate);
+  constructor(core: Core, name: string, terms?: Terms<M>) {
+    super(core, name, terms);
     this.#messages = new Emitter(core.report);
-    this.#recoveries = new Emitter(core.report);
   }
 
   onMessage(onMessage: (message: Message<M>) => void): () => void {
     return this.hold(this.#messages.on(onMessage), 0);
-  }
-
-  onRecover(onRecover: (recovery: Recovery) => void): () => void {
-    return this.#recoveries.on(onRecover);
   }
 
   publish(data: M): Promise<Position> {
@@ -140,7 +135,6 @@ export class Stream<M> extends Channel<M> implements StreamChannel<M>, Feed<M> {
     if (reason) this.#begunAt = 0;
     if (reason === 'diverged' || reason === 'ahead') this.#own.clear();
     if (recovery.via !== 'recovered') this.#timeline?.take({ reason, position, top });
-    this.#recoveries.emit(recovery);
   }
 
   received(entries: readonly Received[], { epoch }: Position): void {
@@ -154,12 +148,11 @@ export class Stream<M> extends Channel<M> implements StreamChannel<M>, Feed<M> {
         if (message.offset > this.#begunAt) this.#messages.emit(message);
       }
     };
-    this.arrive(drafts, take, answers);
+    this.incoming.arrive(drafts, take, answers);
   }
 
   override closed(error: SyncError): void {
     this.#messages.clear();
-    this.#recoveries.clear();
     super.closed(error);
   }
 

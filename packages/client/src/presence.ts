@@ -1,0 +1,300 @@
+/**
+ * Who is in a channel: keeps this client in it across links, and shows its members, one per person, as the channel's companion
+ * (rule C4) tells them. Channels of every kind have one, by way of company.ts. It must not know which kinds there are.
+ *
+ * For whoever builds on it: `new PresenceFor<P>(core, name, terms?)`, `name` being the channel's own, is a `Presence<P>`, and has
+ * `companion: State<P>`, whose `entries` are the connections by their keys, and `isOwn(key)`.
+ */
+import { SyncError } from '@syncline/protocol';
+import type { Cancel } from '@syncline/protocol/wire';
+import type { Core, Member as Joined } from './core.ts';
+import type { StateEntry } from './entries.ts';
+import { Lease } from './lease.ts';
+import { Pace } from './pace.ts';
+import type { Answer } from './requests.ts';
+import { promised, type Settle } from './settle.ts';
+import { State } from './state.ts';
+import { Emitter, type Store } from './store.ts';
+import { backoff, retryMsOf } from './timing.ts';
+import { type Terms, textFault } from './values.ts';
+
+/** One client that a person has open: a tab, a phone. */
+export interface MemberConnection<P> {
+  /** Stays the same for as long as the client is there; nobody else can have it. */
+  readonly id: string;
+  readonly data: P;
+  /** When the server stored this data, in ms since 1970 by the server's clock. */
+  readonly since: number;
+  /** Whether it is this client. */
+  readonly self: boolean;
+}
+
+/** One person who is there, with as many connections as they have open. Members don't change; a new one takes the place of the old one. */
+export interface Member<P> {
+  /** Who it is, as the server knows them; null for anonymous, each of whose connections is a member by itself. */
+  readonly user: string | null;
+  /** Whether this client is one of their connections. */
+  readonly self: boolean;
+  /** What was said last on any of their connections. */
+  readonly data: P;
+  /** When the server stored that, in ms since 1970 by the server's clock. */
+  readonly since: number;
+  /** In the order in which they came. */
+  readonly connections: readonly MemberConnection<P>[];
+}
+
+/** Someone came with their first connection, is there with other data or other connections, or left with their last one. */
+export interface MemberChange<P> {
+  readonly type: 'enter' | 'update' | 'leave';
+  readonly member: Member<P>;
+}
+
+/** Who is in a channel. */
+export interface Presence<P> {
+  /**
+   * Enters the channel, or replaces what was said there before, until `leave`, across reconnects. Resolves once this, or newer
+   * data, is stored. At most one is sent in 50 ms, the newest.
+   *
+   * @throws SyncError `bad_payload`, `payload_too_large`, `forbidden`, or why else the server refused; then what it took before
+   * stays. `closed`.
+   * @example
+   * await room.presence.enter({ name: 'Ada' })
+   */
+  enter(data: P): Promise<void>;
+  /** Leaves. Resolves once the server knows; at once where this client never entered. */
+  leave(): Promise<void>;
+  /** The people who are there. Followed while someone subscribes to it or to changes; else as last known. */
+  readonly members: Store<readonly Member<P>[]>;
+  /** Calls `onChange` for each person who came, changed or left, from now on. */
+  on(event: 'change', onChange: (change: MemberChange<P>) => void): () => void;
+}
+
+/** Data, as JSON, that was sent to the server, or null for leaving, and who waits for its answer. */
+interface Saying {
+  readonly text: string | null;
+  waiting: Settle<void>[];
+  answered: boolean;
+}
+
+export class PresenceFor<P> implements Presence<P>, Joined {
+  readonly members: Store<readonly Member<P>[]>;
+  readonly companion: State<P>;
+  readonly #core: Core;
+  readonly #name: string;
+  readonly #lease: Lease;
+  readonly #pace: Pace;
+  /** What is to be so: data, as JSON; null: not to be there. */
+  #wanted: string | null = null;
+  /** What the server took last. */
+  #taken: string | null = null;
+  /** What was said last on the present link. */
+  #said: Saying | undefined;
+  /** Those who wait for what is to be said next. */
+  #waiting: Settle<void>[] = [];
+  /** Whether the server may have us as a member. */
+  #there = false;
+  #failures = 0;
+  #again: Cancel | undefined;
+  /** The key that the server gave us last. */
+  #key: string | undefined;
+  /** By the user, or by the key of who has none; in the order in which they came. */
+  readonly #people = new Map<string, Member<P>>();
+  #list: readonly Member<P>[] | undefined;
+  /** Whose connection each key is. */
+  readonly #owners = new Map<string, string>();
+  readonly #listeners: Emitter<void>;
+  readonly #changes: Emitter<MemberChange<P>>;
+
+  constructor(core: Core, name: string, terms?: Terms<P>) {
+    this.#core = core;
+    this.#name = name;
+    this.#lease = core.lease ??= new Lease(core.parts);
+    this.#pace = new Pace(core, () => this.#say());
+    this.#listeners = new Emitter(core.report);
+    this.#changes = new Emitter(core.report);
+    // Before the companion: who comes back enters first, and reads then.
+    core.join(this);
+    this.companion = new State(core, `${name}?presence`, terms);
+    this.companion.entries.told((keys) => this.#regroup(keys));
+    this.members = {
+      get: () => {
+        this.#list ??= [...this.#people.values()];
+        return this.#list;
+      },
+      subscribe: (onChange) => this.#follow(this.#listeners.on(onChange)),
+    };
+    this.#lease.leaving.add(() => {
+      if (this.#there && core.connection.open)
+        core.connection.request('leave', [name, this.#lease.secret], () => {});
+    });
+  }
+
+  enter(data: P): Promise<void> {
+    const { companion } = this;
+    return promised((settle) =>
+      companion.outgoing.run(companion.encode(data), (text) => this.#want(text, settle)),
+    );
+  }
+
+  leave(): Promise<void> {
+    return promised((settle) => this.companion.outgoing.run(null, (text) => this.#want(text, settle)));
+  }
+
+  on(_event: 'change', onChange: (change: MemberChange<P>) => void): () => void {
+    return this.#follow(this.#changes.on(onChange));
+  }
+
+  /** Whether the server calls this client by that key. */
+  isOwn(key: string): boolean {
+    return this.#lease.keys.has(key);
+  }
+
+  /** What was said on another link needs to be said on this one: so the server knows that we are still there (rule N4). */
+  opened(): void {
+    this.#say();
+  }
+
+  lost(): void {
+    this.#said = undefined;
+    this.#again?.();
+    this.#again = undefined;
+    this.#failures = 0;
+  }
+
+  closed(error: SyncError): void {
+    this.lost();
+    this.#pace.stop();
+    this.#changes.clear();
+    tell(this.#waiting.splice(0), error);
+  }
+
+  #follow(off: () => void): () => void {
+    return this.companion.hold(off, Number.MAX_SAFE_INTEGER);
+  }
+
+  #want(text: string | null | SyncError, settle: Settle<void>): void {
+    const { connection } = this.#core;
+    const refusal = text instanceof SyncError ? text : connection.closedBy;
+    if (refusal) return settle(refusal);
+    this.#wanted = text as string | null;
+    this.#waiting.push(settle);
+    if (text !== null) connection.start();
+    this.#pace.ask();
+  }
+
+  /** Says what is to be so, unless that is done, under way or not possible now. */
+  #say(): void {
+    const { connection } = this.#core;
+    const text = this.#wanted;
+    const said = this.#said;
+    const same = said?.text === text;
+    if (same || (text === null && !this.#there)) {
+      const waiting = this.#waiting.splice(0);
+      if (same && !said.answered) said.waiting.push(...waiting);
+      else tell(waiting);
+    } else if (connection.open && !this.#again) {
+      const saying: Saying = { text, waiting: this.#waiting.splice(0), answered: false };
+      this.#said = saying;
+      const fault = text && textFault(text, connection.payloadBytesMax);
+      if (fault) return this.#refused(saying, fault);
+      const who = [this.#name, this.#lease.secret] as const;
+      const take = (answer: Answer<'enter' | 'leave'>) => this.#answered(saying, answer);
+      if (text === null) return connection.request('leave', who, take);
+      this.#there = true;
+      connection.request('enter', [...who, JSON.parse(text)], take);
+    }
+  }
+
+  #answered(saying: Saying, answer: Answer<'enter' | 'leave'>): void {
+    const { text, waiting } = saying;
+    saying.answered = true;
+    if (answer instanceof SyncError && answer.next === 'stop') return this.#refused(saying, answer);
+    if (!answer || answer instanceof SyncError) {
+      // Nobody knows, or it is to be said again: those who wait go on waiting, for the newest.
+      this.#waiting.push(...waiting);
+      if (answer) this.#sayAgain(retryMsOf(answer));
+      return;
+    }
+    this.#failures = 0;
+    this.#taken = text;
+    if (text === null) this.#there = this.#said !== saying;
+    if ('key' in answer && !this.isOwn(answer.key)) {
+      this.#lease.keys.add(answer.key);
+      this.#regroup([answer.key]);
+    }
+    tell(waiting);
+  }
+
+  /** It isn't taken, and won't be: what was taken before stands, unless this is it. */
+  #refused(saying: Saying, error: SyncError): void {
+    const { text, waiting } = saying;
+    if (waiting.length === 0) this.#core.report(error);
+    tell(waiting, error);
+    if (text === null || text === this.#taken) this.#taken = null;
+    if (text === this.#wanted) this.#wanted = this.#taken;
+    if (this.#said !== saying) return;
+    this.#said = undefined;
+    if (text === null) this.#there = false;
+    this.#say();
+  }
+
+  #sayAgain(leastMs: number): void {
+    const { clock } = this.#core;
+    this.#said = undefined;
+    this.#again ??= clock.timer(backoff(this.#failures++, clock.random(), leastMs), () => {
+      this.#again = undefined;
+      this.#say();
+    });
+  }
+
+  /** Those keys changed: puts the people whose they are or were together anew, and tells. */
+  #regroup(keys: readonly string[]): void {
+    const people = this.#people;
+    const touched = new Map<string, Set<string>>();
+    for (const key of keys) {
+      const entry = this.companion.get(key).get();
+      const before = this.#owners.get(key);
+      const now = entry && (entry.from === null ? `#${key}` : `@${entry.from}`);
+      if (now) this.#owners.set(key, now);
+      else this.#owners.delete(key);
+      for (const id of [before, now]) {
+        if (id === undefined) continue;
+        const known = touched.get(id) ?? new Set(people.get(id)?.connections.map(({ id }) => id));
+        touched.set(id, known.add(key));
+      }
+      // The server has lost us, or mistook something old for a leave.
+      if (!entry && this.isOwn(key) && this.#wanted !== null && this.#said?.answered) this.#sayAgain(0);
+    }
+    const changes = [...touched].flatMap(([id, known]): MemberChange<P> | [] => {
+      const before = people.get(id);
+      const now = this.#memberOf(id, known);
+      if (now) people.set(id, now);
+      else people.delete(id);
+      const member = now ?? before;
+      return member ? { type: now ? (before ? 'update' : 'enter') : 'leave', member } : [];
+    });
+    if (changes.length === 0) return;
+    this.#list = undefined;
+    this.#listeners.emit();
+    for (const change of changes) this.#changes.emit(change);
+  }
+
+  /** What a person's keys come to; undefined for one who has none any more. */
+  #memberOf(id: string, keys: ReadonlySet<string>): Member<P> | undefined {
+    let newest: StateEntry<P> | undefined;
+    const connections: MemberConnection<P>[] = [];
+    for (const key of keys) {
+      const entry = this.companion.get(key).get();
+      if (!entry || this.#owners.get(key) !== id) continue;
+      if (!newest || entry.version > newest.version) newest = entry;
+      connections.push({ id: key, data: entry.value, since: entry.since, self: this.isOwn(key) });
+    }
+    if (!newest) return undefined;
+    const { from: user, value: data, since } = newest;
+    return { user, self: connections.some(({ self }) => self), data, since, connections };
+  }
+}
+
+function tell(waiting: readonly Settle<void>[], error?: SyncError): void {
+  for (const settle of waiting) settle(error);
+}

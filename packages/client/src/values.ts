@@ -1,0 +1,62 @@
+/**
+ * Values as the contract has them, on their way out and in: the one place where what validates is asked. Channels, signals and
+ * views use it; it must not know what a value is for.
+ */
+import { SyncError } from '@syncline/protocol';
+import { tooMuch } from './faults.ts';
+import { payloadFault } from './frames.ts';
+
+/** How the contract has a value; throws where it hasn't. */
+export type Validate<V> = (value: unknown) => V | Promise<V>;
+
+/** What the contract says of a channel, as far as a client goes by it; undefined where only the server has one. */
+export type Terms<V = unknown, P = unknown> =
+  | {
+      readonly validate: Validate<V> | undefined;
+      readonly presence?: Terms<P> | null;
+    }
+  | undefined;
+
+/** A value's text, taken now, once the contract has been asked; an error when it can't be sent. */
+export function encode<V>(
+  value: V,
+  validate: Validate<V> | undefined,
+): string | SyncError | Promise<string | SyncError> {
+  try {
+    const text: string | undefined = JSON.stringify(value);
+    if (text === undefined) return badPayload('It is no JSON value.');
+    const checked = validate?.(value);
+    return checked instanceof Promise ? checked.then(() => text, badPayload) : text;
+  } catch (thrown) {
+    return badPayload(thrown);
+  }
+}
+
+/** Why a value's text can't be sent to a server that takes so many bytes; undefined when it can. */
+export function textFault(text: string, payloadBytesMax: number): SyncError | undefined {
+  if (new TextEncoder().encode(text).length > payloadBytesMax)
+    return new SyncError('payload_too_large', tooMuch(`${payloadBytesMax} bytes`));
+  const fault = payloadFault(text);
+  return fault === undefined ? undefined : badPayload(fault);
+}
+
+/** What is made of a value as the contract has it, or of why it isn't what the contract says. */
+export function decode<V, T>(
+  value: unknown,
+  validate: Validate<V> | undefined,
+  make: (value: V) => T,
+  otherwise: (thrown: unknown) => T,
+): T | Promise<T> {
+  try {
+    // Without a schema the contract's word is all there is to go by.
+    const checked = validate ? validate(value) : (value as V);
+    return checked instanceof Promise ? checked.then(make, otherwise) : make(checked);
+  } catch (thrown) {
+    return otherwise(thrown);
+  }
+}
+
+/** Why a value doesn't go through, in the words of whoever found out. */
+export function badPayload(thrown: unknown, prefix = ''): SyncError {
+  return new SyncError('bad_payload', prefix + (thrown instanceof Error ? thrown.message : thrown));
+}
