@@ -8,6 +8,7 @@ import { decodeClient } from '@syncline/protocol/wire';
 import {
   nativeBatch,
   nativeControls,
+  nativeSignals,
   nativeSnapshot,
   type Port,
   type Session,
@@ -177,6 +178,7 @@ class Wire {
       controls: nativeControls,
       batch: nativeBatch,
       snapshot: nativeSnapshot,
+      signals: nativeSignals,
       pump: () => this.#pump(),
       end: (code) => {
         this.#pump();

@@ -3,7 +3,7 @@
  * their rights at each use. It knows requests, identities and the contract's words; no channel and no transport.
  */
 import { type Definition, SyncError } from '@syncline/protocol';
-import type { Clock } from '@syncline/protocol/wire';
+import { type Clock, splitName } from '@syncline/protocol/wire';
 import { compile, type May } from './access/capabilities.ts';
 import { type Action, type Identity, readIdentity } from './access/identity.ts';
 import { Tickets } from './access/tickets.ts';
@@ -272,8 +272,11 @@ export class Rights {
 
   /** Whether this is allowed for as long as the rights last, without asking anyone. */
   grant(action: Action, channel: string, definition: Definition): boolean {
+    const asked = judgedAs(action, channel, definition);
     return (
-      this.#access.open || definition.anonymous.includes(action) || (this.#may?.(action, channel) ?? false)
+      this.#access.open ||
+      definition.anonymous.includes(asked.action) ||
+      (this.#may?.(asked.action, asked.channel) ?? false)
     );
   }
 
@@ -289,17 +292,18 @@ export class Rights {
 
   /** @throws SyncError `forbidden` when this isn't allowed now, `expired` when nothing is any more. */
   async demand(action: Action, channel: string, definition: Definition): Promise<void> {
-    if (!this.ended && (this.grant(action, channel, definition) || (await this.#asked(action, channel))))
-      return;
+    const asked = judgedAs(action, channel, definition);
+    if (!this.ended && (this.grant(action, channel, definition) || (await this.#asked(asked)))) return;
     if (this.ended) throw new SyncError('expired');
+    const what = asked.action === 'presence' ? 'enter, signal or see who is there' : asked.action;
     throw new SyncError(
       'forbidden',
-      `You may not ${action} on "${channel}": your capabilities don't allow it, nor does anything else.`,
+      `You may not ${what} on "${asked.channel}": your capabilities don't allow it, nor does anything else.`,
     );
   }
 
   /** A hook that fails allows nothing. */
-  async #asked(action: Action, channel: string): Promise<boolean> {
+  async #asked({ action, channel }: Asked): Promise<boolean> {
     try {
       return (await this.#access.ask(this.identity, action, channel)) === true && !this.ended;
     } catch (thrown) {
@@ -307,4 +311,15 @@ export class Rights {
       return false;
     }
   }
+}
+
+/** What is asked of capabilities and hooks. */
+interface Asked {
+  readonly action: Action;
+  readonly channel: string;
+}
+
+/** Whatever is done with a companion is judged as one action on the channel that it stands beside (rule C4). */
+function judgedAs(action: Action, channel: string, { governedBy }: Definition): Asked {
+  return governedBy ? { action: governedBy, channel: splitName(channel)[0] } : { action, channel };
 }

@@ -4,15 +4,16 @@
  * a kind.
  */
 import { type GapReason, limits, type Position, SyncError } from '@syncline/protocol';
-import type { Clock, Entry, Start } from '@syncline/protocol/wire';
+import type { Clock, Entry, Signalled, Start } from '@syncline/protocol/wire';
 import type { Announcement, Append, Appended, Broker, Range, Slice } from './broker/broker.ts';
 import { Follower } from './channel/follower.ts';
 import { type Located, locate, placeBefore } from './channel/locate.ts';
 import { Pages } from './channel/pages.ts';
 import { Retry } from './channel/retry.ts';
+import { Signalling } from './channel/signals.ts';
 import { Snapshots } from './channel/snapshots.ts';
 import { sizeOf, Tail } from './channel/tail.ts';
-import { Batch, type Conflate, Cursor, type Gap, type Source, type Taken } from './cursor.ts';
+import { Batch, type Conflate, Cursor, type Gap, type Signals, type Source, type Taken } from './cursor.ts';
 import { type Logger, type Metrics, reason } from './observe.ts';
 import type { Turn } from './turn.ts';
 
@@ -54,6 +55,9 @@ export class Channel implements Source {
   readonly #snapshots: Snapshots;
   #conflate: Conflate | undefined;
   #refusal: SyncError | undefined;
+  #signalling: Signalling | undefined;
+  /** Of whoever holds the channel open: called when its log turns out to be another one. */
+  #onBreak: (() => void) | undefined;
   readonly #batches = new Map<number, Batch>();
   readonly #stopListening: () => void;
   /** Calls under way: appends, pages of history, subscribers who look for their place. */
@@ -117,7 +121,7 @@ export class Channel implements Source {
 
   /** Whether nobody reads, appends, or is about to. */
   get idle(): boolean {
-    return this.#readers === 0 && this.#calls === 0;
+    return this.#readers === 0 && this.#calls === 0 && !this.#onBreak;
   }
 
   /** Refuses what is published from now on, with this error; undefined: no more. Its readers notice nothing. */
@@ -164,6 +168,26 @@ export class Channel implements Source {
     });
   }
 
+  /**
+   * Keeps the channel open until what is returned is called; one may hold it at a time. `onBreak` is called when its log turns
+   * out to be another one.
+   */
+  hold(onBreak: () => void): () => void {
+    this.#onBreak = onBreak;
+    return () => {
+      if (this.#onBreak === onBreak) this.#onBreak = undefined;
+    };
+  }
+
+  /** Tells the readers who are up to date at the end of this turn, and nobody else (rule N6). False when the turn's frame is full. */
+  signal(signal: Signalled): boolean {
+    const { turn } = this.#tools;
+    this.#signalling ??= new Signalling(this.settings.id, turn, () => {
+      for (const cursor of this.#cursors) cursor.wake();
+    });
+    return this.#signalling.add(signal);
+  }
+
   /** How this log's readers are spared what they needn't see. It holds until the log turns out to be another one. */
   conflateWith(conflate: Conflate): void {
     this.#conflate = conflate;
@@ -197,7 +221,8 @@ export class Channel implements Source {
     }
     const part = this.#snapshots.next(cursor);
     if (part) return part;
-    if (cursor.offset >= this.top.offset || !this.#cursors.has(cursor)) return undefined;
+    if (!this.#cursors.has(cursor)) return undefined;
+    if (cursor.offset >= this.top.offset) return this.#signals(cursor);
     const batch = cursor.proven ? this.#batchAfter(cursor.offset) : undefined;
     if (!batch) {
       if (this.#snapshots.join(cursor, (offset) => this.#goesOn(offset))) return this.#snapshots.next(cursor);
@@ -211,7 +236,14 @@ export class Channel implements Source {
   }
 
   hasMore(cursor: Cursor): boolean {
-    return this.#gaps.has(cursor) || this.#snapshots.has(cursor) || cursor.offset < this.top.offset;
+    if (this.#gaps.has(cursor) || this.#snapshots.has(cursor)) return true;
+    return cursor.offset < this.top.offset || (this.#signalling?.has(cursor) ?? false);
+  }
+
+  #signals(cursor: Cursor): Signals | undefined {
+    const signals = this.#signalling?.take(cursor);
+    if (signals) this.#tools.metrics.signalsSent += signals.signals.length;
+    return signals;
   }
 
   release(cursor: Cursor): void {
@@ -262,6 +294,7 @@ export class Channel implements Source {
     this.#waiting.clear();
     this.#snapshots.clear();
     this.#conflate = undefined;
+    this.#onBreak?.();
     for (const cursor of this.#cursors) this.#gaps.set(cursor, this.#gap(slice, why));
   }
 

@@ -121,7 +121,7 @@ class Reader {
       else this.mirror.changes(taken.from, taken.last.check, taken.entries);
     } else if (taken instanceof SnapshotPart) {
       this.mirror.snapshot(taken.offset, taken.check, taken.more, taken.data);
-    } else if (taken) throw new Error(`A gap: ${taken.reason}.`);
+    } else if (taken) throw new Error(`Unexpected: ${JSON.stringify(taken)}`);
     return taken !== undefined;
   }
 

@@ -3,7 +3,7 @@
  * takes from it when its transport has room; the channel wakes it when there is more. Neither knows what is behind it.
  */
 import { type GapReason, limits, type Position, SyncError } from '@syncline/protocol';
-import type { Data, Entry } from '@syncline/protocol/wire';
+import type { Data, Entry, Signalled } from '@syncline/protocol/wire';
 import type { Snapshot } from './broker/broker.ts';
 
 /**
@@ -91,6 +91,24 @@ function chunks(data: Uint8Array): Uint8Array[] {
   return Array.from({ length: count }, (_, i) => data.subarray(i * size, (i + 1) * size));
 }
 
+/** What was signalled in one turn, shared by every cursor that is up to date. Its encoding is built once, as a part's is. */
+export class Signals {
+  readonly id: number;
+  readonly signals: readonly Signalled[];
+  #encoded: Uint8Array | undefined;
+
+  constructor(id: number, signals: readonly Signalled[]) {
+    this.id = id;
+    this.signals = signals;
+  }
+
+  /** The bytes of these signals, built on first use. */
+  encoded(build: (signals: Signals) => Uint8Array): Uint8Array {
+    this.#encoded ??= build(this);
+    return this.#encoded;
+  }
+}
+
 /** What a reader must be told instead of entries: the log doesn't reach back to its place; it stands at `position` now. */
 export interface Gap {
   readonly id: number;
@@ -100,7 +118,7 @@ export interface Gap {
 }
 
 /** What a reader gets. */
-export type Taken = Batch | SnapshotPart | Gap;
+export type Taken = Batch | SnapshotPart | Signals | Gap;
 
 /** What a cursor's channel does for it. */
 export interface Source {
@@ -129,6 +147,8 @@ export class Cursor {
   /** The last offset taken. The channel moves it. */
   offset: number;
   proven: boolean;
+  /** The number of the last batch of signals taken. The channel moves it. */
+  signalled = 0;
   readonly resident: boolean;
   readonly #source: Source;
   readonly #onWake: () => void;

@@ -114,6 +114,8 @@ export class Fold {
       for (const { data } of taken.entries) this.#bytes += data.length;
       return folder.add(taken.entries);
     }
+    // Signals are for sessions alone.
+    if (!(taken instanceof SnapshotPart || 'position' in taken)) return;
     if (!(taken instanceof SnapshotPart && this.#restoring)) this.#begin();
     if (!(taken instanceof SnapshotPart)) {
       this.#position = taken.position;

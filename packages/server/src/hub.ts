@@ -5,14 +5,18 @@
  */
 import { type Definition, SyncError } from '@syncline/protocol';
 import type { Cancel, Lookup } from '@syncline/protocol/wire';
+import type { Broker } from './broker/broker.ts';
+import { memory } from './broker/memory.ts';
 import { Channel, type ChannelTools } from './channel.ts';
 import { Fold, type FoldSettings, folderOf } from './fold.ts';
 import { Admission } from './hub/admission.ts';
+import { type LeaseSettings, Leases } from './hub/leases.ts';
 
-export interface HubSettings extends FoldSettings {
+export interface HubSettings extends FoldSettings, LeaseSettings {
   readonly channelIdleMs: number;
   readonly channelsOpenMax: number;
   readonly payloadBytesMax: number;
+  readonly presenceBytesMax: number;
   readonly tailEntriesMax: number;
   readonly tailBytesMax: number;
 }
@@ -35,8 +39,13 @@ const justNowMs = 1000;
 export class Hub {
   /** What payloads become on their way into channels. */
   readonly admission: Admission;
+  /** Who has entered where. */
+  readonly leases: Leases;
   readonly #settings: HubSettings;
   readonly #tools: ChannelTools;
+  /** The tools of channels whose logs needn't outlive the nodes; and what must be closed with this node, if that is its own. */
+  readonly #volatile: ChannelTools;
+  readonly #ownBroker: Broker | undefined;
   readonly #lookup: Lookup;
   readonly #slots = new Map<string, Slot>();
   readonly #freeIds: number[] = [];
@@ -48,7 +57,10 @@ export class Hub {
     this.#settings = settings;
     this.#tools = tools;
     this.#lookup = lookup;
-    this.admission = new Admission(settings.payloadBytesMax, tools.clock);
+    this.#ownBroker = tools.broker.volatile ? undefined : memory({ clock: tools.clock });
+    this.#volatile = { ...tools, broker: tools.broker.volatile ?? this.#ownBroker ?? tools.broker };
+    this.admission = new Admission(settings.payloadBytesMax, tools.clock, settings.presenceBytesMax);
+    this.leases = new Leases(settings, { ...tools, open: async (name) => await this.open(name) });
     this.#cancelSweep = this.#sweepLater();
   }
 
@@ -80,7 +92,9 @@ export class Hub {
   close(): void {
     this.#closed = true;
     this.#cancelSweep();
+    this.leases.close();
     for (const [name, slot] of this.#slots) this.#closeSlot(name, slot);
+    void this.#ownBroker?.close();
   }
 
   #openSlot(name: string, definition: Definition): Slot {
@@ -110,7 +124,8 @@ export class Hub {
   /** Opens the channel, and folds its log before anyone gets it. What is opened when the slot is closed is closed with it. */
   async #openInto(slot: Slot, name: string, definition: Definition): Promise<Channel> {
     const { tailEntriesMax, tailBytesMax } = this.#settings;
-    const { stamped, keep } = definition;
+    const { stamped, keep, volatile } = definition;
+    const tools = volatile ? this.#volatile : this.#tools;
     const opened = <Part extends { close(): void }>(part: Part): Part => {
       slot.parts.push(part);
       if (this.#slots.get(name) === slot) return part;
@@ -118,9 +133,9 @@ export class Hub {
       throw new SyncError('restart');
     };
     const settings = { id: slot.id, name, stamped, keep, tailEntriesMax, tailBytesMax };
-    const channel = opened(await Channel.open(settings, this.#tools));
+    const channel = opened(await Channel.open(settings, tools));
     const folder = folderOf(definition);
-    if (folder) await opened(new Fold(channel, folder, this.#settings, this.#tools)).open();
+    if (folder) await opened(new Fold(channel, folder, this.#settings, tools)).open();
     slot.channel = channel;
     return channel;
   }

@@ -57,6 +57,21 @@ export const metricsTable = {
     unit: 'snapshots',
     doc: 'snapshots that this node made and the log took',
   },
+  membersEntered: {
+    type: 'counter',
+    unit: 'members',
+    doc: 'members that entered a channel; a reconnect within the time of grace is no entering',
+  },
+  membersOpen: {
+    type: 'gauge',
+    unit: 'members',
+    doc: 'members of channels that this node holds, those included that are waited for',
+  },
+  signalsSent: {
+    type: 'counter',
+    unit: 'signals',
+    doc: 'signals handed to sockets, counted once per subscriber',
+  },
   gapsTold: { type: 'counter', unit: 'gaps', doc: 'subscriptions told that their place is gone' },
   readsBehind: {
     type: 'counter',

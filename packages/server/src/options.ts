@@ -89,6 +89,20 @@ export const optionsTable = {
   ),
   payloadBytesMax: number(limits.payloadBytesMax.default, 1, 16 * mebibyte, 'bytes', 'size of one payload'),
   pingsPerSecondMax: number(10, 1, 10_000, 'pings', 'WebSocket pings of one client within a second'),
+  presenceBytesMax: number(
+    8192,
+    1,
+    mebibyte,
+    'bytes',
+    'size of what a member of a channel says of itself, and of a signal',
+  ),
+  presenceGraceMs: number(
+    10_000,
+    0,
+    3_600_000,
+    'ms',
+    'time for which a member whose connection is gone is waited for; one who is back within it has never left',
+  ),
   requestsBurstMax: number(
     5000,
     1,

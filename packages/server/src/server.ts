@@ -175,6 +175,7 @@ class Node<C extends Contract> implements Server<C> {
 
   disconnect(user: string, why = 'The server ended this session.'): number {
     this.#access.withdraw(user);
+    this.#hub.leases.withdraw({ user });
     return this.#members.end((identity) => identity.user === user, 'disconnected', why);
   }
 
@@ -187,6 +188,7 @@ class Node<C extends Contract> implements Server<C> {
     const why = 'The token that this session came with was revoked.';
     const ended = this.#members.end((identity) => identity.tokenId === tokenId, 'revoked', why);
     this.#access.revoke(tokenId, untilMs);
+    this.#hub.leases.withdraw({ tokenId });
     return ended;
   }
 
@@ -204,10 +206,11 @@ class Node<C extends Contract> implements Server<C> {
     for (const [path, channel] of plain) {
       const expected = `Expected \`plain\` to give ${path} a channel of the contract, got ${show(channel)}`;
       try {
-        this.#find(channel);
+        if (!this.#find(channel).leased) continue;
       } catch (thrown) {
         throw new SyncError('bad_option', `${expected}: ${reason(thrown)}`);
       }
+      throw new SyncError('bad_option', `${expected}: nobody publishes there.`);
     }
     if (!plain.has(native)) return { native, plain };
     throw new SyncError(

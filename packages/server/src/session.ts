@@ -11,6 +11,7 @@ import type { Bucket } from './session/bucket.ts';
 import { Context } from './session/context.ts';
 import { history } from './session/history.ts';
 import { bytesOf, type Port } from './session/port.ts';
+import { companionOf, Presence } from './session/presence.ts';
 import { Publishing } from './session/publishing.ts';
 import { renew } from './session/renewing.ts';
 import { subscribe, unsubscribe } from './session/subscribing.ts';
@@ -26,6 +27,7 @@ export class Session {
   readonly #context: Context;
   readonly #port: Port;
   readonly #publishing: Publishing;
+  readonly #presence: Presence;
   readonly #allowance: Allowance;
   #silentBeats = 0;
 
@@ -34,6 +36,7 @@ export class Session {
     this.#context = context;
     this.#port = port;
     this.#publishing = new Publishing(context);
+    this.#presence = new Presence(context);
     this.#allowance = new Allowance(bucket, tools.clock);
     const { heartbeatMs, payloadBytesMax } = tools;
     const times = { expiresMs: context.expireLater(), now: Math.floor(tools.clock.now()) };
@@ -64,8 +67,7 @@ export class Session {
       const { ref, channel, data, producer, sequence } = frame;
       return this.publish({ ref, channel, data, producer: { id: producer, sequence } });
     }
-    const opens = (frame.type === 'subscribe' || frame.type === 'history') && context.opens(frame.channel);
-    if (!this.#affords(frame.type, opens, 'ref' in frame ? frame.ref : null)) return;
+    if (!this.#affords(frame.type, opensFor(context, frame), 'ref' in frame ? frame.ref : null)) return;
     switch (frame.type) {
       case 'refused':
         return this.#refuse(frame.ref, frame.error);
@@ -77,6 +79,14 @@ export class Session {
         return context.requests.run(frame.ref, historyLine, () => history(context, frame));
       case 'auth':
         return context.requests.run(frame.ref, authLine, () => renew(context, frame));
+      case 'enter':
+        return context.requests.run(frame.ref, companionOf(frame.channel), () => this.#presence.enter(frame));
+      case 'leave':
+        return context.requests.run(frame.ref, companionOf(frame.channel), () => this.#presence.leave(frame));
+      case 'signal':
+        return context.requests.run(frame.ref, companionOf(frame.channel), () =>
+          this.#presence.signal(frame),
+        );
       case 'heartbeat':
         return this.#heartbeat();
       default:
@@ -172,4 +182,10 @@ export class Session {
     this.#context.answerError(ref, error);
     if (ref === null) this.end(error.code, error.message);
   }
+}
+
+/** Whether a channel would have to be opened for a request. */
+function opensFor(context: Context, frame: ClientFrame | Refused): boolean {
+  if (frame.type === 'subscribe' || frame.type === 'history') return context.opens(frame.channel);
+  return frame.type === 'enter' && context.opens(companionOf(frame.channel));
 }

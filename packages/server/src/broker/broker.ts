@@ -85,6 +85,8 @@ export interface Announcement {
 export interface Broker {
   /** Resolves once the broker can be used; rejects with what keeps it from starting. Left out where there is nothing to wait for. */
   readonly ready?: Promise<void>;
+  /** Where logs are kept that needn't outlive the nodes. Left out: in the memory of each node. This broker closes it with itself. */
+  readonly volatile?: Broker;
   /**
    * Appends one entry atomically: checks the producer, then the condition; assigns the next offset, its check and a time
    * not before the last one's; stores; announces. Resolves when the log holds the entry as durably as this broker promises.

@@ -80,10 +80,13 @@ const entrances: { readonly [K in KindName]: Entrance } = { stream: whole, state
 export class Admission {
   readonly #payloadBytesMax: number;
   readonly #clock: Clock;
+  readonly #presenceBytesMax: number;
 
-  constructor(payloadBytesMax: number, clock: Clock) {
+  /** @param presenceBytesMax size of what members say of themselves, and of signals */
+  constructor(payloadBytesMax: number, clock: Clock, presenceBytesMax = payloadBytesMax) {
     this.#payloadBytesMax = payloadBytesMax;
     this.#clock = clock;
+    this.#presenceBytesMax = presenceBytesMax;
   }
 
   /**
@@ -92,8 +95,30 @@ export class Admission {
    * @throws SyncError `payload_too_large`, `unsupported_data`, `bad_payload`, `forbidden`
    */
   take(channel: string, data: Data, definition: Definition, author: Author | null): Intake {
+    if (definition.leased)
+      throw new SyncError(
+        'forbidden',
+        `Nobody publishes on "${channel}": its keys belong to the members, who enter and leave.`,
+      );
     this.#check(channel, data, definition);
     return entrances[definition.kind].take(data, definition, author, this.#clock.now());
+  }
+
+  /** What is to be appended for a member who enters a companion under its key (rule N5). @throws SyncError `payload_too_large` */
+  enter(key: string, value: string, definition: Definition): Intake {
+    this.checkMember(value);
+    const { keysMax } = definition as StateDefinition<unknown>;
+    return { append: { data: setEntry(key, value), key, keysMax }, value };
+  }
+
+  /** Size of what a member says of itself, or signals. @throws SyncError `payload_too_large` */
+  checkMember(value: string): void {
+    const bytes = Buffer.byteLength(value);
+    if (bytes <= this.#presenceBytesMax) return;
+    throw new SyncError(
+      'payload_too_large',
+      `The data of a member or a signal have ${bytes} bytes; this server takes up to ${this.#presenceBytesMax}.`,
+    );
   }
 
   /**
@@ -113,7 +138,8 @@ export class Admission {
     const instead = await look?.(append.key, parsed);
     if (!instead) return intake;
     const replaced = entrances[definition.kind].replace(intake, payloadText(instead.data));
-    this.#check(channel, replaced.append.data, definition);
+    if (definition.leased) this.checkMember(replaced.value ?? '');
+    else this.#check(channel, replaced.append.data, definition);
     return replaced;
   }
 

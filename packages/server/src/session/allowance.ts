@@ -12,6 +12,9 @@ const costs = {
   unsubscribe: 1,
   history: 5,
   auth: 20,
+  enter: 1,
+  leave: 1,
+  signal: 1,
   heartbeat: 1,
   refused: 5,
 } as const;

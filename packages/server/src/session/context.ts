@@ -4,7 +4,7 @@
  * request, and nothing of how frames travel.
  */
 import { type Definition, type ErrorCode, SyncError } from '@syncline/protocol';
-import { type Cancel, toSyncError } from '@syncline/protocol/wire';
+import { type Cancel, steps, toSyncError } from '@syncline/protocol/wire';
 import type { Identity, Rights } from '../access.ts';
 import type { Channel } from '../channel.ts';
 import { reason } from '../observe.ts';
@@ -19,6 +19,8 @@ const otherControlsMax = 64;
 
 export class Context {
   readonly id: string;
+  /** As what the session holds the keys of channels that it has entered. */
+  readonly holder: number;
   readonly tools: SessionTools;
   readonly subscriptions: Subscriptions;
   /** In lines by channel: what comes later for a channel waits for what came before. */
@@ -39,6 +41,7 @@ export class Context {
 
   constructor(id: string, identity: Identity, port: Port, tools: SessionTools) {
     this.id = id;
+    this.holder = tools.hub.leases.holder();
     this.rights = tools.access.rights(identity);
     this.tools = tools;
     this.subscriptions = new Subscriptions(tools.channelsPerSessionMax);
@@ -123,6 +126,9 @@ export class Context {
     if (this.over) return;
     this.ending = true;
     this.requests.stop();
+    // Who was sent away isn't waited for, nor for the socket to say that it is gone (rule N4).
+    const away = steps[code].then === 'stop' || code === 'expired' || code === 'revoked';
+    if (away) this.tools.hub.leases.release(this.holder, true);
     this.#port.end(code, why);
   }
 
@@ -132,5 +138,6 @@ export class Context {
     this.#cancelExpiry?.();
     this.subscriptions.clear();
     this.answers.clear();
+    this.tools.hub.leases.release(this.holder, false);
   }
 }

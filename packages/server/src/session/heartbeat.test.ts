@@ -37,6 +37,7 @@ it('[H3] however many heartbeats a client sends without reading, one answer wait
     },
     batch: () => undefined,
     snapshot: () => undefined,
+    signals: () => undefined,
     pump: () => {},
     end: () => {},
   };

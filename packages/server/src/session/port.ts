@@ -5,10 +5,10 @@
 
 import { type ErrorCode, errors, type SyncError } from '@syncline/protocol';
 import type { Data, ServerFrame } from '@syncline/protocol/wire';
-import { Batch, type Gap, SnapshotPart, type Taken } from '../cursor.ts';
+import { Batch, type Gap, Signals, SnapshotPart, type Taken } from '../cursor.ts';
 
 /** What a server says that is no entry. */
-export type Control = Exclude<ServerFrame, { type: 'entries' | 'snapshot' | 'changes' }>;
+export type Control = Exclude<ServerFrame, { type: 'entries' | 'snapshot' | 'changes' | 'signals' }>;
 
 /** The transport's side of a session: how it turns frames into bytes, and how it is told to write or to end. */
 export interface Port {
@@ -18,6 +18,8 @@ export interface Port {
   batch(batch: Batch): Uint8Array | undefined;
   /** The bytes of a part of a snapshot, shared where possible; undefined when this transport leaves it out. */
   snapshot(part: SnapshotPart): Uint8Array | undefined;
+  /** The bytes of signals, shared where possible; undefined when this transport leaves them out. */
+  signals(signals: Signals): Uint8Array | undefined;
   /** Takes from the session and writes while there is room. Called at the end of a turn in which something came up. */
   pump(): void;
   /** Ends the connection because of an error of the table, after what was taken so far. */
@@ -53,5 +55,6 @@ export function errorFrame(ref: number | null, { code, message, detail }: SyncEr
 export function bytesOf(port: Port, taken: Taken): Uint8Array | undefined {
   if (taken instanceof Batch) return port.batch(taken);
   if (taken instanceof SnapshotPart) return port.snapshot(taken);
+  if (taken instanceof Signals) return port.signals(taken);
   return port.controls([gapFrame(taken)]);
 }

@@ -5,6 +5,7 @@
 import { SyncError } from '@syncline/protocol';
 import type { ClientFrame, FrameOf } from '@syncline/protocol/wire';
 import type { Context } from './context.ts';
+import { judgeMembers } from './presence.ts';
 import type { Subscription } from './subscriptions.ts';
 
 /** Answers `auth`: new rights for the same user; what they no longer allow ends. */
@@ -30,4 +31,5 @@ export async function renew(context: Context, { ref, token }: FrameOf<ClientFram
       context.say({ type: 'revoked', id: channel.settings.id, code, message });
     }
   });
+  await judgeMembers(context);
 }

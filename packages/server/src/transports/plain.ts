@@ -34,6 +34,7 @@ export function servePlain(
     controls: (frames) => words.controls(frames),
     batch: (batch) => words.batch(batch),
     snapshot: () => undefined,
+    signals: () => undefined,
     pump: () => {
       writer.pump(session);
       if (words.deaf) writer.end(words.deaf, 'The channel could not be subscribed to.');

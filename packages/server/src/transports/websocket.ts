@@ -12,7 +12,7 @@ import {
   type Refused,
   wireText,
 } from '@syncline/protocol/wire';
-import type { Batch, SnapshotPart } from '../cursor.ts';
+import type { Batch, Signals, SnapshotPart } from '../cursor.ts';
 import type { Control, Port } from '../session/port.ts';
 import type { Session } from '../session.ts';
 import { binaryFrame, pingFrame, textFrame, textFrames } from './framing.ts';
@@ -35,6 +35,7 @@ export function serveNative(connection: Connection, open: (port: Port) => Sessio
     controls: nativeControls,
     batch: nativeBatch,
     snapshot: nativeSnapshot,
+    signals: nativeSignals,
     pump: () => writer.pump(session),
     end: (code, reason) => {
       writer.pump(session, true);
@@ -91,6 +92,13 @@ export function nativeBatch(batch: Batch): Uint8Array {
 /** A part of a snapshot as the bytes that all native subscribers share. */
 export function nativeSnapshot(part: SnapshotPart): Uint8Array {
   return part.encoded(encodeSnapshot);
+}
+
+/** Signals as the bytes that all native subscribers share. */
+export function nativeSignals(signals: Signals): Uint8Array {
+  return signals.encoded(({ id, signals: told }) =>
+    textFrame(encodeServer({ type: 'signals', id, signals: told })),
+  );
 }
 
 function encodeSnapshot({ id, offset, check, more, data }: SnapshotPart): Uint8Array {
