@@ -253,7 +253,8 @@ export class Connection {
     if (!this.#lines.has(line)) return;
     if (line === this.#present) this.#hear();
     try {
-      const frame = typeof data === 'string' && readFrame(data, this.#language.frames);
+      const { frames, bytes } = this.#language;
+      const frame = typeof data === 'string' ? readFrame(data, frames) : bytes?.read(data);
       if (frame) this.#take(line, frame);
     } catch (thrown) {
       // What can't be understood can't be followed either: a new link starts from the positions.
@@ -328,7 +329,7 @@ export class Connection {
   #send(...frame: Parameters<typeof writeFrame>): void {
     const line = this.#present;
     try {
-      line?.link?.send(writeFrame(...frame));
+      line?.link?.send(this.#language.bytes?.write(frame) ?? writeFrame(...frame));
     } catch (thrown) {
       if (line) this.#lose(line, toFault(thrown));
     }

@@ -24,7 +24,7 @@ const frames: Required<Vocabulary> = {
   signals: { id: count, signals: (value, text) => parts(value, text).map(readSignal) },
 };
 
-export const language: Required<Language> = {
+export const language: Required<Omit<Language, 'bytes'>> = {
   frames,
   answers: { ...basic.answers, view: 'viewing', enter: 'entered', leave: 'left', signal: 'signalled' },
 };

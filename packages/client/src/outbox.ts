@@ -3,7 +3,7 @@
  * the outcome is unknown. A channel of any kind holds one. It must not know what a message means, nor that anyone subscribes.
  */
 import { type Position, SyncError } from '@syncline/protocol';
-import { type Cancel, type Clock, unackedMax } from '@syncline/protocol/wire';
+import { type Cancel, type Clock, type Data, unackedMax } from '@syncline/protocol/wire';
 import type { Core } from './core.ts';
 import { tooMuch } from './faults.ts';
 import { payloadFault } from './frames.ts';
@@ -24,7 +24,7 @@ export interface Queued {
 }
 
 interface Item extends Queued {
-  readonly text: string;
+  readonly data: Data;
   readonly settle: Settle<Position>;
   sequence: number;
   /** Sent on the present link, and not answered yet. */
@@ -92,8 +92,7 @@ export class Outbox {
       item.old = true;
       this.#expire(item);
     });
-    const item: Item = { text, bytes, settle, forget, sequence: 0, flying: false, doubt: false, old: false };
-    this.#items.push(item);
+    const item = this.#item(text, settle, bytes, forget);
     this.#count(1, bytes);
     if (instead) this.#drop(instead);
     connection.start();
@@ -101,9 +100,22 @@ export class Outbox {
     return item;
   }
 
+  /** Queues bytes of somebody who keeps them too, and sees to their size and number: they need no room here and don't grow old. */
+  carry(data: Uint8Array, settle: Settle<Position>): void {
+    this.#item(data, settle);
+    this.#flush();
+  }
+
+  /** Forgets all of it: nobody is told what becomes of it, and what comes next goes under another producer. */
+  clear(): void {
+    for (const item of this.#items) this.#drop(item);
+    this.#broken = true;
+    this.opened();
+  }
+
   /** Resolves with the next answer to a repeated message of this very text; undefined when none is under way. */
   repeating(text: unknown): Promise<void> | undefined {
-    return this.#items.find((item) => item.flying && item.doubt && item.text === text)?.answer;
+    return this.#items.find((item) => item.flying && item.doubt && item.data === text)?.answer;
   }
 
   /** There is a new link: everything unanswered is sent again, in order. */
@@ -138,7 +150,7 @@ export class Outbox {
         item.resolve = resolve;
       });
     }
-    const fields = [this.#channel, this.#producer, item.sequence, item.text] as const;
+    const fields = [this.#channel, this.#producer, item.sequence, item.data] as const;
     this.#core.connection.request('publish', fields, (answer) => this.#answered(item, answer));
   }
 
@@ -223,10 +235,16 @@ export class Outbox {
     item.settle(outcome);
   }
 
+  #item(data: Data, settle: Settle<Position>, bytes = 0, forget: Cancel = () => {}): Item {
+    const item: Item = { data, bytes, settle, forget, sequence: 0, flying: false, doubt: false, old: false };
+    this.#items.push(item);
+    return item;
+  }
+
   #drop(item: Queued): void {
     this.#items = this.#items.filter((one) => one !== item);
     item.forget();
-    this.#count(-1, -item.bytes);
+    if (item.bytes) this.#count(-1, -item.bytes);
   }
 
   #count(entries: number, bytes: number): void {

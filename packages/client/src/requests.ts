@@ -3,7 +3,7 @@
  * match answers to requests (rule F6) stay inside the connection.
  */
 import type { SyncError } from '@syncline/protocol';
-import type { Direction, FrameOf, ServerFrame, ViewFilter } from '@syncline/protocol/wire';
+import type { Data, Direction, FrameOf, ServerFrame, ViewFilter } from '@syncline/protocol/wire';
 import { frames, type Vocabulary } from './frames.ts';
 
 /** What follows the number of each request, in the order of the wire. */
@@ -13,7 +13,7 @@ export interface Requests {
     start: number | readonly [epoch: string, offset: number, check: number],
   ];
   unsubscribe: readonly [channel: string];
-  publish: readonly [channel: string, producer: string, sequence: number, data: string];
+  publish: readonly [channel: string, producer: string, sequence: number, data: Data];
   history: readonly [channel: string, direction: Direction, offset: number, limit: number];
   auth: readonly [token: string];
   view: readonly [channel: string, id: number, filter: ViewFilter | null];
@@ -46,6 +46,16 @@ export type AnswerFrame = Extract<ServerFrame, { ref: number | null }>;
 export interface Language {
   readonly frames: Vocabulary;
   readonly answers: { readonly [T in RequestType]?: Answers[T] };
+  /** How frames that carry bytes are read and written (rule F8), for clients with documents. */
+  readonly bytes?: BinaryFrames;
+}
+
+/** Reads and writes what isn't text. */
+export interface BinaryFrames {
+  /** What a frame says; undefined for one that this client has no use for. @throws SyncError `bad_frame` */
+  read(frame: unknown): ServerFrame | undefined;
+  /** A request as bytes; undefined for one that goes as text. */
+  write(frame: readonly unknown[]): Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** What every client understands. language.ts has the rest, for clients with more than streams. */

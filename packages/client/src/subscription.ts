@@ -70,11 +70,11 @@ export interface Reader {
 }
 
 /** How long entries that a heartbeat told of may still be under way (rule H2), in ms. */
-const graceMs = 1_000;
+export const graceMs = 1_000;
 /** How long the next part of a snapshot may take, on a slow link say, in ms. */
-const partMs = 30_000;
+export const partMs = 30_000;
 
-const live: Freshness = { state: 'live' };
+export const live: Freshness = { state: 'live' };
 
 export class Subscription implements Delivery {
   readonly freshness: Value<Freshness>;
@@ -130,6 +130,14 @@ export class Subscription implements Delivery {
       // At the end of the turn, so that who lets go and holds again in one turn loses nothing.
       if (--this.#holds === 0) clock.endOfTurn(() => this.#holds === 0 && this.#end());
     };
+  }
+
+  /** From now on it stands there, and reads on from there; undefined: nowhere, so that it begins anew. */
+  seek(position: Position | undefined): void {
+    this.#leave();
+    this.#position = position;
+    this.#asked = undefined;
+    this.ask();
   }
 
   /** @param moved the next link is ready already, so what is here isn't stale */
@@ -197,7 +205,8 @@ export class Subscription implements Delivery {
     let { check } = before;
     const received = entries.flatMap(({ offset, data }): Received | [] => {
       if (offset <= before.offset) return [];
-      const entry = readEntry(data, this.#stamped);
+      const entry =
+        typeof data === 'string' ? readEntry(data, this.#stamped) : { data, at: null, from: null };
       check = nextCheck(check, entry.data);
       return { offset, ...entry };
     });

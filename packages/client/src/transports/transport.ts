@@ -5,7 +5,7 @@
 
 /** What a link tells its owner, never before `open` has returned. After `close` comes nothing. */
 export interface LinkHandlers {
-  /** A text frame as a string, a binary one as the platform gives it: no channel of this client asks for those yet. */
+  /** A text frame as a string, a binary one as an ArrayBuffer. */
   readonly message: (data: unknown) => void;
   /** The link has ended, or could not be made. `code` is a WebSocket close code; 1006 when there was none. */
   readonly close: (code: number, reason: string) => void;

@@ -10,6 +10,7 @@ export const websocket: Transport = {
   open(url, token, handlers): Link {
     const bearer = token === undefined ? [] : [bearerPrefix + token];
     const socket = new WebSocket(url, [subprotocol, subprotocol + tellSuffix, ...bearer]);
+    socket.binaryType = 'arraybuffer';
     socket.onmessage = ({ data }) => handlers.message(data);
     socket.onclose = ({ code, reason }) => handlers.close(code, reason);
     return socket;
