@@ -2,6 +2,7 @@
  * What a state channel shows: the entry of each key as stores, and what changed. The channel says what a key holds now, this
  * tells all who listen, in one order. It knows nothing of logs, nor why a key holds what it holds.
  */
+import type { GoneReason } from '@syncline/protocol/wire';
 import { Emitter, type Report, type Store } from './store.ts';
 
 /** What a key holds. Entries don't change; a new one takes the place of the old one. */
@@ -19,41 +20,66 @@ export interface StateEntry<V> {
   readonly pending?: true;
 }
 
-/** What became of a key: it was set, removed by someone, or removed by the server because its time was over. */
-export type StateChange<V> =
-  | { readonly type: 'set'; readonly key: string; readonly value: V; readonly previous: V | undefined }
-  | {
-      readonly type: 'delete' | 'expire';
-      readonly key: string;
-      readonly value: undefined;
-      readonly previous: V;
-    };
+/** A key holds something, or something else. */
+interface Came<T, V> {
+  readonly type: T;
+  readonly key: string;
+  readonly value: V;
+  readonly previous: V | undefined;
+}
 
-/** What has come together: the keys whose entries are others now, and what that means. */
-interface News<V> {
-  readonly keys: readonly string[];
-  readonly changes: readonly StateChange<V>[];
+/** A key holds nothing any more. */
+interface Went<T, V> {
+  readonly type: T;
+  readonly key: string;
+  readonly value: undefined;
+  readonly previous: V;
+}
+
+/** What became of a key: it was set, removed by someone, or removed by the server because its time was over. */
+export type StateChange<V> = Came<'set', V> | Went<'delete' | 'expire', V>;
+
+/** What became of a key in a view: besides, it may come into it and go out of it. */
+export type ViewChange<V> = Came<'enter' | 'set', V> | Went<GoneReason, V>;
+
+/** What a key holds now, and what it held. */
+export type Step<V> = readonly [
+  key: string,
+  now: StateEntry<V> | undefined,
+  before: StateEntry<V> | undefined,
+];
+
+/** What has come together, and what that means. */
+interface News<V, C> {
+  readonly steps: readonly Step<V>[];
+  readonly changes: readonly C[];
 }
 
 /** Takes a function that ends listening, and gives one that does so and more. */
 type Hold = (off: () => void) => () => void;
 
-export class Entries<V> implements Store<ReadonlyMap<string, StateEntry<V>>> {
+/** @typeParam C the changes that it tells: those of a view, or those of a channel, which nothing enters or exits */
+export class Entries<V, C extends ViewChange<V> = StateChange<V>>
+  implements Store<ReadonlyMap<string, StateEntry<V>>>
+{
   readonly #report: Report;
   readonly #hold: Hold;
+  readonly #came: 'enter' | 'set';
   readonly #shown = new Map<string, StateEntry<V>>();
   /** A copy of what is shown, since someone asked. */
   #copy: ReadonlyMap<string, StateEntry<V>> | undefined;
-  readonly #listeners: Emitter<readonly string[]>;
-  readonly #changes: Emitter<StateChange<V>>;
+  readonly #listeners: Emitter<readonly Step<V>[]>;
+  readonly #changes: Emitter<C>;
   /** Those who are told of one key; no key without any. */
   readonly #watched = new Map<string, { readonly told: Emitter<void>; readonly by: Set<unknown> }>();
   /** What is to be told. A listener may write: what comes of that is told after all that is being told. */
-  #news: News<V>[] = [];
+  #news: News<V, C>[] = [];
 
-  constructor(report: Report, hold: Hold) {
+  /** @param came what it is called when a key that held nothing holds something */
+  constructor(report: Report, hold: Hold, came: 'enter' | 'set' = 'set') {
     this.#report = report;
     this.#hold = hold;
+    this.#came = came;
     this.#listeners = new Emitter(report);
     this.#changes = new Emitter(report);
   }
@@ -65,9 +91,9 @@ export class Entries<V> implements Store<ReadonlyMap<string, StateEntry<V>>> {
 
   readonly subscribe = (onChange: () => void): (() => void) => this.#hold(this.told(() => onChange()));
 
-  /** Tells the keys that changed together, once what they hold is shown; keeps nothing followed. */
-  told(onKeys: (keys: readonly string[]) => void): () => void {
-    return this.#listeners.on(onKeys);
+  /** Tells what came together, once it is shown; keeps nothing followed. */
+  told(onSteps: (steps: readonly Step<V>[]) => void): () => void {
+    return this.#listeners.on(onSteps);
   }
 
   /** One key, as a store that is told of that key only. */
@@ -88,7 +114,7 @@ export class Entries<V> implements Store<ReadonlyMap<string, StateEntry<V>>> {
     };
   }
 
-  onChange(onChange: (change: StateChange<V>) => void): () => void {
+  onChange(onChange: (change: C) => void): () => void {
     return this.#hold(this.#changes.on(onChange));
   }
 
@@ -105,42 +131,44 @@ export class Entries<V> implements Store<ReadonlyMap<string, StateEntry<V>>> {
   /**
    * Shows what keys hold now, and tells what is different.
    *
-   * @param touched keys that may hold something else than before, and whether what they held expired
+   * @param touched keys that may hold something else than before, and why, if they hold nothing any more
    * @param anew whether all was read anew, from another log perhaps, so that the version alone says nothing
    */
   show(
-    touched: ReadonlyMap<string, boolean>,
+    touched: ReadonlyMap<string, GoneReason>,
     holds: (key: string) => StateEntry<V> | undefined,
     anew = false,
   ): void {
-    const keys: string[] = [];
-    const changes: StateChange<V>[] = [];
-    for (const [key, expired] of touched) {
+    const steps: Step<V>[] = [];
+    const changes: ViewChange<V>[] = [];
+    for (const [key, gone] of touched) {
       const before = this.#shown.get(key);
       const now = holds(key);
       const version = now?.version !== 0 && before?.version === now?.version;
       const same = version && before?.since === now?.since && before?.from === now?.from;
       if (before === now || same) continue;
-      keys.push(key);
+      steps.push([key, now, before]);
       if (now) {
         this.#shown.set(key, now);
         // What was written here and is stored now is no news.
         if ((version && !anew) || (before?.pending && before.value === now.value)) continue;
-        changes.push({ type: 'set', key, value: now.value, previous: before?.value });
+        const type = before ? 'set' : this.#came;
+        changes.push({ type, key, value: now.value, previous: before?.value });
       } else if (before) {
         this.#shown.delete(key);
-        changes.push({ type: expired ? 'expire' : 'delete', key, value: undefined, previous: before.value });
+        changes.push({ type: gone, key, value: undefined, previous: before.value });
       }
     }
-    if (keys.length > 0) this.#tell({ keys, changes });
+    // Nothing else comes of the types that it was made for.
+    if (steps.length > 0) this.#tell({ steps, changes: changes as readonly ViewChange<V>[] as readonly C[] });
   }
 
-  #tell(news: News<V>): void {
+  #tell(news: News<V, C>): void {
     this.#copy = undefined;
     if (this.#news.push(news) > 1) return;
-    for (const { keys, changes } of this.#news) {
-      for (const key of keys) this.#watched.get(key)?.told.emit();
-      this.#listeners.emit(keys);
+    for (const { steps, changes } of this.#news) {
+      for (const [key] of steps) this.#watched.get(key)?.told.emit();
+      this.#listeners.emit(steps);
       for (const change of changes) this.#changes.emit(change);
     }
     this.#news = [];

@@ -45,4 +45,5 @@ export type { Store } from './store.ts';
 export type { StreamChannel } from './stream.ts';
 export type { Freshness, Recovery } from './subscription.ts';
 export type { Message, Timeline, TimelineItem } from './timeline.ts';
+export type { StateView } from './view.ts';
 export type { Written } from './writes.ts';

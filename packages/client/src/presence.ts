@@ -8,7 +8,7 @@
 import { SyncError } from '@syncline/protocol';
 import type { Cancel } from '@syncline/protocol/wire';
 import type { Core, Member as Joined } from './core.ts';
-import type { StateEntry } from './entries.ts';
+import type { StateEntry, Step } from './entries.ts';
 import { Lease } from './lease.ts';
 import { Pace } from './pace.ts';
 import type { Answer } from './requests.ts';
@@ -69,10 +69,10 @@ export interface Presence<P> {
   on(event: 'change', onChange: (change: MemberChange<P>) => void): () => void;
 }
 
-/** Data, as JSON, that was sent to the server, or null for leaving, and who waits for its answer. */
+/** What was sent: data, as JSON, or null for leaving. It says what the first so many wishes came to. */
 interface Saying {
   readonly text: string | null;
-  waiting: Settle<void>[];
+  wishes: number;
   answered: boolean;
 }
 
@@ -89,19 +89,16 @@ export class PresenceFor<P> implements Presence<P>, Joined {
   #taken: string | null = null;
   /** What was said last on the present link. */
   #said: Saying | undefined;
-  /** Those who wait for what is to be said next. */
-  #waiting: Settle<void>[] = [];
+  /** How often something was wished for, and those who wait for what comes of it, by the number of their wish. */
+  #wishes = 0;
+  #waiting: (readonly [wish: number, settle: Settle<void>])[] = [];
   /** Whether the server may have us as a member. */
   #there = false;
   #failures = 0;
   #again: Cancel | undefined;
-  /** The key that the server gave us last. */
-  #key: string | undefined;
   /** By the user, or by the key of who has none; in the order in which they came. */
   readonly #people = new Map<string, Member<P>>();
   #list: readonly Member<P>[] | undefined;
-  /** Whose connection each key is. */
-  readonly #owners = new Map<string, string>();
   readonly #listeners: Emitter<void>;
   readonly #changes: Emitter<MemberChange<P>>;
 
@@ -115,7 +112,7 @@ export class PresenceFor<P> implements Presence<P>, Joined {
     // Before the companion: who comes back enters first, and reads then.
     core.join(this);
     this.companion = new State(core, `${name}?presence`, terms);
-    this.companion.entries.told((keys) => this.#regroup(keys));
+    this.companion.entries.told((steps) => this.#regroup(steps));
     this.members = {
       get: () => {
         this.#list ??= [...this.#people.values()];
@@ -132,12 +129,12 @@ export class PresenceFor<P> implements Presence<P>, Joined {
   enter(data: P): Promise<void> {
     const { companion } = this;
     return promised((settle) =>
-      companion.outgoing.run(companion.encode(data), (text) => this.#want(text, settle)),
+      companion.outgoing.run(companion.encode(data), (text) => this.#wish(text, settle)),
     );
   }
 
   leave(): Promise<void> {
-    return promised((settle) => this.companion.outgoing.run(null, (text) => this.#want(text, settle)));
+    return promised((settle) => this.companion.outgoing.run(null, (text) => this.#wish(text, settle)));
   }
 
   on(_event: 'change', onChange: (change: MemberChange<P>) => void): () => void {
@@ -165,35 +162,41 @@ export class PresenceFor<P> implements Presence<P>, Joined {
     this.lost();
     this.#pace.stop();
     this.#changes.clear();
-    tell(this.#waiting.splice(0), error);
+    this.#tell(this.#wishes, error);
   }
 
   #follow(off: () => void): () => void {
     return this.companion.hold(off, Number.MAX_SAFE_INTEGER);
   }
 
-  #want(text: string | null | SyncError, settle: Settle<void>): void {
+  #wish(text: string | null | SyncError, settle: Settle<void>): void {
     const { connection } = this.#core;
     const refusal = text instanceof SyncError ? text : connection.closedBy;
     if (refusal) return settle(refusal);
     this.#wanted = text as string | null;
-    this.#waiting.push(settle);
+    this.#waiting.push([++this.#wishes, settle]);
     if (text !== null) connection.start();
     this.#pace.ask();
+  }
+
+  /** Tells those whose wishes came first what came of them. */
+  #tell(wishes: number, error?: SyncError): void {
+    this.#waiting = this.#waiting.filter(([wish, settle]) => wish > wishes || settle(error));
   }
 
   /** Says what is to be so, unless that is done, under way or not possible now. */
   #say(): void {
     const { connection } = this.#core;
     const text = this.#wanted;
+    const wishes = this.#wishes;
     const said = this.#said;
-    const same = said?.text === text;
-    if (same || (text === null && !this.#there)) {
-      const waiting = this.#waiting.splice(0);
-      if (same && !said.answered) said.waiting.push(...waiting);
-      else tell(waiting);
+    if (said?.text === text) {
+      said.wishes = wishes;
+      if (said.answered) this.#tell(wishes);
+    } else if (text === null && !this.#there) {
+      this.#tell(wishes);
     } else if (connection.open && !this.#again) {
-      const saying: Saying = { text, waiting: this.#waiting.splice(0), answered: false };
+      const saying: Saying = { text, wishes, answered: false };
       this.#said = saying;
       const fault = text && textFault(text, connection.payloadBytesMax);
       if (fault) return this.#refused(saying, fault);
@@ -206,30 +209,32 @@ export class PresenceFor<P> implements Presence<P>, Joined {
   }
 
   #answered(saying: Saying, answer: Answer<'enter' | 'leave'>): void {
-    const { text, waiting } = saying;
     saying.answered = true;
-    if (answer instanceof SyncError && answer.next === 'stop') return this.#refused(saying, answer);
-    if (!answer || answer instanceof SyncError) {
-      // Nobody knows, or it is to be said again: those who wait go on waiting, for the newest.
-      this.#waiting.push(...waiting);
-      if (answer) this.#sayAgain(retryMsOf(answer));
+    // Who waits goes on waiting for the next link, on which it is said again.
+    if (!answer) return;
+    if (answer instanceof SyncError) {
+      if (answer.next === 'stop') this.#refused(saying, answer);
+      else this.#sayAgain(retryMsOf(answer));
       return;
     }
     this.#failures = 0;
-    this.#taken = text;
-    if (text === null) this.#there = this.#said !== saying;
+    this.#taken = saying.text;
+    if (saying.text === null) this.#there = this.#said !== saying;
     if ('key' in answer && !this.isOwn(answer.key)) {
       this.#lease.keys.add(answer.key);
-      this.#regroup([answer.key]);
+      // It may have been told of before.
+      const entry = this.companion.get(answer.key).get();
+      if (entry) this.#regroup([[answer.key, entry, entry]]);
     }
-    tell(waiting);
+    this.#tell(saying.wishes);
   }
 
   /** It isn't taken, and won't be: what was taken before stands, unless this is it. */
   #refused(saying: Saying, error: SyncError): void {
-    const { text, waiting } = saying;
-    if (waiting.length === 0) this.#core.report(error);
-    tell(waiting, error);
+    const { text, wishes } = saying;
+    const waited = this.#waiting.length;
+    this.#tell(wishes, error);
+    if (this.#waiting.length === waited) this.#core.report(error);
     if (text === null || text === this.#taken) this.#taken = null;
     if (text === this.#wanted) this.#wanted = this.#taken;
     if (this.#said !== saying) return;
@@ -247,54 +252,41 @@ export class PresenceFor<P> implements Presence<P>, Joined {
     });
   }
 
-  /** Those keys changed: puts the people whose they are or were together anew, and tells. */
-  #regroup(keys: readonly string[]): void {
+  /** Puts the people whose connections changed together anew, and tells. */
+  #regroup(steps: readonly Step<P>[]): void {
     const people = this.#people;
-    const touched = new Map<string, Set<string>>();
-    for (const key of keys) {
-      const entry = this.companion.get(key).get();
-      const before = this.#owners.get(key);
-      const now = entry && (entry.from === null ? `#${key}` : `@${entry.from}`);
-      if (now) this.#owners.set(key, now);
-      else this.#owners.delete(key);
-      for (const id of [before, now]) {
-        if (id === undefined) continue;
-        const known = touched.get(id) ?? new Set(people.get(id)?.connections.map(({ id }) => id));
-        touched.set(id, known.add(key));
-      }
-      // The server has lost us, or mistook something old for a leave.
-      if (!entry && this.isOwn(key) && this.#wanted !== null && this.#said?.answered) this.#sayAgain(0);
+    const touched = new Map<string, Map<string, MemberConnection<P>>>();
+    for (const [id, now, before] of steps) {
+      const { from } = (now ?? before) as StateEntry<P>;
+      const self = this.isOwn(id);
+      const person = from === null ? `#${id}` : `@${from}`;
+      const known = people.get(person)?.connections ?? [];
+      const connections = touched.get(person) ?? new Map(known.map((one) => [one.id, one]));
+      if (now) connections.set(id, { id, data: now.value, since: now.since, self });
+      else connections.delete(id);
+      touched.set(person, connections);
+      // The server lost us, or something old came after what was said since.
+      if (!now && self && this.#wanted !== null && this.#said?.answered) this.#sayAgain(0);
     }
-    const changes = [...touched].flatMap(([id, known]): MemberChange<P> | [] => {
-      const before = people.get(id);
-      const now = this.#memberOf(id, known);
-      if (now) people.set(id, now);
-      else people.delete(id);
-      const member = now ?? before;
-      return member ? { type: now ? (before ? 'update' : 'enter') : 'leave', member } : [];
+    const changes = [...touched].map(([person, byId]): MemberChange<P> => {
+      const before = people.get(person);
+      const connections = [...byId.values()];
+      const newest = connections.reduce(
+        (a: MemberConnection<P> | undefined, b) => (a && a.since > b.since ? a : b),
+        undefined,
+      );
+      if (!newest) {
+        people.delete(person);
+        return { type: 'leave', member: before as Member<P> };
+      }
+      const user = person[0] === '@' ? person.slice(1) : null;
+      const self = connections.some((one) => one.self);
+      const member = { user, self, data: newest.data, since: newest.since, connections };
+      people.set(person, member);
+      return { type: before ? 'update' : 'enter', member };
     });
-    if (changes.length === 0) return;
     this.#list = undefined;
     this.#listeners.emit();
     for (const change of changes) this.#changes.emit(change);
   }
-
-  /** What a person's keys come to; undefined for one who has none any more. */
-  #memberOf(id: string, keys: ReadonlySet<string>): Member<P> | undefined {
-    let newest: StateEntry<P> | undefined;
-    const connections: MemberConnection<P>[] = [];
-    for (const key of keys) {
-      const entry = this.companion.get(key).get();
-      if (!entry || this.#owners.get(key) !== id) continue;
-      if (!newest || entry.version > newest.version) newest = entry;
-      connections.push({ id: key, data: entry.value, since: entry.since, self: this.isOwn(key) });
-    }
-    if (!newest) return undefined;
-    const { from: user, value: data, since } = newest;
-    return { user, self: connections.some(({ self }) => self), data, since, connections };
-  }
-}
-
-function tell(waiting: readonly Settle<void>[], error?: SyncError): void {
-  for (const settle of waiting) settle(error);
 }

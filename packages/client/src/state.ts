@@ -3,15 +3,17 @@
  * The client makes one per name. It must not know how a connection is kept, nor how what it sends and gets stays in order.
  */
 import { type Duration, type Position, SyncError } from '@syncline/protocol';
-import type { Data } from '@syncline/protocol/wire';
+import type { Data, GoneReason, ViewFilter } from '@syncline/protocol/wire';
 import { Channel } from './channel.ts';
 import type { Core } from './core.ts';
 import { Entries, type StateChange, type StateEntry } from './entries.ts';
 import { badOption } from './faults.ts';
+import { type Line, type Rest, type Row, readLine, readRow } from './rows.ts';
 import { promised, type Settle } from './settle.ts';
 import type { Store } from './store.ts';
 import type { Freshness, Place, Received, Recovery } from './subscription.ts';
 import type { Terms } from './values.ts';
+import { type StateView, View } from './view.ts';
 import { type Spot, type Write, Writes, type Written } from './writes.ts';
 
 /** On what condition a key is written. */
@@ -62,29 +64,18 @@ export interface StateChannel<V> {
   set(key: string, value: V, options?: SetOptions): Promise<Written>;
   /** Removes a key, whether or not it holds something; otherwise as `set`. */
   delete(key: string, options?: DeleteOptions): Promise<Written>;
+  /**
+   * A part of it, which is all that the server then sends: some `keys`, those with a `prefix`, those whose place is in a `bbox` of
+   * west, south, east, north in degrees, at most `maxHz` times a second. All that is given must hold.
+   *
+   * @example
+   * const view = client.state('fleet/berlin').view({ bbox: [13.3, 52.5, 13.5, 52.6], maxHz: 2 })
+   * view.on('change', ({ type, key, value }) => draw(type, key, value))
+   */
+  view(filter: ViewFilter): StateView<V>;
+  /** Tells when its log was begun to be read, went on without loss, or went on past a gap; as a stream's. Doesn't subscribe by itself. */
+  onRecover(onRecover: (recovery: Recovery) => void): () => void;
 }
-
-/** What an entry of the log does to a key: without an entry to show it is removed. */
-interface Row<V> {
-  readonly key: string;
-  readonly entry: StateEntry<V> | undefined;
-  readonly expired: boolean;
-}
-
-/** What follows a key in an entry: nothing, or a value and what is said of it besides. */
-type Rest = readonly [
-  value?: unknown,
-  facts?: { readonly at?: number; readonly expired?: boolean } | undefined,
-];
-/** What a line of a snapshot is a list of. */
-type Line = readonly [
-  key: string,
-  value: unknown,
-  version: number,
-  since: number,
-  from: string | null,
-  Rest[1],
-];
 
 /** What is put together anew, to be shown when the log was read up to `until`. */
 interface Draft<V> {
@@ -142,6 +133,10 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
     );
   }
 
+  view(filter: ViewFilter): StateView<V> {
+    return new View(this, filter);
+  }
+
   override recovered(recovery: Recovery, place: Place): void {
     this.#parts = [];
     super.recovered(recovery, place);
@@ -158,15 +153,13 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
   received(entries: readonly Received[], position: Position): void {
     const rows = entries.map(({ offset, data, at, from }) => {
       const [key, ...rest] = JSON.parse(String(data)) as [string, ...Rest];
-      return this.#row(key, rest, offset, at ?? 0, from);
+      return readRow<V>(this, key, rest, offset, at ?? 0, from);
     });
     this.incoming.arrive(rows, (ready) => this.#apply(ready, position));
   }
 
   snapshot(part: Data, position: Position | undefined): void {
-    for (const [key, value, version, since, from, facts] of JSON.parse(String(part)) as Line[]) {
-      this.#parts.push(this.#row(key, [value, facts], version, since, from));
-    }
+    for (const line of JSON.parse(String(part)) as Line[]) this.#parts.push(readLine<V>(this, line));
     if (!position) return;
     const rows = this.#parts;
     this.#parts = [];
@@ -186,31 +179,13 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
     super.closed(error);
   }
 
-  /** What an entry does to a key. A value that isn't what the contract says is none. */
-  #row(
-    key: string,
-    rest: Rest,
-    version: number,
-    since: number,
-    from: string | null,
-  ): Row<V> | Promise<Row<V>> {
-    const [value, { at, expired = false } = {}] = rest;
-    const none: Row<V> = { key, entry: undefined, expired };
-    if (rest.length === 0 || expired) return none;
-    const make = (valid: V): Row<V> => {
-      const entry = { value: valid, version, since, from, ...(at !== undefined && { at }) };
-      return { key, entry, expired };
-    };
-    return this.decode(version, value, make, none);
-  }
-
   #apply(rows: readonly Row<V>[], spot: Spot): void {
     const entries = this.#draft?.entries ?? this.#stored;
-    const touched = new Map<string, boolean>();
-    for (const { key, entry, expired } of rows) {
+    const touched = new Map<string, GoneReason>();
+    for (const { key, entry, gone } of rows) {
       if (entry) entries.set(key, entry);
       else entries.delete(key);
-      touched.set(key, expired);
+      touched.set(key, gone);
     }
     this.#read(spot, touched);
   }
@@ -218,9 +193,9 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
   /**
    * The log was read up to there.
    *
-   * @param touched the keys that it told of on the way, and whether they expired
+   * @param touched the keys that it told of on the way, and why they are gone, if so
    */
-  #read(spot: Spot, touched: ReadonlyMap<string, boolean> = new Map()): void {
+  #read(spot: Spot, touched: ReadonlyMap<string, GoneReason> = new Map()): void {
     const draft = this.#draft;
     if (draft && spot.offset < draft.until) return;
     this.#draft = undefined;
@@ -228,11 +203,11 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
     this.#spot = spot;
     const keys = draft ? [...this.entries.keys(), ...this.#stored.keys()] : touched.keys();
     const all = [...keys, ...this.#prune(touched)];
-    this.#show(new Map(all.map((key) => [key, touched.get(key) ?? false])), draft !== undefined);
+    this.#show(new Map(all.map((key) => [key, touched.get(key) ?? 'delete'])), draft !== undefined);
   }
 
   /** Leaves out the writes that the log has told, and gives their keys. @param touched keys that it told of just now */
-  #prune(touched: ReadonlyMap<string, boolean>): string[] {
+  #prune(touched: ReadonlyMap<string, GoneReason>): string[] {
     const caughtUp = this.#spot.offset >= (this.subscription.place?.top ?? 0);
     const told = (key: string, offset: number) =>
       caughtUp || touched.has(key) || Number(this.#stored.get(key)?.version) >= offset;
@@ -251,11 +226,11 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
       this.#writes.remove(key, spared);
       spared.settle({ version: 0, superseded: true });
     }
-    this.#show(new Map([[key, false]]));
+    this.#show(new Map([[key, 'delete']]));
   }
 
   #answered(key: string, write: Write<V>, outcome: Position | SyncError): void {
-    const touched = new Map([[key, false]]);
+    const touched = new Map([[key, 'delete' as const]]);
     if (outcome instanceof SyncError) this.#writes.remove(key, write);
     else {
       this.#writes.store(key, write, outcome);
@@ -268,7 +243,7 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
     else write.settle({ version: Number(outcome.detail?.['offset']), superseded: true });
   }
 
-  #show(touched: ReadonlyMap<string, boolean>, anew?: boolean): void {
+  #show(touched: ReadonlyMap<string, GoneReason>, anew?: boolean): void {
     const holds = (key: string) => {
       const stored = this.#stored.get(key);
       const last = this.#writes.last(key);

@@ -70,9 +70,9 @@ export interface Reader {
 }
 
 /** How long entries that a heartbeat told of may still be under way (rule H2), in ms. */
-export const graceMs = 1_000;
+const graceMs = 1_000;
 /** How long the next part of a snapshot may take, on a slow link say, in ms. */
-export const partMs = 30_000;
+const partMs = 30_000;
 
 export const live: Freshness = { state: 'live' };
 
