@@ -73,6 +73,7 @@ export {
   stateRow,
 } from './kinds/state.ts';
 export { streamKind } from './kinds/stream.ts';
+export { updateFault } from './kinds/update.ts';
 export { depthMax, historyEntriesMax, limits, membersMax, refMax, unackedMax } from './limits.ts';
 export type { Pattern } from './name.ts';
 export { channelFault, matches, nameFault, parsePattern, splitName } from './name.ts';

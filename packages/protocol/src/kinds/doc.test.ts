@@ -8,6 +8,7 @@ import * as Y from 'yjs';
 import { SyncError } from '../codes.ts';
 import type { Data } from '../entry.ts';
 import { type DocView, docKind, load } from './doc.ts';
+import { beginning, docSnapshot, noLineage, readDocEntry, updateEntry } from './document.ts';
 import { kindSuite, logOf } from './kind.suite.ts';
 
 /** One edit by one of three authors, or that author reading on to the head of the log. */
@@ -68,46 +69,69 @@ function updatesOf(edits: readonly Edit[]): Uint8Array[] {
   return log;
 }
 
+/** An author's edits as one update, for a document to begin with. */
+function seedOf(edits: readonly Edit[]): Uint8Array {
+  const doc = new Y.Doc();
+  doc.clientID = 0;
+  for (const one of edits) perform(doc, one);
+  return Y.encodeStateAsUpdate(doc);
+}
+
 /** Everything that a reader sees, and what of each author the document holds or knows to be deleted. */
-function content({ update }: DocView): unknown {
+function content({ lineage, update }: DocView): unknown {
   const doc = load(update);
   const { text, map, list } = shared(doc);
   const { sv, ds } = Y.snapshot(doc);
-  const seen = { text: text.toString(), map: map.toJSON(), list: list.toJSON() };
+  const seen = { lineage: [...lineage], text: text.toString(), map: map.toJSON(), list: list.toJSON() };
   const deleted = [...ds.clients].sort(([a], [b]) => a - b);
   doc.destroy();
   return { ...seen, held: [...sv].sort(([a], [b]) => a - b), deleted };
 }
 
-const data = fc.array(edit, { maxLength: 30 }).map(updatesOf);
+const updates = fc.array(edit, { maxLength: 30 }).map(updatesOf);
+const lineageOf = (byte: number) => new Uint8Array(16).fill(byte);
+/** Logs of one document after another, of which the first may have no beginning. */
+const life = fc.record({
+  seed: fc.option(fc.array(edit, { maxLength: 5 })),
+  edits: fc.array(edit, { maxLength: 15 }),
+});
+const data = fc
+  .array(life, { maxLength: 3 })
+  .map((lives) =>
+    lives.flatMap(({ seed, edits }, i) => [
+      ...(seed ? [beginning(lineageOf(i + 1), seedOf(seed))] : []),
+      ...updatesOf(edits).map(updateEntry),
+    ]),
+  );
 kindSuite<DocView>({ kind: docKind, data, content, runs: 60 });
 
-const fold = (updates: readonly Data[]) => docKind.apply(docKind.empty(), logOf(updates));
+const fold = (entries: readonly Data[]) => docKind.apply(docKind.empty(), logOf(entries));
+const foldUpdates = (given: readonly Uint8Array[]) => fold(given.map(updateEntry));
 
 describe('documents', () => {
   test('a fold shows what the authors wrote, deletions too', () => {
     const doc = new Y.Doc();
-    const updates: Uint8Array[] = [];
-    doc.on('update', (update) => updates.push(update));
+    const log: Uint8Array[] = [];
+    doc.on('update', (update) => log.push(update));
     const { text, map } = shared(doc);
     text.insert(0, 'hello world');
     text.delete(0, 6);
     map.set('a', 1);
     map.delete('a');
-    expect(content(fold(updates))).toMatchObject({ text: 'world', map: {} });
-    expect(content(fold(updates.slice(0, 1)))).toMatchObject({ text: 'hello world' });
+    expect(content(foldUpdates(log))).toMatchObject({ text: 'world', map: {} });
+    expect(content(foldUpdates(log.slice(0, 1)))).toMatchObject({ text: 'hello world' });
   });
 
   test('an update that came before what it builds on waits in the snapshot until that comes', () => {
     fc.assert(
-      fc.property(data, fc.nat(), (updates, at) => {
-        fc.pre(updates.length > 1);
-        const lost = updates[at % updates.length] ?? new Uint8Array();
-        const rest = updates.filter((update) => update !== lost);
-        const early = fold(rest);
+      fc.property(updates, fc.nat(), (log, at) => {
+        fc.pre(log.length > 1);
+        const lost = log[at % log.length] ?? new Uint8Array();
+        const rest = log.filter((update) => update !== lost);
+        const early = foldUpdates(rest);
         const restored = docKind.restore(docKind.snapshot(early), early.offset);
-        const late = { offset: updates.length, check: 0, at: 0, from: null, data: lost };
-        expect(content(docKind.apply(restored, [late]))).toEqual(content(fold(updates)));
+        const late = { offset: log.length, check: 0, at: 0, from: null, data: updateEntry(lost) };
+        expect(content(docKind.apply(restored, [late]))).toEqual(content(foldUpdates(log)));
       }),
       { numRuns: 60 },
     );
@@ -115,32 +139,51 @@ describe('documents', () => {
 
   test('5,000 moves of one shape: merged updates hold more than 50 kB, the snapshot less than 1 kB', () => {
     const doc = new Y.Doc();
-    const updates: Uint8Array[] = [];
+    const moves: Uint8Array[] = [];
     const shape = new Y.Map<number>();
     doc.getMap('map').set('shape', shape);
-    updates.push(Y.encodeStateAsUpdate(doc));
-    doc.on('update', (update) => updates.push(update));
+    moves.push(Y.encodeStateAsUpdate(doc));
+    doc.on('update', (update) => moves.push(update));
     for (let i = 1; i <= 5000; i++) {
       doc.transact(() => {
         shape.set('x', i);
         shape.set('y', -i);
       });
     }
-    const view = fold(updates);
-    expect(updates).toHaveLength(5001);
-    expect(Y.mergeUpdates(updates).length).toBeGreaterThan(50_000);
+    const view = foldUpdates(moves);
+    expect(moves).toHaveLength(5001);
+    expect(Y.mergeUpdates(moves).length).toBeGreaterThan(50_000);
     expect((docKind.snapshot(view) as Uint8Array).length).toBeLessThanOrEqual(1000);
     expect(content(view)).toMatchObject({ map: { shape: { x: 5000, y: -5000 } } });
   });
 
   test('a reader that is behind gets one update, in the place of the last', () => {
-    const log = logOf(updatesOf(['a', 'b', 'c'].map((text) => ({ author: 0, what: 'insert', at: 0, text }))));
+    const typed = updatesOf(['a', 'b', 'c'].map((text) => ({ author: 0, what: 'insert', at: 0, text })));
+    const log = logOf(typed.map(updateEntry));
     expect(docKind.conflate(log)).toEqual([{ ...log[2], data: expect.any(Uint8Array) }]);
     expect(docKind.conflate(log.slice(1, 2))).toEqual([log[1]]);
   });
 
   test('a doc may be trimmed only where a snapshot covers it', () => {
     expect(docKind.folds).toBe(true);
+  });
+
+  test('[Y1] what came before a beginning is no part of the document', () => {
+    const [old = new Uint8Array(), news = new Uint8Array()] = ['a', 'b'].map((text) =>
+      seedOf([{ author: 0, what: 'insert', at: 0, text }]),
+    );
+    const begun = fold([updateEntry(old), beginning(lineageOf(7), news)]);
+    expect(content(begun)).toMatchObject({ text: 'b', lineage: [...lineageOf(7)] });
+    expect(docKind.snapshot(begun)).toEqual(docSnapshot(lineageOf(7), begun.update));
+    const [conflated] = docKind.conflate(
+      logOf([updateEntry(old), beginning(lineageOf(7), news), updateEntry(news)]),
+    );
+    expect(readDocEntry(conflated?.data ?? '')).toMatchObject({ type: 'beginning', lineage: lineageOf(7) });
+  });
+
+  test('[Y3] a log without a beginning has lineage zero', () => {
+    expect(fold([]).lineage).toEqual(new Uint8Array(16));
+    expect(foldUpdates([seedOf([])]).lineage).toEqual(noLineage);
   });
 
   const damaged = new SyncError('corrupt', 'A doc channel holds bytes that are no Yjs update.');
@@ -152,13 +195,14 @@ describe('documents', () => {
     ['an update cut off', good.subarray(0, -3)],
     ['a text', new TextEncoder().encode('{"a":1}')],
   ])('bytes that are no update are refused, in an entry and in a snapshot: %s', (_what, bytes) => {
-    expect(() => fold([good, bytes])).toThrow(damaged);
-    expect(() => docKind.conflate(logOf([good, bytes]))).toThrow(damaged);
-    expect(() => docKind.apply(docKind.restore(bytes, 1), logOf([good]))).toThrow(damaged);
+    expect(() => foldUpdates([good, bytes])).toThrow(damaged);
+    expect(() => docKind.conflate(logOf([updateEntry(good), updateEntry(bytes)]))).toThrow(damaged);
+    const restored = docKind.restore(docSnapshot(noLineage, bytes), 1);
+    expect(() => docKind.apply(restored, logOf([updateEntry(good), updateEntry(good)]))).toThrow(damaged);
   });
 
   test('a text is refused where bytes should stand', () => {
-    const error = new SyncError('corrupt', 'A doc channel holds a text where it should hold bytes.');
+    const error = new SyncError('corrupt', "A document can't be read: expected bytes.");
     expect(() => fold(['"a"'])).toThrow(error);
     expect(() => docKind.restore('"a"', 1)).toThrow(error);
   });
