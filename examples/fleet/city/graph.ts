@@ -1,0 +1,184 @@
+/**
+ * The streets as junctions and ways between them, and the shortest way from one to another. Couriers ride on it. It knows lines
+ * that meet; not what they look like.
+ */
+import { distance, offLine, type Point, pointAt } from './geometry.ts';
+import type { StreetClass } from './skeleton.ts';
+
+export interface Way {
+  readonly to: number;
+  readonly metres: number;
+  readonly class: StreetClass;
+}
+
+export interface Graph {
+  readonly points: readonly Point[];
+  /** What leads away from each point. */
+  readonly ways: readonly (readonly Way[])[];
+}
+
+interface Line {
+  readonly class: StreetClass;
+  readonly points: readonly Point[];
+}
+
+/** Ends nearer than this to a line or to each other meet. */
+const meetMetres = 0.6;
+const cellMetres = 60;
+
+/** Junctions wherever lines meet, at their ends or between; only what hangs together. */
+export function makeGraph(lines: readonly Line[]): Graph {
+  const points: Point[] = [];
+  const cells = new Map<string, number[]>();
+  const at = (point: Point): number => {
+    const near = around(cells, point, meetMetres).find(
+      (i) => distance(pointAt(points, i), point) < meetMetres,
+    );
+    if (near !== undefined) return near;
+    const key = keyOf(point);
+    cells.set(key, [...(cells.get(key) ?? []), points.length]);
+    return points.push(point) - 1;
+  };
+  const numbered = lines.map((line) => ({ class: line.class, nodes: line.points.map(at) }));
+  const ways: Way[][] = points.map(() => []);
+  for (const { class: kind, nodes } of numbered) {
+    for (let i = 1; i < nodes.length; i++) {
+      const [from, to] = [nodes[i - 1] ?? 0, nodes[i] ?? 0];
+      const row = onSegment(points, cells, from, to);
+      for (let j = 1; j < row.length; j++) join(points, ways, row[j - 1] ?? 0, row[j] ?? 0, kind);
+    }
+  }
+  return { points, ways: connected(ways) };
+}
+
+function keyOf([x, y]: Point): string {
+  return `${Math.floor(x / cellMetres)},${Math.floor(y / cellMetres)}`;
+}
+
+function around(cells: ReadonlyMap<string, number[]>, [x, y]: Point, reach: number): number[] {
+  const keys = new Set<string>();
+  for (const dx of [-reach, reach]) for (const dy of [-reach, reach]) keys.add(keyOf([x + dx, y + dy]));
+  return [...keys].flatMap((key) => cells.get(key) ?? []);
+}
+
+/** The points on a segment, in order, its ends included. */
+function onSegment(
+  points: readonly Point[],
+  cells: ReadonlyMap<string, number[]>,
+  from: number,
+  to: number,
+): number[] {
+  const segment = [pointAt(points, from), pointAt(points, to)] as const;
+  const [[ax, ay], [bx, by]] = segment;
+  const found = new Map<number, number>([
+    [from, 0],
+    [to, 1],
+  ]);
+  for (
+    let x = Math.floor(Math.min(ax, bx) / cellMetres);
+    x <= Math.floor(Math.max(ax, bx) / cellMetres);
+    x++
+  ) {
+    for (
+      let y = Math.floor(Math.min(ay, by) / cellMetres);
+      y <= Math.floor(Math.max(ay, by) / cellMetres);
+      y++
+    ) {
+      for (const i of cells.get(`${x},${y}`) ?? []) {
+        const [metres, share] = offLine(pointAt(points, i), segment);
+        if (metres < meetMetres && !found.has(i)) found.set(i, share);
+      }
+    }
+  }
+  return [...found].sort(([, a], [, b]) => a - b).map(([i]) => i);
+}
+
+function join(points: readonly Point[], ways: Way[][], a: number, b: number, kind: StreetClass): void {
+  if (a === b || ways[a]?.some(({ to }) => to === b)) return;
+  const metres = distance(pointAt(points, a), pointAt(points, b));
+  ways[a]?.push({ to: b, metres, class: kind });
+  ways[b]?.push({ to: a, metres, class: kind });
+}
+
+/** Without the ways of whatever doesn't hang together with most. */
+function connected(ways: readonly (readonly Way[])[]): (readonly Way[])[] {
+  const seen = new Set<number>();
+  let most = new Set<number>();
+  for (let start = 0; start < ways.length; start++) {
+    if (seen.has(start)) continue;
+    const group = new Set([start]);
+    for (const i of group) for (const { to } of ways[i] ?? []) group.add(to);
+    for (const i of group) seen.add(i);
+    if (group.size > most.size) most = group;
+  }
+  return ways.map((all, i) => (most.has(i) ? all : []));
+}
+
+/** The way to a point that takes the least time, as points in a row; empty where there is none. */
+export function shortestWay(
+  graph: Graph,
+  from: number,
+  to: number,
+  speeds: Readonly<Record<StreetClass, number>>,
+): number[] {
+  const fastest = Math.max(...Object.values(speeds));
+  const goal = pointAt(graph.points, to);
+  const left = (i: number): number => distance(pointAt(graph.points, i), goal) / fastest;
+  const before = new Map<number, number>();
+  const cost = new Map<number, number>([[from, 0]]);
+  const queue = new Queue();
+  queue.add(from, left(from));
+  for (let i = queue.take(); i !== undefined && i !== to; i = queue.take()) {
+    for (const way of graph.ways[i] ?? []) {
+      const sum = (cost.get(i) ?? 0) + way.metres / speeds[way.class];
+      if (sum >= (cost.get(way.to) ?? Number.POSITIVE_INFINITY)) continue;
+      cost.set(way.to, sum);
+      before.set(way.to, i);
+      queue.add(way.to, sum + left(way.to));
+    }
+  }
+  if (!before.has(to)) return [];
+  const row = [to];
+  for (let i = before.get(to); i !== undefined; i = before.get(i)) row.unshift(i);
+  return row;
+}
+
+/** What is least comes first: a heap. */
+class Queue {
+  readonly #heap: { readonly item: number; readonly cost: number }[] = [];
+
+  add(item: number, cost: number): void {
+    const heap = this.#heap;
+    let i = heap.push({ item, cost }) - 1;
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (this.#cost(parent) <= cost) break;
+      this.#swap(i, parent);
+      i = parent;
+    }
+  }
+
+  take(): number | undefined {
+    const heap = this.#heap;
+    const [first] = heap;
+    const last = heap.pop();
+    if (!first || !last || heap.length === 0) return first?.item;
+    heap[0] = last;
+    for (let i = 0; ; ) {
+      const [left, right] = [2 * i + 1, 2 * i + 2];
+      const least = this.#cost(right) < this.#cost(left) ? right : left;
+      if (this.#cost(least) >= this.#cost(i)) return first.item;
+      this.#swap(i, least);
+      i = least;
+    }
+  }
+
+  #cost(i: number): number {
+    return this.#heap[i]?.cost ?? Number.POSITIVE_INFINITY;
+  }
+
+  #swap(i: number, j: number): void {
+    const [a, b] = [this.#heap[i], this.#heap[j]];
+    if (a && b) [this.#heap[i], this.#heap[j]] = [b, a];
+  }
+}
