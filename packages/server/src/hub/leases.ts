@@ -76,9 +76,9 @@ export class Leases {
   readonly #held = new Map<number, Set<Member>>();
   /** Members whose session has gone, the one that went first before the others. */
   readonly #lingering = new Set<Member>();
-  /** Members that are to be removed. */
-  #going: Member[] = [];
-  #removing = false;
+  /** Members that are to be removed, and how many more of them may be in this turn. */
+  readonly #going = new Set<Member>();
+  #room = removalsPerTurn;
   #holders = 0;
   #closed = false;
 
@@ -151,7 +151,7 @@ export class Leases {
   /** Waits for nothing any more. What stands in the logs stays: sessions that leave this node may go on at another. */
   close(): void {
     this.#closed = true;
-    this.#going = [];
+    this.#going.clear();
     for (const { members, letGo } of this.#rooms.values()) {
       for (const member of members.values()) member.cancel();
       letGo();
@@ -186,9 +186,7 @@ export class Leases {
   #openRoom(name: string): Room {
     const members = new Map<string, Member>();
     const opening = this.#tools.open(name).then((channel) => {
-      const letGo = channel.hold(() => this.#enterAnew(room));
-      if (this.#rooms.get(name) === room && !this.#closed) room.letGo = letGo;
-      else letGo();
+      room.letGo = channel.hold(() => this.#enterAnew(room));
       return channel;
     });
     // Whoever enters is told; nobody need be when all have gone.
@@ -225,14 +223,22 @@ export class Leases {
   #removeSoon(member: Member): void {
     this.#letGo(member);
     member.leaving = true;
-    this.#going.push(member);
-    if (!this.#removing) this.#removeSome();
+    this.#going.add(member);
+    this.#removeSome();
   }
 
   #removeSome(): void {
-    for (const member of this.#going.splice(0, removalsPerTurn)) this.#removeNow(member);
-    this.#removing = this.#going.length > 0;
-    if (this.#removing) this.#tools.clock.endOfTurn(() => this.#removeSome());
+    if (this.#room === removalsPerTurn)
+      this.#tools.clock.endOfTurn(() => {
+        this.#room = removalsPerTurn;
+        if (this.#going.size > 0) this.#removeSome();
+      });
+    for (const member of this.#going) {
+      if (this.#room === 0) return;
+      this.#room--;
+      this.#going.delete(member);
+      this.#removeNow(member);
+    }
   }
 
   /** Removes it with nobody to tell when that fails. */
@@ -262,8 +268,7 @@ export class Leases {
   }
 
   async #store(member: Member, append: Entering['append']): Promise<void> {
-    // Somebody who may has removed it meanwhile, or this is what stands there.
-    if (member.leaving || member.stored?.append.data === append.data) return;
+    if (member.stored?.append.data === append.data) return;
     const channel = await member.room.opening;
     this.#refuseClosed();
     try {
