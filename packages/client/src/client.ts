@@ -92,7 +92,7 @@ export interface StreamClient<C extends Contract = Contract> extends Connected {
 }
 
 /** What makes a channel of one kind, whatever it carries. */
-type Maker = new (core: Core, name: string, terms: Terms) => unknown;
+export type Maker = (core: Core, name: string, terms: Terms) => unknown;
 
 const defaults = {
   requestTimeoutMs: 10_000,
@@ -127,10 +127,10 @@ export function createClientWith<const C extends Contract, K extends keyof Chann
     if (!(parts[name] > 0)) throw badOption(`\`${name}\` to be above 0`, parts[name]);
   }
   const core = new Core({ ...parts, url: resolveUrl(url), report: reporter(onError) });
-  const doors = Object.entries<Maker>(kinds).map(([kind, Kind]) => {
+  const doors = Object.entries<Maker>(kinds).map(([kind, make]) => {
     const made = new Map<string, unknown>();
     const door = (name: string) => {
-      const channel = made.get(name) ?? new Kind(core, name, definitionOf(kind, name, channels));
+      const channel = made.get(name) ?? make(core, name, definitionOf(kind, name, channels));
       made.set(name, channel);
       return channel;
     };

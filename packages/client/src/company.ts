@@ -29,28 +29,34 @@ export interface WithPresence<P, S> {
 /** What of a channel its company needs: the subscription under which signals come, and how that is kept up. */
 type Host = Pick<Channel<never>, 'core' | 'name' | 'subscription' | 'hold'>;
 
-export class Company<P, S> {
-  readonly #host: Host;
-  readonly #start: number;
-  readonly #terms: Terms<P> | undefined;
-  #presence: PresenceFor<P> | undefined;
-  #signals: SignalsFor<S> | undefined;
-
-  /** @param start with how many of its last entries the channel's subscription is to begin */
-  constructor(host: Host, start: number, terms?: Terms<unknown, P>) {
-    this.#host = host;
-    this.#start = start;
-    this.#terms = terms?.presence ?? undefined;
-  }
-
-  get presence(): PresenceFor<P> {
-    this.#presence ??= new PresenceFor<P>(this.#host.core, this.#host.name, this.#terms);
-    return this.#presence;
-  }
-
-  get signals(): SignalsFor<S> {
-    const { core, name, subscription } = this.#host;
-    this.#signals ??= new SignalsFor<S>(core, name, subscription, (off) => this.#host.hold(off, this.#start));
-    return this.#signals;
-  }
+/**
+ * Gives a channel its company. What of it isn't asked for costs nothing.
+ *
+ * @param start with how many of its last entries the channel's subscription is to begin, if signals are what begins it
+ */
+export function withCompany<T extends Host, P, S>(
+  host: T,
+  start: number,
+  terms?: Terms<unknown, P>,
+): T & WithPresence<P, S> {
+  const { core, name, subscription } = host;
+  let presence: PresenceFor<P> | undefined;
+  let made: SignalsFor<S> | undefined;
+  const signals = () => {
+    made ??= new SignalsFor<S>(core, name, subscription, (off) => host.hold(off, start));
+    return made;
+  };
+  const company: { readonly [K in keyof WithPresence<P, S>]: PropertyDescriptor } = {
+    presence: {
+      get: () => {
+        presence ??= new PresenceFor<P>(core, name, terms?.presence ?? undefined);
+        return presence;
+      },
+    },
+    signals: { get: () => signals().shown },
+    signal: { value: (data: S) => signals().send(data) },
+    onSignal: { value: (onSignal: (signal: Signal<S>) => void) => signals().on(onSignal) },
+  };
+  // The compiler can't tell what properties are defined.
+  return Object.defineProperties(host, company) as T & WithPresence<P, S>;
 }

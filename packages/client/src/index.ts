@@ -5,10 +5,10 @@
 import type { Contract } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
 import { type Client, type ClientOptions, createClientWith } from './client.ts';
+import { kinds } from './kinds.ts';
 import { language } from './language.ts';
 import { pageLeave } from './lease.ts';
 import { pageLifecycle } from './lifecycle.ts';
-import { LiveState, LiveStream } from './live.ts';
 import { websocket } from './transports/websocket.ts';
 
 /**
@@ -29,7 +29,7 @@ export function createClient<const C extends Contract = Contract>(options: Clien
     language,
     onLeave: pageLeave,
   };
-  return createClientWith(page, { stream: LiveStream, state: LiveState }, options);
+  return createClientWith(page, kinds, options);
 }
 
 export type { ErrorCode, GapReason, Position } from '@syncline/protocol';

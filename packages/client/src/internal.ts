@@ -4,15 +4,15 @@
  */
 import type { Contract } from '@syncline/protocol';
 import { type Client, type ClientOptions, createClientWith as create, type Surroundings } from './client.ts';
+import { kinds } from './kinds.ts';
 import { language } from './language.ts';
-import { LiveState, LiveStream } from './live.ts';
 
 /** A client with channels of all kinds, in surroundings of one's own. */
 export function createClientWith<const C extends Contract = Contract>(
   surroundings: Surroundings,
   options?: ClientOptions<C>,
 ): Client<C> {
-  return create({ language, ...surroundings }, { stream: LiveStream, state: LiveState }, options);
+  return create({ language, ...surroundings }, kinds, options);
 }
 
 export type { Surroundings } from './client.ts';

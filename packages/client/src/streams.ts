@@ -18,7 +18,7 @@ export function createClient<const C extends Contract = Contract>(
   options: ClientOptions<C> = {},
 ): StreamClient<C> {
   const page = { clock: systemClock, transport: websocket, lifecycle: pageLifecycle };
-  return createClientWith(page, { stream: Stream }, options);
+  return createClientWith(page, { stream: (core, name, terms) => new Stream(core, name, terms) }, options);
 }
 
 export { SyncError } from '@syncline/protocol';
