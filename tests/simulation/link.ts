@@ -8,6 +8,7 @@ import { decodeClient } from '@syncline/protocol/wire';
 import {
   nativeBatch,
   nativeControls,
+  nativeSeen,
   nativeSignals,
   nativeSnapshot,
   type Port,
@@ -178,6 +179,7 @@ class Wire {
       controls: nativeControls,
       batch: nativeBatch,
       snapshot: nativeSnapshot,
+      seen: nativeSeen,
       signals: nativeSignals,
       pump: () => this.#pump(),
       end: (code) => {

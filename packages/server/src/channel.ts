@@ -4,7 +4,7 @@
  * a kind.
  */
 import { type GapReason, limits, type Position, SyncError } from '@syncline/protocol';
-import type { Clock, Entry, Signalled, Start } from '@syncline/protocol/wire';
+import type { Clock, Entry, Signalled, Start, ViewFilter } from '@syncline/protocol/wire';
 import type { Announcement, Append, Appended, Broker, Range, Slice } from './broker/broker.ts';
 import { Follower } from './channel/follower.ts';
 import { type Located, locate, placeBefore } from './channel/locate.ts';
@@ -12,8 +12,20 @@ import { Pages } from './channel/pages.ts';
 import { Retry } from './channel/retry.ts';
 import { Signalling } from './channel/signals.ts';
 import { Snapshots } from './channel/snapshots.ts';
-import { sizeOf, Tail } from './channel/tail.ts';
-import { Batch, type Conflate, Cursor, type Gap, type Signals, type Source, type Taken } from './cursor.ts';
+import { asBatch, Tail } from './channel/tail.ts';
+import { ChannelViews } from './channel/views.ts';
+import {
+  Batch,
+  type Conflate,
+  Cursor,
+  type Gap,
+  type OpenView,
+  type Signals,
+  type Source,
+  type Taken,
+  type View,
+  type ViewTraits,
+} from './cursor.ts';
 import { type Logger, type Metrics, reason } from './observe.ts';
 import type { Turn } from './turn.ts';
 
@@ -58,6 +70,7 @@ export class Channel implements Source {
   #signalling: Signalling | undefined;
   /** Of whoever holds the channel open: called when its log turns out to be another one. */
   #onBreak: (() => void) | undefined;
+  readonly #views: ChannelViews;
   readonly #batches = new Map<number, Batch>();
   readonly #stopListening: () => void;
   /** Calls under way: appends, pages of history, subscribers who look for their place. */
@@ -81,6 +94,7 @@ export class Channel implements Source {
     this.#tools = tools;
     this.#pages = pages;
     this.#snapshots = new Snapshots(settings.id);
+    this.#views = new ChannelViews(settings.name, metrics);
     this.#retry = new Retry(clock);
     this.#follower = new Follower(
       slice,
@@ -121,7 +135,7 @@ export class Channel implements Source {
 
   /** Whether nobody reads, appends, or is about to. */
   get idle(): boolean {
-    return this.#readers === 0 && this.#calls === 0 && !this.#onBreak;
+    return this.#readers + this.#views.size === 0 && this.#calls === 0 && !this.#onBreak;
   }
 
   /** Refuses what is published from now on, with this error; undefined: no more. Its readers notice nothing. */
@@ -192,6 +206,20 @@ export class Channel implements Source {
   conflateWith(conflate: Conflate): void {
     this.#conflate = conflate;
     this.#batches.clear();
+  }
+
+  /** How this log is viewed; an error: no longer, which whoever views it is told. */
+  viewWith(open: OpenView | SyncError): void {
+    this.#views.openWith(open);
+  }
+
+  /**
+   * Opens a view of what the log comes to. It is woken and taken from like a cursor.
+   *
+   * @throws SyncError `unsupported_data` where there is nothing to view, `bad_payload` for a filter that doesn't fit
+   */
+  view(traits: ViewTraits, filter: ViewFilter): Promise<View> {
+    return this.#call(() => this.#views.open(traits, filter));
   }
 
   /** One page of the log, oldest first, and whether there is more in that direction (rule S7). */
@@ -266,6 +294,7 @@ export class Channel implements Source {
     this.#follower.close();
     this.#retry.stop();
     for (const cursor of this.#cursors) this.release(cursor);
+    this.#views.close();
   }
 
   /** Runs something that the channel must not be closed under. */
@@ -365,17 +394,4 @@ export class Channel implements Source {
   #gap(slice: Slice, why: GapReason): Gap {
     return { id: this.settings.id, position: placeBefore(slice), top: slice.top.offset, reason: why };
   }
-}
-
-/** As many of these entries as one frame carries. */
-function asBatch(entries: readonly Entry[]): readonly Entry[] {
-  const { batchBytesMax, batchEntriesMax } = limits;
-  let bytes = 0;
-  let count = 0;
-  for (const entry of entries) {
-    bytes += sizeOf(entry);
-    if (count > 0 && (bytes > batchBytesMax.default || count >= batchEntriesMax.default)) break;
-    count++;
-  }
-  return count === entries.length ? entries : entries.slice(0, count);
 }

@@ -1,9 +1,10 @@
 /**
- * A reader's place in a channel, and the batches of entries it reads. A session holds one cursor per subscription and
- * takes from it when its transport has room; the channel wakes it when there is more. Neither knows what is behind it.
+ * A reader's place in a channel, and the batches of entries it reads; and views, which are read in the same way. A session holds
+ * one cursor per subscription and takes from it when its transport has room; the channel wakes it when there is more. Neither
+ * knows what is behind it.
  */
 import { type GapReason, limits, type Position, SyncError } from '@syncline/protocol';
-import type { Data, Entry, Signalled } from '@syncline/protocol/wire';
+import type { Data, Entry, Gone, Signalled, ViewFilter } from '@syncline/protocol/wire';
 import type { Snapshot } from './broker/broker.ts';
 
 /**
@@ -117,8 +118,75 @@ export interface Gap {
   readonly reason: GapReason;
 }
 
-/** What a reader gets. */
+/** What a reader of a log gets. */
 export type Taken = Batch | SnapshotPart | Signals | Gap;
+
+/** What came into a view, changed in it, or is gone from it (rule V3). It is one reader's own. */
+export class Seen {
+  readonly id: number;
+  readonly offset: number;
+  /** Whether more of what a new view begins with follows. */
+  readonly more: boolean;
+  readonly rows: readonly string[];
+  readonly gone: readonly Gone[];
+
+  constructor(id: number, offset: number, more: boolean, rows: readonly string[], gone: readonly Gone[]) {
+    this.id = id;
+    this.offset = offset;
+    this.more = more;
+    this.rows = rows;
+    this.gone = gone;
+  }
+}
+
+/** A reader is told nothing more, and why. */
+export class Ended {
+  readonly id: number;
+  readonly error: SyncError;
+
+  constructor(id: number, error: SyncError) {
+    this.id = id;
+    this.error = error;
+  }
+}
+
+/** What a session reads from: a place in a log, or a view of what a log comes to. It is woken when there may be something. */
+export interface Reading {
+  /** What comes next; undefined when there is nothing yet. */
+  take(): Taken | Seen | Ended | undefined;
+  /** Whether `take` may give something right now. */
+  readonly hasMore: boolean;
+  /** Nothing is taken or woken after this. */
+  release(): void;
+}
+
+/** What a filter lets through of what a log comes to, for one reader. Kinds that fold provide it. */
+export interface View extends Reading {
+  readonly id: number;
+  /** How many `Seen` it has given (rule V7). */
+  readonly seen: number;
+  /** From now on it shows something else (rule V5). @throws SyncError `bad_payload` */
+  move(filter: ViewFilter): void;
+  /** Nothing more can be shown: the reader is told why. */
+  end(error: SyncError): void;
+}
+
+/** Who a view is for. */
+export interface ViewTraits {
+  /** Its number on the wire. */
+  readonly id: number;
+  readonly onWake: () => void;
+  readonly onRelease: () => void;
+}
+
+/** What whoever shows the view tells of it besides. */
+export interface CountedTraits extends ViewTraits {
+  /** So many rows and keys that are gone were told. */
+  readonly onTold: (count: number) => void;
+}
+
+/** Opens a view of what a log comes to. @throws SyncError `bad_payload` for a filter that doesn't fit it */
+export type OpenView = (traits: CountedTraits, filter: ViewFilter) => Promise<View>;
 
 /** What a cursor's channel does for it. */
 export interface Source {
@@ -143,7 +211,7 @@ export interface CursorTraits {
   readonly resident: boolean;
 }
 
-export class Cursor {
+export class Cursor implements Reading {
   /** The last offset taken. The channel moves it. */
   offset: number;
   proven: boolean;

@@ -22,7 +22,7 @@ function logAt(clock = fakeClock()) {
   const { broker, meddling } = meddle(memory({ clock }));
   const errors: string[] = [];
   const logger = { error: (_facts: unknown, message: string) => void errors.push(message) };
-  const node = async (folder: Folder = new StateFolder(60_000), settings = {}) => {
+  const node = async (folder: Folder = new StateFolder(60_000, clock), settings = {}) => {
     const metrics = newMetrics();
     const tools = { broker, clock, metrics, turn: new Turn(clock), logger };
     const bounds = { stamped: true, keep: null, tailEntriesMax: 600, tailBytesMax: 1e6 };
@@ -336,7 +336,7 @@ describe('trouble', () => {
     const tools = { broker, clock, metrics, turn: new Turn(clock), logger: { error: () => {} } };
     const settings = { id: 1, name: 'c', stamped: true, keep: null, tailEntriesMax: 600, tailBytesMax: 1e6 };
     const channel = await Channel.open(settings, tools);
-    const folder = new StateFolder(1000);
+    const folder = new StateFolder(1000, clock);
     const fold = new Fold(channel, folder, { foldEntriesMax: 4, foldBytesMax: 1e9 }, tools);
     onTestFinished(() => {
       fold.close();

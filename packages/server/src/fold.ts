@@ -4,6 +4,7 @@
  * a folder can do, and no kind; it holds nobody up: it takes, makes and appends little at a time.
  */
 import { type Definition, type Position, SyncError } from '@syncline/protocol';
+import { type Clock, toSyncError } from '@syncline/protocol/wire';
 import type { Snapshot } from './broker/broker.ts';
 import type { Channel, ChannelTools } from './channel.ts';
 import { Batch, type Cursor, SnapshotPart, type Taken } from './cursor.ts';
@@ -24,8 +25,8 @@ const duePerTurn = 256;
 const retryMs = 1000;
 
 /** What folds the logs of this definition; null for those that nothing folds. */
-export function folderOf(definition: Definition): Folder | null {
-  return definition.kind === 'state' ? new StateFolder(definition.ttlMs) : null;
+export function folderOf(definition: Definition, clock: Clock): Folder | null {
+  return definition.kind === 'state' ? new StateFolder(definition.ttlMs, clock, definition.geo) : null;
 }
 
 export class Fold {
@@ -139,10 +140,12 @@ export class Fold {
     if (!this.#opened) this.#help();
   }
 
-  /** All that was in the log when it was opened is folded. */
+  /** All that is in the log for now is folded. */
   #caughtUp(): void {
+    this.#folder.caughtUp?.();
     if (!this.#opened) return;
     this.#help();
+    if (this.#folder.view) this.#channel.viewWith(this.#folder.view);
     this.#opened.resolve();
     this.#opened = undefined;
   }
@@ -158,6 +161,7 @@ export class Fold {
     if (this.#opened || this.#closed) return;
     this.close();
     this.#channel.conflateWith(() => undefined);
+    this.#channel.viewWith(toSyncError(thrown));
     this.#tools.logger.error(
       { channel: this.#channel.settings.name, reason: reason(thrown) },
       'A channel can no longer be folded: its log grows until that is mended and the node is restarted.',

@@ -1,13 +1,14 @@
 /**
  * A node's open channels: by name, opened on first use, closed when nobody has read or appended for a while, and with each
- * the fold of its log, where there is one. Sessions ask it for channels; it decides their numeric ids. It knows definitions
+ * the fold of its log, where there is one. Sessions ask it for channels and views; it decides their numeric ids. It knows definitions
  * of the contract, not who may use them.
  */
 import { type Definition, SyncError } from '@syncline/protocol';
-import type { Cancel, Lookup } from '@syncline/protocol/wire';
+import type { Cancel, Lookup, ViewFilter } from '@syncline/protocol/wire';
 import type { Broker } from './broker/broker.ts';
 import { memory } from './broker/memory.ts';
 import { Channel, type ChannelTools } from './channel.ts';
+import type { View } from './cursor.ts';
 import { Fold, type FoldSettings, folderOf } from './fold.ts';
 import { Admission } from './hub/admission.ts';
 import { type LeaseSettings, Leases } from './hub/leases.ts';
@@ -83,6 +84,30 @@ export class Hub {
     return slot.opening;
   }
 
+  /**
+   * Opens a view of what a channel's log comes to, under a number of its own, which no channel has meanwhile.
+   *
+   * @throws SyncError `unsupported_data` where there is nothing to view, `bad_payload` for a filter that doesn't fit
+   */
+  async view(channel: Channel, filter: ViewFilter, onWake: () => void): Promise<View> {
+    const id = this.#takeId();
+    let taken = true;
+    const onRelease = (): void => {
+      if (taken) this.#freeIds.push(id);
+      taken = false;
+    };
+    try {
+      return await channel.view({ id, onWake, onRelease }, filter);
+    } catch (thrown) {
+      onRelease();
+      throw thrown;
+    }
+  }
+
+  #takeId(): number {
+    return this.#freeIds.pop() ?? this.#nextId++;
+  }
+
   #ask(slot: Slot): void {
     slot.used = true;
     slot.askedAt = this.#tools.clock.now();
@@ -106,7 +131,7 @@ export class Hub {
         `This node holds ${channelsOpenMax} channels open, its most, and all are in use. Try again, or raise \`channelsOpenMax\`.`,
       );
     }
-    const id = this.#freeIds.pop() ?? this.#nextId++;
+    const id = this.#takeId();
     const slot: Slot = {
       id,
       opening: Promise.resolve().then(() => this.#openInto(slot, name, definition)),
@@ -134,7 +159,7 @@ export class Hub {
     };
     const settings = { id: slot.id, name, stamped, keep, tailEntriesMax, tailBytesMax };
     const channel = opened(await Channel.open(settings, tools));
-    const folder = folderOf(definition);
+    const folder = folderOf(definition, tools.clock);
     if (folder) await opened(new Fold(channel, folder, this.#settings, tools)).open();
     slot.channel = channel;
     return channel;

@@ -14,5 +14,11 @@ export { Pulse } from './pulse.ts';
 export { Bucket } from './session/bucket.ts';
 export type { Port } from './session/port.ts';
 export { Session } from './session.ts';
-export { nativeBatch, nativeControls, nativeSignals, nativeSnapshot } from './transports/websocket.ts';
+export {
+  nativeBatch,
+  nativeControls,
+  nativeSeen,
+  nativeSignals,
+  nativeSnapshot,
+} from './transports/websocket.ts';
 export { Turn } from './turn.ts';

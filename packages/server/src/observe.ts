@@ -23,6 +23,12 @@ export const metricsTable = {
   },
   channelsOpen: { type: 'gauge', unit: 'channels', doc: 'channels this node holds open' },
   cursorsOpen: { type: 'gauge', unit: 'cursors', doc: 'subscriptions' },
+  viewsOpen: { type: 'gauge', unit: 'views', doc: 'views of state channels' },
+  rowsSent: {
+    type: 'counter',
+    unit: 'rows',
+    doc: 'values that views told of, and keys gone from them, counted once per view',
+  },
   entriesAppended: { type: 'counter', unit: 'entries', doc: 'publishes acknowledged, retries included' },
   entriesReceived: {
     type: 'counter',

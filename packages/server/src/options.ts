@@ -108,7 +108,7 @@ export const optionsTable = {
     1,
     100_000_000,
     'requests',
-    'requests that a user’s sessions may send at once, after they were quiet for a while (who is nobody in particular has a bucket for each session); a subscribe counts as 2, a page of history as 5, a new token as 20, and a publish as one more for each 4096 characters',
+    'requests that a user’s sessions may send at once, after they were quiet for a while (who is nobody in particular has a bucket for each session); a subscribe counts as 2, a page of history as 5, a view that is opened or moved as 5, a new token as 20, and a publish as one more for each 4096 characters',
   ),
   requestsPerSecondMax: number(
     500,
@@ -155,6 +155,7 @@ export const optionsTable = {
     'ms',
     'time that a TLS handshake may take before it is given up, where `listen()` serves TLS',
   ),
+  viewsPerSessionMax: number(32, 1, 10_000, 'views', 'views of one session'),
 } as const satisfies Record<string, OptionRow>;
 
 export type Numbers = { readonly [K in keyof typeof optionsTable]: number };

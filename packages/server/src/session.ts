@@ -16,6 +16,7 @@ import { Publishing } from './session/publishing.ts';
 import { renew } from './session/renewing.ts';
 import { subscribe, unsubscribe } from './session/subscribing.ts';
 import type { Publish, SessionTools } from './session/tools.ts';
+import { view } from './session/viewing.ts';
 
 /** Heartbeats that a client may leave unanswered. */
 const silentBeatsMax = 2;
@@ -87,6 +88,8 @@ export class Session {
         return context.requests.run(frame.ref, companionOf(frame.channel), () =>
           this.#presence.signal(frame),
         );
+      case 'view':
+        return context.requests.run(frame.ref, frame.channel, () => view(context, frame));
       case 'heartbeat':
         return this.#heartbeat();
       default:
@@ -187,5 +190,6 @@ export class Session {
 /** Whether a channel would have to be opened for a request. */
 function opensFor(context: Context, frame: ClientFrame | Refused): boolean {
   if (frame.type === 'subscribe' || frame.type === 'history') return context.opens(frame.channel);
+  if (frame.type === 'view') return frame.id === 0 && context.opens(frame.channel);
   return frame.type === 'enter' && context.opens(companionOf(frame.channel));
 }

@@ -2,6 +2,7 @@
  * The newest entries of a log, held in memory within a bound of entries and of bytes. A channel pushes what follows and
  * serves cursors from it; it doesn't know where entries come from or who reads them.
  */
+import { limits } from '@syncline/protocol';
 import type { Entry } from '@syncline/protocol/wire';
 
 /** An entry's payload as memory holds it: bytes, or the code units of a text, which are its bytes unless it leaves ASCII. */
@@ -57,4 +58,17 @@ export class Tail {
     this.#start = 0;
     this.#bytes = 0;
   }
+}
+
+/** As many of these entries as one frame carries. */
+export function asBatch(entries: readonly Entry[]): readonly Entry[] {
+  const { batchBytesMax, batchEntriesMax } = limits;
+  let bytes = 0;
+  let count = 0;
+  for (const entry of entries) {
+    bytes += sizeOf(entry);
+    if (count > 0 && (bytes > batchBytesMax.default || count >= batchEntriesMax.default)) break;
+    count++;
+  }
+  return count === entries.length ? entries : entries.slice(0, count);
 }

@@ -4,6 +4,7 @@
  */
 import type { Data, Entry } from '@syncline/protocol/wire';
 import type { Append } from '../broker/broker.ts';
+import type { OpenView } from '../cursor.ts';
 
 /** An entry that is to be appended because its time has come; the log takes it only if nothing newer stands in its place. */
 export type Due = Omit<Append, 'keep'>;
@@ -33,4 +34,8 @@ export interface Folder {
   takeDue(now: number, max: number): readonly Due[];
   /** One that was given could not be appended: it is due again at that time, unless something newer has come. */
   putBack(due: Due, at: number): void;
+  /** All that the log holds for now was added. */
+  caughtUp?(): void;
+  /** Opens a view of what it holds, where that can be viewed. */
+  readonly view?: OpenView;
 }

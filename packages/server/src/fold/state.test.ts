@@ -2,6 +2,7 @@
  * Keyed values as a server folds them: the suite of folders, when values end, and that no step is larger than it may be. Logs
  * are made here; there is no channel and no broker.
  */
+import { fakeClock } from '@syncline/protocol/testing';
 import { deleteEntry, expireEntry, setEntry, stateKind } from '@syncline/protocol/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -19,14 +20,14 @@ const change = fc.oneof(
 for (const removalsKept of [1024, 0])
   folderSuite({
     kind: stateKind,
-    make: () => new StateFolder(Number.POSITIVE_INFINITY, removalsKept),
+    make: () => new StateFolder(Number.POSITIVE_INFINITY, fakeClock(), null, removalsKept),
     data: fc.array(change, { maxLength: 60 }),
     content: ({ values }) => [...values],
   });
 
 /** A folder that holds these entries, stored at 1000, 1001 … ms. */
 function folded(ttlMs: number, ...data: string[]): StateFolder {
-  const folder = new StateFolder(ttlMs);
+  const folder = new StateFolder(ttlMs, fakeClock());
   folder.add(logOf(data));
   return folder;
 }
@@ -55,7 +56,7 @@ describe('help for readers', () => {
   });
 
   it('tells removals, the newest ones at least', () => {
-    const folder = new StateFolder(1, 2);
+    const folder = new StateFolder(1, fakeClock(), null, 2);
     const keys = ['a', 'b', 'c', 'd', 'e'];
     const log = logOf([setEntry('z', '1'), ...keys.map(deleteEntry), setEntry('c', '2')]);
     const told = (from: number) => folder.after(from)?.map(({ data }) => data);
@@ -70,7 +71,7 @@ describe('help for readers', () => {
   });
 
   it('remembers as many removals as there are keys', () => {
-    const folder = new StateFolder(1, 0);
+    const folder = new StateFolder(1, fakeClock(), null, 0);
     const sets = Array.from({ length: 10 }, (_, i) => setEntry(`k${i}`, '1'));
     folder.add(logOf([...sets, ...Array.from({ length: 20 }, (_, i) => deleteEntry(`gone${i}`))]));
     expect(folder.after(9)?.length).toBe(21);
@@ -79,7 +80,7 @@ describe('help for readers', () => {
   });
 
   it('holds no more than what is newest, however often keys change', () => {
-    const folder = new StateFolder(1);
+    const folder = new StateFolder(1, fakeClock());
     const log = logOf(Array.from({ length: 20_000 }, (_, i) => setEntry(`k${i % 5}`, String(i))));
     for (let at = 0; at < log.length; at += 100) folder.add(log.slice(at, at + 100));
     expect(folder.size).toBe(5);
@@ -112,7 +113,7 @@ describe('what is due', () => {
   });
 
   it('[K5] counts from when a value was set, also when it comes out of a snapshot', () => {
-    const folder = new StateFolder(500);
+    const folder = new StateFolder(500, fakeClock());
     folder.restore('[["a",1,7,4000,null],["b",1,8,4100,"ann",{"ttlMs":5}]]', 9);
     expect(folder.takeDue(4500, 9)).toEqual([expiry('b', 8), expiry('a', 7)]);
   });
@@ -148,7 +149,7 @@ describe('what is due', () => {
             if (removes) ends.delete(name);
             else ends.set(name, [1000 + i + Math.min(30, ttlMs ?? 30), i + 1]);
           }
-          const folder = new StateFolder(30);
+          const folder = new StateFolder(30, fakeClock());
           folder.add(log);
           const due = [...ends].filter(([, [at]]) => at <= now).sort(([, a], [, b]) => a[0] - b[0]);
           const given = folder.takeDue(now, 1000);

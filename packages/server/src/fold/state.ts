@@ -1,19 +1,24 @@
 /**
  * How keyed values fold on a server: the newest entry of each key, in the order of the log, removals included for as long as
- * a reader may have to be told of them. The fold room drives it. It knows keys and times, no log and no reader.
+ * a reader may have to be told of them. The fold room drives it, and what happens is told to the views of these values. It knows
+ * keys and times, no log and no reader.
  */
 import { limits } from '@syncline/protocol';
 import {
+  type Clock,
   type Data,
   type Entry,
   expireEntry,
+  type Geo,
   readStateEntry,
   readStateLine,
   type StateValue,
   stateLines,
 } from '@syncline/protocol/wire';
+import type { OpenView } from '../cursor.ts';
 import { type Ending, Endings } from './endings.ts';
 import type { Due, Folder } from './folder.ts';
+import { Views } from './views.ts';
 
 /** The newest of a key. */
 interface Row extends Ending {
@@ -46,10 +51,24 @@ export class StateFolder implements Folder {
   #offset = 0;
   #endings = new Endings<Row>();
 
-  /** @param ttlMs how long any value stays at most; Infinity for no bound */
-  constructor(ttlMs: number, removalsKept = removalsKeptDefault) {
+  readonly #views: Views;
+
+  /**
+   * @param ttlMs how long any value stays at most; Infinity for no bound
+   * @param geo which members of a value say where it is; null: none
+   */
+  constructor(ttlMs: number, clock: Clock, geo: Geo | null = null, removalsKept = removalsKeptDefault) {
+    const folder = this;
     this.#ttlMs = ttlMs;
     this.#removalsKept = removalsKept;
+    this.#views = new Views({
+      geo,
+      clock,
+      values: () => folder.#values(),
+      get offset() {
+        return folder.#offset;
+      },
+    });
   }
 
   get size(): number {
@@ -68,12 +87,22 @@ export class StateFolder implements Folder {
     this.#floor = 0;
     this.#offset = 0;
     this.#endings = new Endings();
+    this.#views.clear();
+  }
+
+  readonly view: OpenView = (traits, filter) => this.#views.open(traits, filter);
+
+  caughtUp(): void {
+    this.#views.caughtUp();
   }
 
   restore(part: Data, offset: number): void {
     this.#floor = offset;
     this.#offset = offset;
-    for (const [key, value] of readStateLine(String(part))) this.#put(key, value.version, value, undefined);
+    for (const [key, value] of readStateLine(String(part))) {
+      this.#put(key, value.version, value, undefined);
+      this.#views.set(key, value);
+    }
   }
 
   add(entries: readonly Entry[]): void {
@@ -81,6 +110,8 @@ export class StateFolder implements Folder {
       if (entry.offset <= this.#offset) continue;
       const change = readStateEntry(entry);
       const row = this.#put(change.key, entry.offset, change.op === 'set' ? change.value : null, entry);
+      if (change.op === 'set') this.#views.set(change.key, change.value);
+      else this.#views.remove(change.key, entry.offset, change.op);
       this.#newest.push(row);
       this.#offset = entry.offset;
     }

@@ -15,6 +15,7 @@ const costs = {
   enter: 1,
   leave: 1,
   signal: 1,
+  view: 5,
   heartbeat: 1,
   refused: 5,
 } as const;

@@ -44,7 +44,7 @@ export class Context {
     this.holder = tools.hub.leases.holder();
     this.rights = tools.access.rights(identity);
     this.tools = tools;
-    this.subscriptions = new Subscriptions(tools.channelsPerSessionMax);
+    this.subscriptions = new Subscriptions(tools);
     this.answers = new Answers(2 * tools.requestsPerSessionMax + otherControlsMax);
     this.requests = new Requests(tools.requestsPerSessionMax, (...why) => this.answerError(...why));
     this.#port = port;

@@ -38,6 +38,7 @@ it('[H3] however many heartbeats a client sends without reading, one answer wait
     batch: () => undefined,
     snapshot: () => undefined,
     signals: () => undefined,
+    seen: () => undefined,
     pump: () => {},
     end: () => {},
   };

@@ -5,8 +5,9 @@
 import { SyncError } from '@syncline/protocol';
 import type { ClientFrame, FrameOf } from '@syncline/protocol/wire';
 import type { Context } from './context.ts';
+import { revokedFrame } from './port.ts';
 import { judgeMembers } from './presence.ts';
-import type { Subscription } from './subscriptions.ts';
+import type { Reader } from './subscriptions.ts';
 
 /** Answers `auth`: new rights for the same user; what they no longer allow ends. */
 export async function renew(context: Context, { ref, token }: FrameOf<ClientFrame, 'auth'>): Promise<void> {
@@ -19,16 +20,16 @@ export async function renew(context: Context, { ref, token }: FrameOf<ClientFram
       'The token is of someone else, and a session keeps its user. Connect anew.',
     );
   const rights = access.rights(identity);
-  const demand = ({ name, definition }: Subscription) => rights.demand('subscribe', name, definition);
+  const demand = ({ name, definition }: Reader) => rights.demand('subscribe', name, definition);
   await subscriptions.judge(demand, (refusals) => {
     if (context.over) return;
     context.rights = access.rights(access.good(identity));
     context.say({ type: 'authenticated', ref, expiresMs: context.expireLater() });
     for (const one of subscriptions.all())
       one.publishes = context.rights.grant('publish', one.name, one.definition);
-    for (const [{ name, channel }, { code, message }] of refusals) {
-      subscriptions.remove(name);
-      context.say({ type: 'revoked', id: channel.settings.id, code, message });
+    for (const [reader, error] of refusals) {
+      subscriptions.end(reader);
+      context.say(revokedFrame(reader.id, error));
     }
   });
   await judgeMembers(context);

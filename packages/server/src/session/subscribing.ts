@@ -35,9 +35,9 @@ async function join(context: Context, frame: FrameOf<ClientFrame, 'subscribe'>):
   }
   if (context.ended) return cursor.release();
   const publishes = context.rights.grant('publish', name, definition);
-  subscription = { name, channel, definition, cursor, publishes, ready: false };
-  context.subscriptions.add(subscription);
   const { id, stamped } = channel.settings;
+  subscription = { id, name, channel, definition, reading: cursor, publishes, ready: false };
+  context.subscriptions.add(subscription);
   context.say({ type: 'subscribed', ref, id, position, top: channel.top.offset, gap, stamped });
   wake();
 }

@@ -1,38 +1,64 @@
 /**
- * The subscriptions of one session: which cursors it holds, which of them have something to take, and in what order they
- * are served. The session makes and ends them; this room knows channels and cursors, and nothing of frames or requests.
+ * What one session reads: cursors of the channels that it is subscribed to, and views; which of them have something to take, and
+ * in what order they are served. The session makes and ends them; this room knows channels and what is read of them, and
+ * nothing of frames or requests.
  */
 import { type Definition, SyncError } from '@syncline/protocol';
 import { type Head, toSyncError } from '@syncline/protocol/wire';
 import type { Channel } from '../channel.ts';
-import type { Cursor, Taken } from '../cursor.ts';
+import { type Cursor, Ended, type Reading, type View } from '../cursor.ts';
+import type { Taken } from './port.ts';
 
-export interface Subscription {
+/** What is read of one channel, by its number on the wire. */
+export interface Reader {
+  readonly id: number;
   readonly name: string;
   readonly channel: Channel;
   readonly definition: Definition;
-  readonly cursor: Cursor;
-  /** Whether publishing is granted for as long as the session's rights last, so that nobody need be asked. */
-  publishes: boolean;
+  readonly reading: Reading;
   /** Whether it stands in the line of those that may have something. */
   ready: boolean;
 }
 
-export class Subscriptions {
-  readonly #max: number;
-  readonly #byName = new Map<string, Subscription>();
-  #ready: Subscription[] = [];
-  /** Subscriptions that are being made. */
-  #joining = 0;
+export interface Subscription extends Reader {
+  readonly reading: Cursor;
+  /** Whether publishing is granted for as long as the session's rights last, so that nobody need be asked. */
+  publishes: boolean;
+}
 
-  constructor(max: number) {
-    this.#max = max;
+export interface Viewing extends Reader {
+  readonly reading: View;
+}
+
+/** How much of each there may be. */
+export interface SubscriptionBounds {
+  readonly channelsPerSessionMax: number;
+  readonly viewsPerSessionMax: number;
+}
+
+export class Subscriptions {
+  readonly #bounds: SubscriptionBounds;
+  readonly #byName = new Map<string, Subscription>();
+  #views: Map<number, Viewing> | undefined;
+  #ready: Reader[] = [];
+  /** Subscriptions, and views, that are being made. */
+  #joining = 0;
+  #opening = 0;
+
+  constructor(bounds: SubscriptionBounds) {
+    this.#bounds = bounds;
   }
 
   get(name: string): Subscription | undefined {
     return this.#byName.get(name);
   }
 
+  /** The view of that number. */
+  view(id: number): Viewing | undefined {
+    return this.#views?.get(id);
+  }
+
+  /** All but the views. */
   all(): IterableIterator<Subscription> {
     return this.#byName.values();
   }
@@ -40,11 +66,12 @@ export class Subscriptions {
   /** Runs `join` with room for one more subscription. @throws SyncError `too_many` */
   async withRoom(name: string, join: () => Promise<void>): Promise<void> {
     if (this.#byName.has(name)) return await join();
+    const max = this.#bounds.channelsPerSessionMax;
     // Those on their way count too, or a burst of requests would pass all at once.
-    if (this.#byName.size + this.#joining >= this.#max) {
+    if (this.#byName.size + this.#joining >= max) {
       throw new SyncError(
         'too_many',
-        `A session may subscribe to ${this.#max} channels. Unsubscribe from some, or raise \`channelsPerSessionMax\`.`,
+        `A session may subscribe to ${max} channels. Unsubscribe from some, or raise \`channelsPerSessionMax\`.`,
       );
     }
     this.#joining++;
@@ -55,18 +82,34 @@ export class Subscriptions {
     }
   }
 
+  /** Runs `open` with room for one more view. @throws SyncError `too_many` */
+  async withRoomToView(open: () => Promise<void>): Promise<void> {
+    const max = this.#bounds.viewsPerSessionMax;
+    if ((this.#views?.size ?? 0) + this.#opening >= max)
+      throw new SyncError(
+        'too_many',
+        `A session may have ${max} views. End some, or raise \`viewsPerSessionMax\`.`,
+      );
+    this.#opening++;
+    try {
+      await open();
+    } finally {
+      this.#opening--;
+    }
+  }
+
   /**
    * Asks about each, all at once, those that are made meanwhile too; then calls `done` with the refused ones. Nothing is waited
    * for between the last answer and `done`, so that nobody slips in between.
    */
   async judge(
-    ask: (subscription: Subscription) => Promise<void>,
-    done: (refusals: ReadonlyMap<Subscription, SyncError>) => void,
+    ask: (reader: Reader) => Promise<void>,
+    done: (refusals: ReadonlyMap<Reader, SyncError>) => void,
   ): Promise<void> {
-    const asked = new Set<Subscription>();
-    const refusals = new Map<Subscription, SyncError>();
+    const asked = new Set<Reader>();
+    const refusals = new Map<Reader, SyncError>();
     for (;;) {
-      const left = [...this.#byName.values()].filter((one) => !asked.has(one));
+      const left = this.#readers().filter((one) => !asked.has(one));
       if (left.length === 0) return done(refusals);
       const answers = left.map(async (one) => {
         asked.add(one);
@@ -82,44 +125,65 @@ export class Subscriptions {
     this.#byName.set(subscription.name, subscription);
   }
 
-  /** Ends one: nothing of it is taken any more. */
+  addView(viewing: Viewing): void {
+    this.#views ??= new Map();
+    this.#views.set(viewing.id, viewing);
+  }
+
+  /** Ends the subscription of that name: nothing of it is taken any more. */
   remove(name: string): void {
-    this.#byName.get(name)?.cursor.release();
-    this.#byName.delete(name);
+    const subscription = this.#byName.get(name);
+    if (subscription) this.end(subscription);
+  }
+
+  /** Ends a subscription or a view, unless that is over. */
+  end(reader: Reader): void {
+    reader.reading.release();
+    if (this.#byName.get(reader.name) === reader) this.#byName.delete(reader.name);
+    else if (this.#views?.get(reader.id) === reader) this.#views.delete(reader.id);
   }
 
   /** Notes that there may be something to take; false when that was known. */
-  wake(subscription: Subscription): boolean {
-    if (subscription.ready) return false;
-    subscription.ready = true;
-    this.#ready.push(subscription);
+  wake(reader: Reader): boolean {
+    if (reader.ready) return false;
+    reader.ready = true;
+    this.#ready.push(reader);
     return true;
   }
 
   /** What comes next from whichever channel has something; undefined when none has. */
   take(): Taken | undefined {
     for (let next = this.#ready.shift(); next; next = this.#ready.shift()) {
-      const taken = next.cursor.take();
+      const taken = next.reading.take();
       // Whoever has more goes to the end of the line, so that one busy channel doesn't hold the others up.
-      next.ready = taken !== undefined && next.cursor.hasMore;
+      next.ready = taken !== undefined && next.reading.hasMore;
       if (next.ready) this.#ready.push(next);
+      if (taken instanceof Ended) this.end(next);
       if (taken) return taken;
     }
     return undefined;
   }
 
-  /** The heads of all channels that are subscribed to. */
+  /** The heads of all channels that are subscribed to, and how often each view has told something (rules H1, V7). */
   heads(): Head[] {
-    return [...this.#byName.values()].map(({ channel }) => {
+    const heads = [...this.#byName.values()].map(({ id, channel }) => {
       const { offset, check } = channel.top;
-      return { id: channel.settings.id, offset, check };
+      return { id, offset, check };
     });
+    for (const { id, reading } of this.#views?.values() ?? [])
+      heads.push({ id, offset: reading.seen, check: 0 });
+    return heads;
   }
 
   /** Ends all. */
   clear(): void {
-    for (const { cursor } of this.#byName.values()) cursor.release();
+    for (const { reading } of this.#readers()) reading.release();
     this.#byName.clear();
+    this.#views = undefined;
     this.#ready = [];
+  }
+
+  #readers(): Reader[] {
+    return [...this.#byName.values(), ...(this.#views?.values() ?? [])];
   }
 }

@@ -19,6 +19,7 @@ export interface SessionTools {
   readonly payloadBytesMax: number;
   readonly channelsPerSessionMax: number;
   readonly requestsPerSessionMax: number;
+  readonly viewsPerSessionMax: number;
 }
 
 /** What a publish needs; a plain client has no producer, so its publishes can't be told apart when repeated. */

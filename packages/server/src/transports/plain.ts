@@ -34,6 +34,7 @@ export function servePlain(
     controls: (frames) => words.controls(frames),
     batch: (batch) => words.batch(batch),
     snapshot: () => undefined,
+    seen: () => undefined,
     signals: () => undefined,
     pump: () => {
       writer.pump(session);

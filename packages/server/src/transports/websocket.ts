@@ -12,7 +12,7 @@ import {
   type Refused,
   wireText,
 } from '@syncline/protocol/wire';
-import type { Batch, Signals, SnapshotPart } from '../cursor.ts';
+import type { Batch, Seen, Signals, SnapshotPart } from '../cursor.ts';
 import type { Control, Port } from '../session/port.ts';
 import type { Session } from '../session.ts';
 import { binaryFrame, pingFrame, textFrame, textFrames } from './framing.ts';
@@ -35,6 +35,7 @@ export function serveNative(connection: Connection, open: (port: Port) => Sessio
     controls: nativeControls,
     batch: nativeBatch,
     snapshot: nativeSnapshot,
+    seen: nativeSeen,
     signals: nativeSignals,
     pump: () => writer.pump(session),
     end: (code, reason) => {
@@ -99,6 +100,11 @@ export function nativeSignals(signals: Signals): Uint8Array {
   return signals.encoded(({ id, signals: told }) =>
     textFrame(encodeServer({ type: 'signals', id, signals: told })),
   );
+}
+
+/** What a view tells, as bytes for its one reader. */
+export function nativeSeen({ id, offset, more, rows, gone }: Seen): Uint8Array {
+  return textFrame(encodeServer({ type: 'seen', id, offset, more, rows, gone }));
 }
 
 function encodeSnapshot({ id, offset, check, more, data }: SnapshotPart): Uint8Array {

@@ -1,0 +1,335 @@
+/**
+ * One view of a channel's values: what its reader has, what of that has changed since, and what is told next (rules V3 to V6). It
+ * is taken from like a cursor, and costs what is in view, however slowly that is done. Views tells it of changes; it knows no
+ * reader.
+ */
+import { limits, type SyncError } from '@syncline/protocol';
+import type { Cancel, Clock, Gone, ViewFilter } from '@syncline/protocol/wire';
+import { type CountedTraits, Ended, Seen, type View } from '../../cursor.ts';
+import type { Filter } from '../index/filter.ts';
+import type { Item } from '../index/items.ts';
+
+/** What a view is shown, by the collection that it belongs to. */
+export interface Sight {
+  /** Up to where the log is folded. */
+  readonly offset: number;
+  readonly clock: Clock;
+  item(key: string): Item | undefined;
+  /** All that a filter may let through, and some more; undefined where it looked in vain for a while. */
+  candidates(filter: Filter): Iterator<Item | undefined>;
+  /** From now on the view is told of what its filter may concern, as `from` was no longer; undefined: of nothing. */
+  watch(view: FoldView, filter: Filter | undefined, from: Filter | undefined): void;
+  /** @throws SyncError `bad_payload` */
+  filter(filter: ViewFilter): Filter;
+}
+
+/** A key of which the reader must be told. */
+interface Change {
+  /** The offset of the first entry that it hasn't been told of. */
+  readonly since: number;
+  /** What took it out of the log, where that is what happened to it. */
+  why: Removal | undefined;
+}
+
+export type Removal = 'delete' | 'expire';
+
+/** Keys that are looked at within one turn. */
+const looksPerTake = 4096;
+/** What stands around a key that is gone. */
+const goneBytes = 16;
+
+export class FoldView implements View {
+  readonly id: number;
+  /** Of the collection: the last change that it was asked about. */
+  asked = 0;
+  readonly #sight: Sight;
+  readonly #traits: CountedTraits;
+  #filter: Filter;
+  /** The keys that the reader has. */
+  readonly #told = new Set<string>();
+  /** Those it must be told of, by when they changed first: keys that it has, and keys that are in view. */
+  readonly #changes = new Map<string, Change>();
+  /** Keys that it had when the view was moved, and that may lie outside now. */
+  #recheck: Iterator<string> | undefined;
+  /** What may be in view and wasn't yet looked at. */
+  #scan: Iterator<Item | undefined> | undefined;
+  /** One of these, for which the last frame had no room. */
+  #next: Item | undefined;
+  /** Where the log was when that began. */
+  #scanFrom = 0;
+  /** It has not yet told all that was in it at first (rule V4). */
+  #opening = true;
+  /** What changed up to here is told without waiting for the next time. */
+  #round = 0;
+  #resting = false;
+  #cancelRest: Cancel | undefined;
+  /** The reader knows that there is something. */
+  #woken = false;
+  /** What it shows is being replaced: nothing is told meanwhile. */
+  #held = false;
+  #over: SyncError | undefined;
+  #released = false;
+  #seen = 0;
+
+  constructor(sight: Sight, filter: Filter, traits: CountedTraits) {
+    this.id = traits.id;
+    this.#sight = sight;
+    this.#traits = traits;
+    this.#filter = filter;
+    sight.watch(this, filter, undefined);
+    this.#look();
+  }
+
+  get seen(): number {
+    return this.#seen;
+  }
+
+  move(to: ViewFilter): void {
+    const filter = this.#sight.filter(to);
+    if (this.#released) return;
+    this.#sight.watch(this, filter, this.#filter);
+    this.#filter = filter;
+    this.#recheck = this.#told.keys();
+    this.#look();
+    this.#rouse();
+  }
+
+  /** The next frame, which it counts as given. */
+  take(): Seen | Ended | undefined {
+    this.#woken = false;
+    if (this.#over) {
+      const ended = new Ended(this.id, this.#over);
+      this.#over = undefined;
+      this.#held = true;
+      return ended;
+    }
+    if (!this.#due) return undefined;
+    const seen = this.#tell();
+    if (seen) this.#seen++;
+    this.#woken = this.#due;
+    // It looked for long and found nothing: others come first.
+    if (!seen && this.#woken)
+      this.#sight.clock.endOfTurn(() => {
+        this.#woken = false;
+        this.#rouse();
+      });
+    return seen;
+  }
+
+  get hasMore(): boolean {
+    return this.#over !== undefined || this.#due;
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#sight.watch(this, undefined, this.#filter);
+    this.#cancelRest?.();
+    this.#told.clear();
+    this.#changes.clear();
+    this.#stopLooking();
+    this.#traits.onRelease();
+  }
+
+  end(error: SyncError): void {
+    this.#over = error;
+    this.#rouse();
+  }
+
+  /** A key has another value. It is in view, or was, or was near it. */
+  changed(item: Item, offset: number): void {
+    if (this.#filter.matches(item) || this.#told.has(item.key)) this.#note(item.key, offset, undefined);
+    else this.#changes.delete(item.key);
+  }
+
+  /** A key that is in view, or was near it, has no value any more. */
+  removed(key: string, offset: number, why: Removal): void {
+    if (this.#told.has(key)) this.#note(key, offset, why);
+    else this.#changes.delete(key);
+  }
+
+  /** What it shows is about to be replaced by something else. */
+  hold(): void {
+    this.#held = true;
+    this.#changes.clear();
+    this.#stopLooking();
+  }
+
+  /** It has been replaced: all is told anew, as changes. Returns how many keys the reader has. */
+  resume(): number {
+    if (!this.#held) return 0;
+    this.#held = false;
+    this.#round = 0;
+    for (const key of this.#told) this.#note(key, this.#sight.offset, 'delete');
+    this.#look();
+    this.#rouse();
+    return this.#told.size;
+  }
+
+  /** Whether there is something that may be told now. */
+  get #due(): boolean {
+    if (this.#held || this.#released) return false;
+    if (this.#looking || !this.#resting) return this.#looking || this.#changes.size > 0;
+    return this.#firstChange <= this.#round;
+  }
+
+  get #looking(): boolean {
+    return this.#scan !== undefined || this.#recheck !== undefined;
+  }
+
+  get #firstChange(): number {
+    for (const { since } of this.#changes.values()) return since;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  #note(key: string, since: number, why: Removal | undefined): void {
+    const change = this.#changes.get(key);
+    if (change) change.why = why;
+    else this.#changes.set(key, { since, why });
+    // While it rests, what comes now is told later.
+    if (!this.#woken && !this.#resting) this.#rouse();
+  }
+
+  #rouse(): void {
+    if (this.#woken || !this.hasMore) return;
+    this.#woken = true;
+    this.#traits.onWake();
+  }
+
+  /** Begins to look for what is in view. */
+  #look(): void {
+    this.#scan = this.#sight.candidates(this.#filter);
+    this.#next = undefined;
+    this.#scanFrom = this.#sight.offset;
+  }
+
+  #stopLooking(): void {
+    this.#recheck = undefined;
+    this.#scan = undefined;
+    this.#next = undefined;
+  }
+
+  /** The next frame; undefined when there is nothing to say, or it looked for long and found nothing. */
+  #tell(): Seen | undefined {
+    const looking = this.#looking;
+    const opening = this.#opening;
+    const frame = new Frame();
+    if (!looking && this.#firstChange > this.#round) this.#round = this.#sight.offset;
+    this.#rest();
+    if (!opening) {
+      const left = this.#checkTold(looksPerTake);
+      this.#tellChanges(frame, looking);
+      if (left > 0) this.#tellFound(frame, left);
+    } else this.#tellFound(frame, looksPerTake);
+    // What changed while the view was moved is told with that.
+    if (looking && !this.#looking) this.#round = this.#sight.offset + 1;
+    if (opening && !this.#scan) this.#opening = false;
+    const { rows, gone } = frame;
+    if (rows.length + gone.length === 0 && this.#opening === opening) return undefined;
+    this.#traits.onTold(rows.length + gone.length);
+    return new Seen(this.id, this.#toldUpTo, this.#opening, rows, gone);
+  }
+
+  get #toldUpTo(): number {
+    const { offset } = this.#sight;
+    return Math.min(offset, this.#looking ? this.#scanFrom : offset, this.#firstChange - 1);
+  }
+
+  /** Looks at the keys that the reader had when the view was moved; returns how many more may be looked at. */
+  #checkTold(looks: number): number {
+    const recheck = this.#recheck;
+    if (!recheck) return looks;
+    for (let left = looks; left > 0; left--) {
+      const { done, value: key } = recheck.next();
+      if (done) {
+        this.#recheck = undefined;
+        return left;
+      }
+      const item = this.#sight.item(key);
+      if (item ? !this.#filter.matches(item) : !this.#changes.has(key))
+        this.#note(key, this.#sight.offset + 1, undefined);
+    }
+    return 0;
+  }
+
+  #tellChanges(frame: Frame, all: boolean): void {
+    for (const [key, { since, why }] of this.#changes) {
+      if (this.#resting && !all && since > this.#round) return;
+      const item = this.#sight.item(key);
+      if (item && this.#filter.matches(item)) {
+        if (!frame.addRow(item)) return;
+        this.#told.add(key);
+      } else if (this.#told.has(key)) {
+        if (!frame.addGone([key, item ? 'exit' : (why ?? 'exit')])) return;
+        this.#told.delete(key);
+      }
+      this.#changes.delete(key);
+    }
+  }
+
+  /** Tells what is in view and wasn't told yet, as far as there is room for it. */
+  #tellFound(frame: Frame, looks: number): void {
+    const scan = this.#scan;
+    if (!scan) return;
+    for (let left = looks; left > 0; left--) {
+      const item = this.#next ?? this.#nextOf(scan);
+      if (!this.#scan) return;
+      this.#next = item;
+      if (item && !this.#told.has(item.key) && this.#isThere(item)) {
+        if (!frame.addRow(item)) return;
+        this.#told.add(item.key);
+        this.#changes.delete(item.key);
+      }
+      this.#next = undefined;
+    }
+  }
+
+  #nextOf(scan: Iterator<Item | undefined>): Item | undefined {
+    const { done, value } = scan.next();
+    if (!done) return value;
+    this.#scan = undefined;
+    return undefined;
+  }
+
+  /** Whether it is in view now: it may have been found a while ago. */
+  #isThere(item: Item): boolean {
+    return this.#sight.item(item.key) === item && this.#filter.matches(item);
+  }
+
+  /** Lets some time pass before the next is told (rule V6). */
+  #rest(): void {
+    const { restMs } = this.#filter;
+    if (this.#resting || restMs === 0) return;
+    this.#resting = true;
+    this.#cancelRest = this.#sight.clock.timer(restMs, () => {
+      this.#resting = false;
+      this.#rouse();
+    });
+  }
+}
+
+/** What goes into one frame: as much as a batch holds, one row at least. */
+class Frame {
+  readonly rows: string[] = [];
+  readonly gone: Gone[] = [];
+  #bytes = 0;
+
+  addRow({ row }: Item): boolean {
+    if (!this.#fits(row.bytes + 1)) return false;
+    this.rows.push(row.text);
+    return true;
+  }
+
+  addGone(gone: Gone): boolean {
+    if (!this.#fits(Buffer.byteLength(JSON.stringify(gone[0])) + goneBytes)) return false;
+    this.gone.push(gone);
+    return true;
+  }
+
+  #fits(bytes: number): boolean {
+    const first = this.#bytes === 0;
+    if (!first && this.#bytes + bytes > limits.batchBytesMax.default) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+}
