@@ -16,9 +16,13 @@ interface AskProps {
   /** Whether Shift and Enter begin a new line. */
   readonly lines?: boolean;
   readonly onAnswer: (text: string) => void;
+  /** Called while something is being typed. */
+  readonly onType?: (() => void) | undefined;
+  /** Called on Escape. */
+  readonly onCancel?: (() => void) | undefined;
 }
 
-export function Ask({ label, button, charsMax, first, lines = false, onAnswer }: AskProps) {
+export function Ask({ label, button, charsMax, first, lines = false, ...on }: AskProps) {
   const [text, setText] = useState(drafts.get(label) || first || '');
   const write = (next: string): void => {
     drafts.set(label, next);
@@ -26,13 +30,17 @@ export function Ask({ label, button, charsMax, first, lines = false, onAnswer }:
   };
   const send = (event: Event): void => {
     event.preventDefault();
-    if (text.trim()) onAnswer(text.trim());
+    if (text.trim()) on.onAnswer(text.trim());
     write('');
   };
   const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key === 'Escape') on.onCancel?.();
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event);
   };
-  const onInput = (event: { currentTarget: HTMLTextAreaElement }): void => write(event.currentTarget.value);
+  const onInput = ({ currentTarget: { value } }: { currentTarget: HTMLTextAreaElement }): void => {
+    write(value);
+    if (value.trim()) on.onType?.();
+  };
   const ref = lines || first !== undefined ? focus : null;
   const attributes = { ref, placeholder: label, maxLength: charsMax, value: text, onInput, onKeyDown };
   const Field = (lines ? 'textarea' : 'input') as 'textarea';

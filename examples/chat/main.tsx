@@ -5,9 +5,11 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Ask } from './ask.tsx';
-import { nameCharsMax, textCharsMax } from './channels.ts';
+import { type Message, nameCharsMax, textCharsMax } from './channels.ts';
 import { by, client, roomName, timelineOf, timeOf, useStore } from './client.ts';
 import { Log } from './log.tsx';
+import { Here, Typing } from './people.tsx';
+import type { Line } from './reduce.ts';
 
 const opened = client.stream('rooms').timeline();
 const lastName = localStorage.getItem('name') ?? '';
@@ -28,10 +30,14 @@ function App() {
     location.hash = roomName(text);
     if (!rooms.includes(roomInAddress())) void opened.publish(roomInAddress());
   };
-  const send = (text: string): unknown => name && timelineOf(room).publish({ name, text, by });
-  const ask = name
-    ? { label: `Message ${room}`, button: 'Send', charsMax: textCharsMax, lines: true, onAnswer: send }
-    : { label: 'Your name', button: 'Chat as this', charsMax: nameCharsMax, first: lastName, onAnswer: join };
+  const [editing, edit] = useState<Line | null>(null);
+  useEffect(() => edit(null), [room]);
+  const say = (message: Message): void => {
+    edit(null);
+    timelineOf(room)
+      .publish(message)
+      .catch(() => {});
+  };
   return (
     <>
       <nav aria-label="Rooms">
@@ -58,10 +64,42 @@ function App() {
       <main key={room}>
         <header>
           <h2># {room}</h2>
+          <Here room={room} name={name} />
           <Status room={room} />
         </header>
-        <Log room={room} />
-        <Ask key={ask.label} {...ask} />
+        <Log room={room} name={name} onEdit={edit} />
+        <Typing room={room} />
+        {name === null ? (
+          <Ask
+            key="name"
+            label="Your name"
+            button="Chat as this"
+            charsMax={nameCharsMax}
+            first={lastName}
+            onAnswer={join}
+          />
+        ) : editing ? (
+          <Ask
+            key={editing.item.key}
+            label="Edit your message"
+            button="Save"
+            charsMax={textCharsMax}
+            first={editing.post.text}
+            lines
+            onAnswer={(text) => say({ amends: editing.item.offset ?? 0, text, by })}
+            onCancel={() => edit(null)}
+          />
+        ) : (
+          <Ask
+            key={room}
+            label={`Message ${room}`}
+            button="Send"
+            charsMax={textCharsMax}
+            lines
+            onAnswer={(text) => say({ name, text, by })}
+            onType={() => client.stream(`chat/${room}`).signal({ name, by })}
+          />
+        )}
       </main>
     </>
   );

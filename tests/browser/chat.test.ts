@@ -138,6 +138,47 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
     expect(await texts(mira)).toEqual([]);
   });
 
+  test('who is here, who types, and how far each has read', async () => {
+    const server = await start();
+    const [ada, mira] = await joinBoth(browser, server);
+    await ada.getByTitle('Here: you and Mira').waitFor();
+    await mira.getByTitle('Here: you and Ada').waitFor();
+    await mira.getByLabel('Message lobby').fill('I am');
+    await ada.getByText('Mira is typing …').waitFor();
+    await type(mira, ['I am here', 'and there']);
+    await ada.getByText('Mira is typing …').waitFor({ state: 'hidden' });
+    // Ada's window shows the last message, so Mira is told that Ada has read up to there.
+    await mira.locator('.message', { hasText: 'and there' }).getByTitle('Ada has read up to here').waitFor();
+    await mira.context().close();
+    await ada.getByTitle('Here: you', { exact: true }).waitFor();
+  });
+
+  test('edits and reactions reach everybody, also who comes later; only authors may edit', async () => {
+    const server = await start();
+    const [ada, mira] = await joinBoth(browser, server);
+    await type(ada, ['helo', 'oops']);
+    await settled(mira, 2);
+    const row = (page: Page, text: string) => page.locator('.message', { hasText: text });
+    await row(mira, 'helo').hover();
+    expect(await row(mira, 'helo').getByRole('button', { name: 'Edit' }).count()).toBe(0);
+    await row(mira, 'helo').getByTitle('React with 👍').click();
+    await row(ada, 'helo').getByRole('button', { name: '👍 1' }).click();
+    await row(mira, 'helo').getByRole('button', { name: '👍 2' }).waitFor();
+    await row(ada, 'helo').hover();
+    await row(ada, 'helo').getByRole('button', { name: 'Edit' }).click();
+    await ada.getByLabel('Edit your message').fill('hello');
+    await ada.keyboard.press('Enter');
+    await row(ada, 'oops').hover();
+    await row(ada, 'oops').getByRole('button', { name: 'Delete' }).click();
+    for (const page of [mira, await join(browser, server, 'Jonas')]) {
+      await shown(page, 'hello');
+      await page.getByText('edited', { exact: true }).waitFor();
+      await row(page, 'hello').getByRole('button', { name: '👍 2' }).waitFor();
+      await page.getByText('oops').waitFor({ state: 'detached' });
+    }
+    await ada.getByLabel('Message lobby').waitFor();
+  });
+
   test('what waited too long is marked, and can be sent again or dropped', async () => {
     const server = await start();
     const page = await join(browser, server, 'Ada', (made) => made.clock.install());

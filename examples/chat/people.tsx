@@ -1,0 +1,77 @@
+/**
+ * The people of a room: who is here, who types, and how far each has read. The page puts these where they belong; they must not
+ * know what is written.
+ */
+import { useEffect, useMemo } from 'preact/hooks';
+import { by, client, useStore } from './client.ts';
+
+const list = new Intl.ListFormat(undefined, { type: 'conjunction' });
+/** How soon after one another what was read is told, in ms. */
+const readMs = 500;
+
+/** One of ten hues, which stays with a name; these numbers let common short names differ. */
+export const hueOf = (name: string): number =>
+  ([...name].reduce((n, c) => (n * 25 + c.charCodeAt(0)) % 1009, 40) % 10) * 36;
+
+/** A person in a circle. */
+export function Face({ name, title }: { name: string; title: string }) {
+  return (
+    <span class="face" role="img" aria-label={title} title={title} style={{ '--hue': hueOf(name) }}>
+      {[...name.trim()][0]?.toUpperCase()}
+    </span>
+  );
+}
+
+/** Who is here, oneself first. While it is shown, this window is here too. */
+export function Here({ room, name }: { room: string; name: string | null }) {
+  const { presence } = client.stream(`chat/${room}`);
+  const members = useStore(presence.members);
+  useEffect(() => {
+    if (!name) return;
+    presence.enter({ name, by }).catch(() => {});
+    return () => void presence.leave().catch(() => {});
+  }, [room, name]);
+  const sorted = [...members].sort((a, b) => Number(b.self) - Number(a.self));
+  const names = sorted.map(({ self, data }) => (self ? 'you' : data.name));
+  return (
+    <span class="here" title={names.length > 0 ? `Here: ${list.format(names)}` : 'Nobody is here'}>
+      {sorted.slice(0, 5).map(({ self, data, connections }) => (
+        <Face key={connections[0]?.id} name={data.name} title={self ? `${data.name} (you)` : data.name} />
+      ))}
+      <span class="count">{members.length > 0 && `${members.length} here`}</span>
+    </span>
+  );
+}
+
+/** Who types. */
+export function Typing({ room }: { room: string }) {
+  const names = useStore(client.stream(`chat/${room}`).signals).map(({ data }) => data.name);
+  const shown = names.length > 3 ? [...names.slice(0, 2), `${names.length - 2} others`] : names;
+  return (
+    <p class="typing" aria-live="polite">
+      {names.length > 0 && `${list.format(shown)} ${names.length > 1 ? 'are' : 'is'} typing …`}
+    </p>
+  );
+}
+
+/**
+ * The names of the others, by the offset of the last message that each has read.
+ *
+ * @param seen the offset of the last message that this window shows; it is told to the others, and never a lower one after it
+ */
+export function useReaders(room: string, name: string | null, seen: number): Map<number, string[]> {
+  const channel = client.state(`read/${room}`);
+  const entries = useStore(channel.entries);
+  useEffect(() => {
+    if (!name || seen <= (channel.get(by).get()?.value.offset ?? 0)) return;
+    const timer = setTimeout(() => channel.set(by, { name, offset: seen }).catch(() => {}), readMs);
+    return () => clearTimeout(timer);
+  }, [room, name, seen]);
+  return useMemo(() => {
+    const readers = new Map<number, string[]>();
+    for (const [window, { value }] of entries) {
+      if (window !== by) readers.set(value.offset, [...(readers.get(value.offset) ?? []), value.name]);
+    }
+    return readers;
+  }, [entries]);
+}
