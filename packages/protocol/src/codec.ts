@@ -186,6 +186,11 @@ export function readPayload(text: string): string {
   throw new SyncError('bad_payload', 'The payload is not JSON.');
 }
 
+/** The elements of a list, as they were written. What `readPayload` gave back is split so. @throws SyncError where it is no list */
+export function splitList(text: string): string[] {
+  return elements(text, unbounded);
+}
+
 function read<U extends { type: string }>(
   table: Table<U>,
   tuple: unknown,

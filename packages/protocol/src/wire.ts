@@ -23,6 +23,7 @@ export {
   readPayload,
   readWire,
   serverFrames,
+  splitList,
   wireText,
 } from './codec.ts';
 export { isErrorCode, steps } from './codes.ts';

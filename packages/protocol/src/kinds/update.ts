@@ -19,7 +19,8 @@ export function updateFault(update: Uint8Array): string | undefined {
   try {
     structs(scan);
     deletions(scan);
-    return scan.left > 0 ? `${scan.left} bytes follow its end` : undefined;
+    if (scan.left > 0) scan.refuse(`${scan.left} bytes follow its end`);
+    return undefined;
   } catch (thrown) {
     if (thrown instanceof Malformed) return `${thrown.why}, at byte ${thrown.at}`;
     throw thrown;
