@@ -13,9 +13,10 @@ const bufferedBytesMax = 65_536;
 export class Pace {
   readonly #core: Core;
   readonly #run: () => void;
-  #rest: Cancel | undefined;
+  #resting: Cancel | undefined;
   #due = false;
 
+  /** @param run does it, and says so with `rest` */
   constructor(core: Core, run: () => void) {
     this.#core = core;
     this.#run = run;
@@ -23,24 +24,22 @@ export class Pace {
 
   /** Runs, now or as soon as it is time. */
   ask(): void {
-    this.#due = true;
-    if (!this.#rest) this.now();
+    this.#due = this.#resting !== undefined || this.#core.connection.bufferedAmount > bufferedBytesMax;
+    if (this.#due) this.rest();
+    else this.#run();
   }
 
-  /** Runs now, whenever that was done last; later only where the link is choked. */
-  now(): void {
-    const { clock, connection } = this.#core;
-    this.stop();
-    this.#due = connection.bufferedAmount > bufferedBytesMax;
-    this.#rest = clock.timer(restMs, () => {
-      this.#rest = undefined;
-      if (this.#due) this.now();
+  /** It was done. */
+  rest(): void {
+    this.#resting ??= this.#core.clock.timer(restMs, () => {
+      this.#resting = undefined;
+      if (this.#due) this.ask();
     });
-    if (!this.#due) this.#run();
   }
 
+  /** Nothing more is to be done. */
   stop(): void {
-    this.#rest?.();
-    this.#rest = undefined;
+    this.#resting?.();
+    this.#resting = undefined;
   }
 }

@@ -200,6 +200,7 @@ export class PresenceFor<P> implements Presence<P>, Joined {
       this.#said = saying;
       const fault = text && textFault(text, connection.payloadBytesMax);
       if (fault) return this.#refused(saying, fault);
+      this.#pace.rest();
       const who = [this.#name, this.#lease.secret] as const;
       const take = (answer: Answer<'enter' | 'leave'>) => this.#answered(saying, answer);
       if (text === null) return connection.request('leave', who, take);

@@ -102,6 +102,7 @@ export class SignalsFor<S> implements Joined {
     if (text === undefined) return;
     const fault = textFault(text, connection.payloadBytesMax);
     if (fault) return report(fault);
+    this.#pace.rest();
     this.#last = { text, at: clock.now() };
     connection.request('signal', [this.#name, this.#lease.secret, JSON.parse(text)], (answer) => {
       if (!answer) return;
