@@ -11,7 +11,8 @@ import type { Broker } from './broker/broker.ts';
 import { memory } from './broker/memory.ts';
 import { Channel } from './channel.ts';
 import { Batch, type Cursor, SnapshotPart } from './cursor.ts';
-import { Fold, folderOf } from './fold.ts';
+import { StateFolder } from './fold/state.ts';
+import { Fold } from './fold.ts';
 import { Admission } from './hub/admission.ts';
 import { newMetrics } from './observe.ts';
 import { turns } from './testing/meddle.ts';
@@ -85,9 +86,12 @@ class Node {
     const tools = { broker, clock, metrics: newMetrics(), turn: new Turn(clock), logger };
     const settings = { id: 1, name: 'c', stamped: true, keep: null, tailEntriesMax: 4, tailBytesMax: 1e6 };
     const channel = await Channel.open(settings, tools);
-    const folder = folderOf(definition);
-    if (!folder) throw new Error('Nothing folds this.');
-    const fold = new Fold(channel, folder, { foldEntriesMax: 6, foldBytesMax: 1e9 }, tools);
+    const fold = new Fold(
+      channel,
+      new StateFolder(definition.ttlMs, clock),
+      { foldEntriesMax: 6, foldBytesMax: 1e9 },
+      tools,
+    );
     await fold.open();
     return new Node(channel, fold);
   }

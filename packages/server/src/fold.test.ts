@@ -144,7 +144,7 @@ describe('snapshots', () => {
     first.channel.close();
     const { fold, folder } = await node();
     await fold.open();
-    const held = stateKind.restore(await folder.snapshot(() => Promise.resolve()), 25);
+    const held = stateKind.restore((await folder.snapshot(() => Promise.resolve())) ?? '', 25);
     expect([...held.values].map(([key, { text }]) => [key, text])).toEqual(contentOf(await read()));
     expect(folder.size).toBe(3);
   });

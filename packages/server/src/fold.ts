@@ -4,10 +4,11 @@
  * a folder can do, and no kind; it holds nobody up: it takes, makes and appends little at a time.
  */
 import { type Definition, type Position, SyncError } from '@syncline/protocol';
-import { type Clock, toSyncError } from '@syncline/protocol/wire';
+import { type Data, toSyncError } from '@syncline/protocol/wire';
 import type { Snapshot } from './broker/broker.ts';
 import type { Channel, ChannelTools } from './channel.ts';
 import { Batch, type Cursor, SnapshotPart, type Taken } from './cursor.ts';
+import type { Docs } from './fold/docs.ts';
 import type { Due, Folder } from './fold/folder.ts';
 import { StateFolder } from './fold/state.ts';
 import { reason } from './observe.ts';
@@ -24,9 +25,18 @@ const duePerTurn = 256;
 /** How long after a failure a due entry is tried again. */
 const retryMs = 1000;
 
-/** What folds the logs of this definition; null for those that nothing folds. */
-export function folderOf(definition: Definition, clock: Clock): Folder | null {
-  return definition.kind === 'state' ? new StateFolder(definition.ttlMs, clock, definition.geo) : null;
+/** The fold of a channel of this definition; null for those that nothing folds. */
+export function foldOf(
+  definition: Definition,
+  channel: Channel,
+  settings: FoldSettings,
+  tools: ChannelTools,
+  docs: Docs,
+): Fold | null {
+  if (definition.kind === 'doc')
+    return new Fold(channel, docs.folder(definition, channel), docs.foldSettings, tools);
+  if (definition.kind === 'stream') return null;
+  return new Fold(channel, new StateFolder(definition.ttlMs, tools.clock, definition.geo), settings, tools);
 }
 
 export class Fold {
@@ -61,8 +71,8 @@ export class Fold {
   }
 
   /**
-   * Folds all that the log holds, and appends what fell due while nobody had the channel open: who reads it after this sees
-   * nothing that should be gone.
+   * Folds all that the log holds, begins one that holds nothing, and appends what fell due while nobody had the channel open: who
+   * reads it after this sees nothing that should be gone.
    *
    * @throws SyncError `corrupt` for a log that can't be folded, `restart` when it is closed meanwhile, or the broker's.
    */
@@ -84,6 +94,7 @@ export class Fold {
     this.#closed = true;
     this.#cancel();
     this.#cursor?.release();
+    this.#folder.close?.();
     this.#opened?.reject(new SyncError('restart'));
   }
 
@@ -93,18 +104,41 @@ export class Fold {
     if (this.#running || this.#closed || !cursor) return;
     this.#running = true;
     try {
-      for (let taken = cursor.take(); taken; taken = this.#closed ? undefined : cursor.take()) {
-        const folding = this.#fold(taken);
-        if (folding) await folding;
-        if (this.#pays) await this.#store();
-        if (++this.#takes % takesPerTurn === 0) await this.#pause();
-      }
-      if (!cursor.hasMore) this.#caughtUp();
+      await this.#takeAll(cursor);
+      const begun = !cursor.hasMore && (await this.#begins());
+      // Its news may have come while nobody took.
+      if (begun) await this.#takeAll(cursor);
+      if (!cursor.hasMore && !(begun && this.#position.offset === 0)) this.#caughtUp();
     } catch (thrown) {
       this.#fail(thrown);
     }
     this.#running = false;
     this.#arm();
+  }
+
+  async #takeAll(cursor: Cursor): Promise<void> {
+    for (let taken = cursor.take(); taken; taken = this.#closed ? undefined : cursor.take()) {
+      const folding = this.#fold(taken);
+      if (folding) await folding;
+      const storing = this.#pays ? this.#store() : undefined;
+      if (storing && !this.#folder.addsMeanwhile) await storing;
+      if (++this.#takes % takesPerTurn === 0) await this.#pause();
+    }
+  }
+
+  /** Begins a log that nobody has appended to with what its folder says; whether that was stored and is to come. */
+  async #begins(): Promise<boolean> {
+    const isEmpty = () => !this.#closed && this.#position.offset === 0 && this.#channel.top.offset === 0;
+    const first = isEmpty() ? await this.#folder.beginning?.() : undefined;
+    if (!first || !isEmpty()) return false;
+    try {
+      await this.#channel.append(first, true);
+      return true;
+    } catch (thrown) {
+      // Another node was first.
+      if (thrown instanceof SyncError && thrown.code === 'precondition') return false;
+      throw thrown;
+    }
   }
 
   #fold(taken: Taken): void | Promise<void> {
@@ -128,7 +162,7 @@ export class Fold {
     this.#position = { ...this.#position, offset, check };
     this.#storedAt = offset;
     this.#storedBytes += data.length;
-    return folder.restore(data, offset);
+    return folder.restore(data, offset, more);
   }
 
   /** What follows replaces what is held. */
@@ -172,21 +206,31 @@ export class Fold {
   get #pays(): boolean {
     const { foldEntriesMax, foldBytesMax } = this.#settings;
     if (this.#storing || this.#restoring) return false;
+    const { size, room = Number.POSITIVE_INFINITY } = this.#folder;
     const entries = this.#position.offset - this.#storedAt;
     return (
-      entries > Math.max(foldEntriesMax, this.#folder.size) ||
-      this.#bytes > Math.max(foldBytesMax, this.#storedBytes)
+      entries > Math.max(foldEntriesMax, size) ||
+      this.#bytes > Math.max(foldBytesMax, Math.min(this.#storedBytes, room))
     );
   }
 
-  /** Makes a snapshot, while nothing is taken, and has it stored, while the folding goes on. */
+  /** Makes a snapshot, while nothing is taken unless the folder says that it may be, and has it stored, while the folding goes on. */
   async #store(): Promise<void> {
     const { epoch, offset, check } = this.#position;
     this.#storing = true;
     this.#storedAt = offset;
     this.#bytes = 0;
-    const data = await this.#folder.snapshot(() => this.#pause());
+    let data: Data | undefined;
+    try {
+      data = await this.#folder.snapshot(() => this.#pause());
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
     if (this.#closed) return;
+    if (data === undefined) {
+      this.#storing = false;
+      return;
+    }
     this.#storedBytes = data.length;
     void this.#compact(epoch, { offset, check, data });
   }
@@ -223,7 +267,7 @@ export class Fold {
   async #appendOne(due: Due): Promise<void> {
     const { clock, metrics, logger } = this.#tools;
     try {
-      await this.#channel.append(due);
+      await this.#channel.append(due, true);
       metrics.dueAppended++;
     } catch (thrown) {
       // Another node was first, or something newer has come.

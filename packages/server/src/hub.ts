@@ -9,11 +9,12 @@ import type { Broker } from './broker/broker.ts';
 import { memory } from './broker/memory.ts';
 import { Channel, type ChannelTools } from './channel.ts';
 import type { View } from './cursor.ts';
-import { Fold, type FoldSettings, folderOf } from './fold.ts';
+import { type DocSettings, Docs, type Seed } from './fold/docs.ts';
+import { type FoldSettings, foldOf } from './fold.ts';
 import { Admission } from './hub/admission.ts';
 import { type LeaseSettings, Leases } from './hub/leases.ts';
 
-export interface HubSettings extends FoldSettings, LeaseSettings {
+export interface HubSettings extends FoldSettings, DocSettings, LeaseSettings {
   readonly channelIdleMs: number;
   readonly channelsOpenMax: number;
   readonly payloadBytesMax: number;
@@ -42,6 +43,8 @@ export class Hub {
   readonly admission: Admission;
   /** Who has entered where. */
   readonly leases: Leases;
+  /** What the documents that are open share, and each one's folder. */
+  readonly docs: Docs;
   readonly #settings: HubSettings;
   readonly #tools: ChannelTools;
   /** The tools of channels whose logs needn't outlive the nodes; and what must be closed with this node, if that is its own. */
@@ -54,7 +57,8 @@ export class Hub {
   #cancelSweep: Cancel;
   #closed = false;
 
-  constructor(settings: HubSettings, tools: ChannelTools, lookup: Lookup) {
+  /** @param seed fills documents that nobody has edited */
+  constructor(settings: HubSettings, tools: ChannelTools, lookup: Lookup, seed?: Seed) {
     this.#settings = settings;
     this.#tools = tools;
     this.#lookup = lookup;
@@ -62,6 +66,7 @@ export class Hub {
     this.#volatile = { ...tools, broker: tools.broker.volatile ?? this.#ownBroker ?? tools.broker };
     this.admission = new Admission(settings.payloadBytesMax, tools.clock, settings.presenceBytesMax);
     this.leases = new Leases(settings, { ...tools, open: async (name) => await this.open(name) });
+    this.docs = new Docs(settings, tools, seed);
     this.#cancelSweep = this.#sweepLater();
   }
 
@@ -119,6 +124,7 @@ export class Hub {
     this.#cancelSweep();
     this.leases.close();
     for (const [name, slot] of this.#slots) this.#closeSlot(name, slot);
+    void this.docs.close();
     void this.#ownBroker?.close();
   }
 
@@ -159,8 +165,8 @@ export class Hub {
     };
     const settings = { id: slot.id, name, stamped, keep, tailEntriesMax, tailBytesMax };
     const channel = opened(await Channel.open(settings, tools));
-    const folder = folderOf(definition, tools.clock);
-    if (folder) await opened(new Fold(channel, folder, this.#settings, tools)).open();
+    const fold = foldOf(definition, channel, this.#settings, tools, this.docs);
+    if (fold) await opened(fold).open();
     slot.channel = channel;
     return channel;
   }

@@ -63,6 +63,11 @@ export const metricsTable = {
     unit: 'snapshots',
     doc: 'snapshots that this node made and the log took',
   },
+  docsQuarantined: {
+    type: 'counter',
+    unit: 'documents',
+    doc: 'documents that could not be folded and take no more edits on this node',
+  },
   membersEntered: {
     type: 'counter',
     unit: 'members',

@@ -38,6 +38,34 @@ export const optionsTable = {
     'ms',
     'time that `authenticate`, `authorize` and `beforePublish` may take; then the answer is no',
   ),
+  docFoldBytesMax: number(
+    512 * 1024,
+    1024,
+    1024 * mebibyte,
+    'bytes',
+    'bytes of edits after which a document is folded into a snapshot anew; as many as the snapshot has, where those are more',
+  ),
+  docFoldEntriesMax: number(
+    500,
+    1,
+    10_000_000,
+    'entries',
+    'edits after which it is; one for each 1024 bytes of the snapshot, where those are more',
+  ),
+  docFoldMs: number(
+    5000,
+    50,
+    600_000,
+    'ms',
+    'time that folding a document may take; one that takes longer takes no more edits',
+  ),
+  docHeapBytesMax: number(
+    256 * mebibyte,
+    16 * mebibyte,
+    16_384 * mebibyte,
+    'bytes',
+    'memory that it may take, likewise',
+  ),
   drainMs: number(
     5000,
     0,
@@ -220,6 +248,13 @@ const others = {
     doc: "origins, besides the server's own, whose pages may connect",
     expected: 'a list of origins such as "https://app.example"',
     fits: isOrigins,
+  },
+  seed: {
+    type: 'function',
+    default: undefined,
+    doc: 'called with `(channel, doc)` for a document that nobody has edited; what it writes into the empty Y.Doc is what the log begins with; the same content must come of the same name',
+    expected: 'a function',
+    fits: (v: unknown) => typeof v === 'function',
   },
   tls: {
     type: '{ cert, key }',

@@ -24,6 +24,12 @@ export function logOf(data: readonly Data[]): Entry[] {
   });
 }
 
+/** Bytes are parted anywhere. */
+function halves(bytes: Uint8Array): Uint8Array[] {
+  const middle = bytes.length >> 1;
+  return [bytes.subarray(0, middle), bytes.subarray(middle)];
+}
+
 const atOnce = () => Promise.resolve();
 
 export function folderSuite<View extends { readonly offset: number }>(given: FolderCase<View>): void {
@@ -43,14 +49,14 @@ export function folderSuite<View extends { readonly offset: number }>(given: Fol
     yield entries.slice(at);
   }
   const holds = async (folder: Folder, entries: readonly Entry[]) => {
-    const view = kind.restore(await folder.snapshot(atOnce), entries.length);
+    const view = kind.restore((await folder.snapshot(atOnce)) ?? '', entries.length);
     expect(content(view)).toEqual(content(fold(entries)));
   };
   const restored = async (folder: Folder, entries: readonly Entry[]) => {
     folder.clear();
     const snapshot = kind.snapshot(fold(entries));
-    const parts = typeof snapshot === 'string' ? snapshot.split('\n') : [snapshot];
-    for (const part of parts) await folder.restore(part, entries.length);
+    const parts = typeof snapshot === 'string' ? snapshot.split('\n') : halves(snapshot);
+    for (const [i, part] of parts.entries()) await folder.restore(part, entries.length, i < parts.length - 1);
   };
 
   describe(`a folder: ${kind.name}`, () => {

@@ -13,6 +13,8 @@ import {
   readStateOperation,
   type StateFacts,
   setEntry,
+  updateEntry,
+  updateFault,
   validate,
 } from '@syncline/protocol/wire';
 import type { Append } from '../broker/broker.ts';
@@ -45,6 +47,9 @@ interface Entrance {
   readonly replace: (intake: Intake, value: string) => Intake;
 }
 
+/** How an edit begins: documents' beginnings and snapshots are the server's to write. */
+const [editFormat] = updateEntry(new Uint8Array());
+
 const whole: Entrance = {
   take: (data) => ({ append: { data }, value: typeof data === 'string' ? data : undefined }),
   replace: (_intake, value) => ({ append: { data: value }, value }),
@@ -75,7 +80,19 @@ const keyed: Entrance = {
   }),
 };
 
-const entrances: { readonly [K in KindName]: Entrance } = { stream: whole, state: keyed, doc: whole };
+/** Edits of documents. They are proven to be well-formed in one pass, and nothing is built of them (rule Y2). */
+const edits: Entrance = {
+  take: (data) => {
+    const bytes = typeof data === 'string' ? new Uint8Array() : data;
+    const fault =
+      bytes[0] === editFormat ? updateFault(bytes.subarray(1)) : 'it is of no format that clients publish';
+    if (fault) throw new SyncError('bad_payload', `The payload is no edit of a document: ${fault}.`);
+    return { append: { data }, value: undefined };
+  },
+  replace: (intake) => intake,
+};
+
+const entrances: { readonly [K in KindName]: Entrance } = { stream: whole, state: keyed, doc: edits };
 
 export class Admission {
   readonly #payloadBytesMax: number;

@@ -4,10 +4,18 @@
  */
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Contract, Position, StateDefinition, StreamDefinition } from '@syncline/protocol';
+import type {
+  Contract,
+  DocDefinition,
+  Position,
+  StateDefinition,
+  StreamDefinition,
+} from '@syncline/protocol';
 import type { CarriedBy, Clock, NameOf } from '@syncline/protocol/wire';
+import type { Doc } from 'yjs';
 import type { Authenticate, Authorize, BeforePublish } from '../access.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { Seed } from '../fold/docs.ts';
 import type { DeleteIf, SetFor } from '../hub/writer.ts';
 import type { Logger, Metrics } from '../observe.ts';
 import type { Numbers } from '../options.ts';
@@ -25,6 +33,8 @@ export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
   readonly beforePublish?: BeforePublish;
   /** The query parameter in which a token may come, such as `token`. Default none: addresses end up in logs. */
   readonly tokenParameter?: string;
+  /** Fills a document that nobody has edited; the same name must give the same content. Default: documents begin empty. */
+  readonly seed?: Seed;
   /** Where logs are stored. Default: on disk, in the folder `syncline-data`. */
   readonly broker?: Broker;
   /** Where the SDK connects. Default `/sync`. */
@@ -94,6 +104,42 @@ export interface Server<C extends Contract> {
     channel: NameOf<C, N, StateDefinition<unknown>>,
     key: string,
     options?: DeleteIf,
+  ): Promise<Position>;
+  /**
+   * Edits a document: `edit` gets a copy of it, and what it changes there is appended, once it has returned or resolved. Resolves
+   * with the position of the entry once it is stored; null when nothing was changed. Edits of one document wait for each other,
+   * so `edit` must not wait for another one of the same. Clients' edits meanwhile are merged, as Yjs does.
+   *
+   * @throws SyncError `quarantined` for a document that can't be folded, `precondition` when it was replaced meanwhile,
+   * `unknown_channel`, `unsupported_data`, `storage`, `unavailable`; and what `edit` throws, after which nothing is stored.
+   * @example
+   * await server.withDoc('board/7', (doc) => { doc.getMap('shapes').delete('s1') })
+   */
+  withDoc<const N extends string>(
+    channel: NameOf<C, N, DocDefinition>,
+    edit: (doc: Doc) => void | Promise<void>,
+  ): Promise<Position | null>;
+  /**
+   * A document as JSON: an object of its shared types by name. Maps become objects, arrays lists, texts and XML strings, bytes
+   * base64; a type that nothing is left in is left out.
+   *
+   * @throws SyncError `quarantined`, `payload_too_large` for one that is too much to be shown, `unknown_channel`,
+   * `unsupported_data`, `storage`, `unavailable`.
+   * @example
+   * const { shapes } = await server.readDoc('board/7')
+   */
+  readDoc<const N extends string>(
+    channel: NameOf<C, N, DocDefinition>,
+  ): Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * Begins another document in the place of this one, filled by `fill`; resolves with its position once it is stored. Clients
+   * don't merge what they have: they take the new one, and hand their own out. It also ends a quarantine.
+   *
+   * @throws SyncError `unknown_channel`, `unsupported_data`, `storage`, `unavailable`; and what `fill` throws.
+   */
+  replaceDoc<const N extends string>(
+    channel: NameOf<C, N, DocDefinition>,
+    fill: (doc: Doc) => void | Promise<void>,
   ): Promise<Position>;
   /** Resolves when the broker is ready; rejects with what keeps it from being. */
   readonly ready: Promise<void>;

@@ -41,7 +41,7 @@ async function doorsOf(settings: Partial<DoorSettings>, numbers: Record<string, 
     originsAllowed: [],
     hostsAllowed: [],
     trustProxy: false,
-    connection: { clock: fakeClock(), metrics, ...resolveNumbers(numbers) },
+    connection: { clock: fakeClock(), metrics, takesBinary: false, ...resolveNumbers(numbers) },
     admit: () => {
       throw new SyncError('internal');
     },

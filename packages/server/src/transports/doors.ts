@@ -32,7 +32,7 @@ import { serveNative } from './websocket.ts';
 export interface DoorSettings extends DoorRules, SecureRules {
   /** Finds out who is asking, in time; throws to refuse. */
   readonly identify: (credentials: Credentials) => Promise<Identity>;
-  readonly connection: Pick<Connection, 'clock' | 'metrics' | 'frameBytesMax' | 'socketBytesMax'> & Bounds;
+  readonly connection: Omit<Connection, 'ws' | 'socket'> & Bounds;
   /** Opens a session, or throws when there is no room for one. `gone` is to be called when its connection is over. */
   readonly admit: (identity: Identity) => Place;
 }

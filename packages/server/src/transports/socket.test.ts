@@ -20,6 +20,7 @@ function writer(socket: Duplex = new PassThrough()) {
     socket,
     clock,
     metrics: newMetrics(),
+    takesBinary: false,
     frameBytesMax: 1024,
     socketBytesMax: 65_536,
   });

@@ -14,6 +14,8 @@ export interface Connection {
   readonly socket: Duplex;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Whether there are channels whose data are bytes, which travel in binary frames. */
+  readonly takesBinary: boolean;
   readonly frameBytesMax: number;
   readonly socketBytesMax: number;
 }

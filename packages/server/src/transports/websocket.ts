@@ -6,7 +6,10 @@ import { limits, SyncError } from '@syncline/protocol';
 import {
   type ClientFrame,
   decodeClient,
+  decodeClientBinary,
+  type Entry,
   encodeEntries,
+  encodeEntriesBinary,
   encodeServer,
   encodeSnapshotBinary,
   type Refused,
@@ -21,7 +24,10 @@ import { type Connection, SocketWriter } from './socket.ts';
 const binaryRefused: Refused = {
   type: 'refused',
   ref: null,
-  error: new SyncError('unsupported_data', 'This server takes text frames.'),
+  error: new SyncError(
+    'unsupported_data',
+    'This server has no channel that carries bytes: it takes text frames.',
+  ),
 };
 
 /** How every request begins: its name, its number, and something more. */
@@ -29,7 +35,7 @@ const request = /^[\t\n\r ]*\[[\t\n\r ]*"[a-z]{1,32}"[\t\n\r ]*,[\t\n\r ]*([1-9]
 
 /** Joins a socket and a session. `open` makes the session for the port; `gone` is called once when the connection is over. */
 export function serveNative(connection: Connection, open: (port: Port) => Session, gone: () => void): void {
-  const { ws, socket, frameBytesMax } = connection;
+  const { ws, socket, frameBytesMax, takesBinary } = connection;
   const writer = new SocketWriter(connection);
   const port: Port = {
     controls: nativeControls,
@@ -45,9 +51,14 @@ export function serveNative(connection: Connection, open: (port: Port) => Sessio
   };
   const session = open(port);
   ws.on('message', (data, isBinary) => {
+    if (isBinary) {
+      const bytes = data as Buffer;
+      const read = () => (takesBinary ? decodeClientBinary(bytes, frameBytesMax) : binaryRefused);
+      if (session.pays(bytes.length, () => read().ref)) session.receive(read());
+      return;
+    }
     const text = String(data);
-    if (!session.pays(text.length, () => refOf(text))) return;
-    session.receive(isBinary ? binaryRefused : readFrame(text, frameBytesMax));
+    if (session.pays(text.length, () => refOf(text))) session.receive(readFrame(text, frameBytesMax));
   });
   ws.on('pong', () => session.alive());
   ws.on('close', () => {
@@ -114,10 +125,18 @@ function encodeSnapshot({ id, offset, check, more, data }: SnapshotPart): Uint8A
 }
 
 function encodeBatch({ id, stamped, entries, from, last }: Batch): Uint8Array {
+  const first = entries[0]?.offset ?? 0;
+  if (typeof last.data !== 'string') return binaryFrame(encodeEntriesBinary(id, first, entries.map(bytesOf)));
   if (from === null) {
     const texts = entries.map((entry) => wireText(entry, stamped));
-    return textFrame(encodeEntries(id, entries[0]?.offset ?? 0, texts));
+    return textFrame(encodeEntries(id, first, texts));
   }
   const placed = entries.map((entry) => ({ offset: entry.offset, data: wireText(entry, stamped) }));
   return textFrame(encodeServer({ type: 'changes', id, from, check: last.check, entries: placed }));
+}
+
+/** A log holds bytes or texts, never both; and where it holds bytes nobody can say which entries might be left out. */
+function bytesOf({ data }: Entry): Uint8Array {
+  if (typeof data === 'string') throw new SyncError('corrupt', 'A log of bytes holds a text.');
+  return data;
 }

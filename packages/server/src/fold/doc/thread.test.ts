@@ -1,0 +1,139 @@
+/**
+ * The thread that documents are folded on, the real one: what it makes of documents, what becomes of one that takes too long, too
+ * much memory, or can't be taken at all, and of the others meanwhile.
+ */
+import { readDocData, systemClock } from '@syncline/protocol/wire';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import * as Y from 'yjs';
+import { documentOf, entriesOf, largeEntries, slowEntries } from '../../testing/documents.ts';
+import { DocFault, DocThread } from './thread.ts';
+
+const mebibyte = 1024 * 1024;
+const letter = (text: string) => entriesOf((doc) => doc.getText('text').insert(0, text));
+
+function thread(settings: Partial<ConstructorParameters<typeof DocThread>[0]> = {}, script?: URL): DocThread {
+  const all = { clock: systemClock, docFoldMs: 60_000, docHeapBytesMax: 256 * mebibyte, ...settings };
+  const made = new DocThread(all, script);
+  onTestFinished(() => made.close());
+  return made;
+}
+
+async function faultOf(run: Promise<unknown>): Promise<DocFault> {
+  const thrown = await run.then(
+    () => 'nothing was thrown',
+    (error: unknown) => error,
+  );
+  if (thrown instanceof DocFault) return thrown;
+  throw thrown;
+}
+
+describe('folding', () => {
+  it('[Y1] makes a snapshot of entries, of a snapshot and entries, and of nothing', async () => {
+    const doc = new Y.Doc();
+    const log = entriesOf(() => {
+      for (const word of ['a', 'b', 'c']) doc.getText('text').insert(0, word);
+    }, doc);
+    const docs = thread();
+    const first = await docs.run('fold', log.slice(0, 2));
+    const second = await docs.run('fold', [first, ...log.slice(2)]);
+    expect(readDocData(second).type).toBe('snapshot');
+    expect(documentOf([second]).getText('text').toString()).toBe('cba');
+    expect(documentOf([await docs.run('fold', [])]).share.size).toBe(0);
+  });
+
+  it('leaves the pieces as they are', async () => {
+    const log = letter('a');
+    const before = log.map((entry) => [...entry]);
+    await thread().run('fold', log);
+    expect(log.map((entry) => [...entry])).toEqual(before);
+  });
+
+  it('[Y7] that takes too long is ended, the piece is named, and the others go on', async () => {
+    const docs = thread({ docFoldMs: 400 });
+    const before = docs.run('fold', letter('before'));
+    const slow = faultOf(docs.run('fold', [...letter('x'), ...slowEntries(60, 4000)]));
+    const after = [docs.run('fold', letter('after')), docs.run('read', letter('after'))] as const;
+    expect(
+      documentOf([await before])
+        .getText('text')
+        .toString(),
+    ).toBe('before');
+    const { piece, message } = await slow;
+    expect(message).toBe('It took longer than 400 ms.');
+    expect(piece).toBeGreaterThan(0);
+    expect(piece).toBeLessThan(60);
+    expect(
+      documentOf([await after[0]])
+        .getText('text')
+        .toString(),
+    ).toBe('after');
+    expect(await after[1]).toEqual({ text: 'after' });
+  });
+
+  it('[Y7] that takes too much memory is ended, and the others go on', async () => {
+    const docs = thread({ docHeapBytesMax: 32 * mebibyte });
+    const large = faultOf(docs.run('fold', largeEntries(100)));
+    const after = docs.run('fold', letter('after'));
+    expect((await large).message).toBe(`It took more than ${32 * mebibyte} bytes of memory.`);
+    expect((await large).piece).toBeLessThan(100);
+    expect(
+      documentOf([await after])
+        .getText('text')
+        .toString(),
+    ).toBe('after');
+  });
+
+  it.each<[string, Uint8Array]>([
+    ['nothing', new Uint8Array()],
+    ['an update cut off', letter('abc')[0]?.subarray(0, -3) ?? new Uint8Array()],
+    ['a format that nobody knows', Uint8Array.of(7, 0, 0)],
+    ['a count of 2^32 structs', Uint8Array.of(1, 1, 255, 255, 255, 255, 15, 1, 0)],
+  ])('[Y7] of what can not be taken says which piece it is: %s', async (_what, bytes) => {
+    const docs = thread();
+    const good = letter('good');
+    const { piece, message } = await faultOf(docs.run('fold', [...good, bytes, ...good]));
+    expect(piece).toBe(1);
+    expect(message).not.toBe('');
+    expect(await docs.run('read', good)).toEqual({ text: 'good' });
+  });
+});
+
+describe('the thread', () => {
+  it('is not held against a document when the process stood still', async () => {
+    const timers: (() => void)[] = [];
+    const timer = (_ms: number, run: () => void) => {
+      timers.push(run);
+      return () => {};
+    };
+    const docs = thread({ clock: { ...systemClock, timer } });
+    const fire = async () => {
+      await expect.poll(() => timers.length).toBeGreaterThan(0);
+      timers.shift()?.();
+    };
+    // A job has begun once a timer is set. That one is noticed late, by however much, is a part of the time and not all of it.
+    const slow = docs.run('fold', slowEntries(8, 600));
+    await fire();
+    expect(await slow).toBeInstanceOf(Uint8Array);
+    timers.length = 0;
+    const endless = faultOf(docs.run('fold', slowEntries(60, 4000)));
+    for (let step = 0; step < 8; step++) await fire();
+    expect((await endless).message).toContain('longer than');
+  });
+
+  it('ends what is under way and what waits when it is closed, and takes no more', async () => {
+    const docs = thread();
+    const runs = [docs.run('fold', slowEntries(20, 4000)), docs.run('fold', letter('a'))];
+    const outcomes = Promise.allSettled(runs);
+    await docs.close();
+    expect(await outcomes).toMatchObject(
+      runs.map(() => ({ status: 'rejected', reason: { code: 'restart' } })),
+    );
+    await expect(docs.run('read', [])).rejects.toMatchObject({ code: 'restart' });
+  });
+
+  it('that can not be started refuses what waits, and no document is at fault', async () => {
+    const docs = thread({}, new URL('./nowhere.ts', import.meta.url));
+    const outcomes = await Promise.allSettled([docs.run('fold', []), docs.run('read', [])]);
+    expect(outcomes).toMatchObject(outcomes.map(() => ({ reason: { code: 'unavailable' } })));
+  });
+});
