@@ -86,7 +86,10 @@ export class View<V> implements StateView<V>, Member {
   update(filter: ViewFilter): void {
     this.#filter = filter;
     this.#refused = undefined;
-    this.#channel.core.clock.endOfTurn(() => this.#ask());
+    this.#channel.core.clock.endOfTurn(() => {
+      this.#ask();
+      this.#show();
+    });
   }
 
   opened(): void {
