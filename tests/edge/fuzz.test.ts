@@ -69,22 +69,45 @@ describe('channel names', () => {
     'a',
     '__proto__',
     'a/b/c',
+    'a/b?presence',
     'x'.repeat(255),
     'a/'.repeat(15).concat('a'),
     '...',
     ':a',
   ]);
   const segment = /^(?!\.{1,2}$)[A-Za-z0-9_\-=@,.:;]+$/;
-  const isName = (text: string): boolean => {
+  const isChannel = (text: string): boolean => {
     const segments = text.split('/');
     return text.length <= 255 && segments.length <= 16 && segments.every((one) => segment.test(one));
   };
+  /** A channel's, or that of a companion. */
+  const isName = (text: string): boolean => {
+    const [base = '', ...words] = text.split('?');
+    return isChannel(base) && words.length <= 1 && words.every((word) => /^[a-z]{1,16}$/.test(word));
+  };
 
-  it('[C1] are taken or refused as the rule says, by every frame that has one', () => {
+  const lease = '"abcdefghij012345"';
+  /** What follows the name in each frame that has one. */
+  const restOf = {
+    ...{ subscribe: '0', unsubscribe: '', publish: '"p",1,1', history: '"after",0,1' },
+    ...{ view: '0,{}', enter: `${lease},1`, leave: lease, signal: `${lease},1` },
+  } as const;
+  const types = [
+    'subscribe',
+    'unsubscribe',
+    'publish',
+    'history',
+    'view',
+    'enter',
+    'leave',
+    'signal',
+  ] as const;
+
+  it('[C1] [C4] are taken or refused as the rule says, by every frame that has one', () => {
     const seen = { taken: 0, refused: 0 };
     fc.assert(
-      fc.property(names, fc.constantFrom('subscribe', 'unsubscribe', 'publish', 'history'), (name, type) => {
-        const rest = { subscribe: '0', unsubscribe: '', publish: '"p",1,1', history: '"after",0,1' }[type];
+      fc.property(names, fc.constantFrom(...types), (name, type) => {
+        const rest = restOf[type];
         const got = decodeClient(`["${type}",7,${JSON.stringify(name)}${rest && ','}${rest}]`);
         if (isName(name)) seen.taken++;
         else seen.refused++;
@@ -95,14 +118,17 @@ describe('channel names', () => {
     expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(100);
   });
 
-  it('[C2] [C3] have one definition in the contract, or none', () => {
+  it('[C2] [C3] [C4] have one definition in the contract, or none', () => {
     const find = lookup(channels);
     fc.assert(
       fc.property(names, (name) => {
+        const [base = '', word] = name.split('?');
         const known =
-          isName(name) && (name.startsWith('chat/') ? name.split('/').length === 2 : !name.includes('/'));
+          isName(name) &&
+          (base.startsWith('chat/') ? base.split('/').length === 2 : !base.includes('/')) &&
+          (word === undefined || word === 'presence');
         try {
-          expect(find(name).kind).toBe('stream');
+          expect(find(name).kind).toBe(word === undefined ? 'stream' : 'state');
           expect(known).toBe(true);
         } catch (thrown) {
           if (!(thrown instanceof SyncError)) throw thrown;

@@ -23,6 +23,18 @@ export const good: readonly ClientFrame[] = [
   { type: 'history', ref: 99, channel: 'chat/x', direction: 'before', offset: 5, limit: 500 },
   { type: 'auth', ref: 5, token: 'a.b.c' },
   { type: 'heartbeat' },
+  { type: 'subscribe', ref: 11, channel: 'chat/x?presence', start: 0 },
+  {
+    type: 'view',
+    ref: 12,
+    channel: 'chat/x',
+    id: 0,
+    filter: { keys: ['a', '__proto__'], prefix: 'b', bbox: [170.5, -10, -170, 1e1], maxHz: 0.5 },
+  },
+  { type: 'view', ref: 13, channel: 'chat/x', id: 4, filter: null },
+  { type: 'enter', ref: 14, channel: 'chat/x', lease: 'abcdefghij012345', data: '{"name":"é"}' },
+  { type: 'leave', ref: 15, channel: 'chat/x', lease: 'abcdefghij012345' },
+  { type: 'signal', ref: 16, channel: 'chat/x', lease: 'abcdefghij012345', data: '[1.0,{"a":null}]' },
 ];
 
 const hostile = fc.constantFrom(
