@@ -246,3 +246,65 @@ export const insistence: readonly Row[] = [
     Array<string>(1100).fill('["shout",7]'),
   ),
 ];
+
+const view = (rest: string): string => `["view",7,"chat/x",${rest}]`;
+const lease = '"abcdefghij012345"';
+
+export const views: readonly Row[] = [
+  ...[
+    '0',
+    '-1,{}',
+    '"0",{}',
+    '0,7',
+    '0,[]',
+    '0,{"keys":"a"}',
+    '0,{"keys":[""]}',
+    '0,{"keys":[7]}',
+    '0,{"prefix":7}',
+    '0,{"bbox":[1,2,3]}',
+    '0,{"bbox":[1,2,3,"4"]}',
+    '0,{"bbox":[1,9,3,4]}',
+    '0,{"bbox":[1,2,1e400,4]}',
+    '0,{"maxHz":0}',
+    '0,{"maxHz":1e9}',
+  ].map((rest) => native(`a view ${rest}`, refused, view(rest))),
+  native('a view of 1,001 keys', refused, view(`0,{"keys":[${Array<string>(1001).fill('"k"').join()}]}`)),
+  native('a view of a stream', 'error unsupported_data for 7, goes on', view('0,{"__proto__":{"keys":1}}')),
+  native('moving a view that there is none of', 'error bad_payload for 7, goes on', view('4,{}')),
+  native('ending a view that there is none of', 'viewing for 7, goes on', view('4,null'), {
+    why: 'As unsubscribing where nothing is subscribed.',
+  }),
+];
+
+export const members: readonly Row[] = [
+  ...['', '"short"', '7', 'null', '"ABCDEFGHIJKLMNOP"', `"${'x'.repeat(65)}"`, '"abcdefghij-12345"'].flatMap(
+    (secret) =>
+      ['enter', 'leave', 'signal'].map((type) =>
+        native(
+          `${type} with the lease ${secret.slice(0, 20) || 'left out'}`,
+          refused,
+          `["${type}",7,"chat/x"${secret && `,${secret},1`}]`,
+        ),
+      ),
+  ),
+  native('entering without data', refused, `["enter",7,"chat/x",${lease}]`),
+  native('a signal without data', refused, `["signal",7,"chat/x",${lease}]`),
+  native(
+    'entering a companion',
+    'error unknown_channel for 7, goes on',
+    `["enter",7,"chat/x?presence",${lease},1]`,
+  ),
+  native('leaving where nobody entered', 'left for 7, goes on', `["leave",7,"chat/x",${lease}]`),
+  native(
+    'data of more than 8,192 bytes',
+    'error payload_too_large for 7 (2×), goes on',
+    ['enter', 'signal'].map((type) => `["${type}",7,"chat/x",${lease},${text(8193)}]`),
+  ),
+  native(
+    'one lease for two channels, and again with other data',
+    'entered for 7 (3×), goes on',
+    ['"chat/x",L,1', '"chat/y",L,1', '"chat/x",L,{"__proto__":1}'].map(
+      (rest) => `["enter",7,${rest.replace('L', lease)}]`,
+    ),
+  ),
+];

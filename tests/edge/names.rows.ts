@@ -74,6 +74,25 @@ export const channelNames: readonly Row[] = [
   bad('<script>', '<script>'),
 ];
 
+const companion = 'error unknown_channel for 7 (3×), unsubscribed for 7, goes on';
+
+export const companions: readonly Row[] = [
+  bad('with a ? and nothing behind it', 'chat/x?'),
+  bad('with a ? and nothing before it', '?presence'),
+  bad('with a ? inside its name', 'chat?presence/x'),
+  bad('with a companion of a companion', 'chat/x?presence?presence'),
+  bad('with a companion in capitals', 'chat/x?Presence'),
+  bad('with a companion of 17 letters', `chat/x?${'p'.repeat(17)}`),
+  names('a companion that there is none of', companion, 'chat/x?typing'),
+  names('the companion of a channel that the contract hasn’t got', companion, 'chat/x/y?presence'),
+  names(
+    'the companion that there is',
+    'subscribed for 7, error forbidden for 7, unsubscribed for 7, history for 7, goes on',
+    'chat/x?presence',
+    'Members enter; nobody publishes there.',
+  ),
+];
+
 export const oddNames: readonly Row[] = [
   ...['__proto__', 'constructor', 'hasOwnProperty', 'then', 'toJSON', 'prototype'].map((name) =>
     good(name, name, 'It is a name like others.'),

@@ -45,10 +45,13 @@ export const protocolMessages: readonly Subject[] = [
   { title: 'Numbers of requests', rows: messages.numbers },
   { title: 'Fields', rows: messages.fields },
   { title: 'Payloads', rows: messages.payloads },
+  { title: 'Views', rows: messages.views },
+  { title: 'Presence and signals', rows: messages.members },
   { title: 'One bad frame after another', rows: messages.insistence },
 ];
 
 export const namesOfChannels: readonly Subject[] = [
   { title: 'What is no channel name', rows: names.channelNames },
+  { title: 'Companions', rows: names.companions },
   { title: 'What is one', rows: names.oddNames },
 ];
