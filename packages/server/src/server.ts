@@ -9,6 +9,9 @@ import { type Clock, type Lookup, lookup } from '@syncline/protocol/wire';
 import { Access } from './access.ts';
 import type { Broker } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
+import type { DocJson } from './fold/doc/worker.ts';
+import { demandYjs, type Write } from './fold/doc/yjs.ts';
+import { Documents } from './hub/documents.ts';
 import { type DeleteIf, type SetFor, Writer } from './hub/writer.ts';
 import { Hub } from './hub.ts';
 import { calm, type Logger, type Metrics, newMetrics, reason, silentLogger } from './observe.ts';
@@ -16,6 +19,8 @@ import { checkOption, type Numbers, resolveClock, resolveNumbers, show } from '.
 import { Pulse } from './pulse.ts';
 import type { At, Server, ServerOptions } from './server/front.ts';
 import { Members } from './session/members.ts';
+import { Posts } from './session/posts.ts';
+import { networkOf } from './transports/crowd.ts';
 import { Doors, type Paths } from './transports/doors.ts';
 import { serveHttp } from './transports/http.ts';
 import {
@@ -63,9 +68,11 @@ class Node<C extends Contract> implements Server<C> {
   readonly #broker: Broker;
   readonly #hub: Hub;
   readonly #writer: Writer;
+  readonly #documents: Documents;
   readonly #pulse: Pulse;
   readonly #doors: Doors;
   readonly #members: Members;
+  readonly #posts: Posts;
   readonly #own = new Set<OwnServer>();
   /** What stops waiting for attached servers to listen. */
   readonly #watching: (() => void)[] = [];
@@ -83,8 +90,10 @@ class Node<C extends Contract> implements Server<C> {
     }
     this.#options = Object.freeze({ ...options });
     this.#numbers = resolveNumbers({ ...options });
-    refuseUnserved(options.channels);
     this.#find = lookup(options.channels);
+    const definitions = Object.values(options.channels);
+    const takesBinary = definitions.some(({ carries }) => carries === 'bytes');
+    if (takesBinary) demandYjs();
     this.#paths({});
     this.#clock = resolveClock(options.clock);
     this.#broker = options.broker ?? disk({ dir: 'syncline-data' });
@@ -108,16 +117,19 @@ class Node<C extends Contract> implements Server<C> {
     });
     const own = { access: this.#access, broker: this.#broker, clock: this.#clock, metrics: this.metrics };
     const tools = { ...own, turn, logger };
-    this.#hub = new Hub(this.#numbers, tools, this.#find);
+    this.#hub = new Hub(this.#numbers, tools, this.#find, options.seed);
     this.#writer = new Writer(this.#hub);
+    this.#documents = new Documents(this.#hub, this.#clock);
     this.#pulse = new Pulse(this.#clock, this.#numbers.heartbeatMs);
-    this.#members = new Members({ ...tools, ...this.#numbers, hub: this.#hub, pulse: this.#pulse });
+    const shared = { ...tools, ...this.#numbers, hub: this.#hub };
+    this.#members = new Members({ ...shared, pulse: this.#pulse });
+    this.#posts = new Posts(shared, this.#members);
     this.#doors = new Doors({
       ...this.#reach,
       identify: (credentials) => this.#access.identify(credentials),
       originsAllowed: options.originsAllowed ?? [],
       hostsAllowed: options.hostsAllowed ?? [],
-      connection: { clock: this.#clock, metrics: this.metrics, ...this.#numbers },
+      connection: { clock: this.#clock, metrics: this.metrics, takesBinary, ...this.#numbers },
       admit: (identity) => this.#members.admit(this.#access.good(identity)),
     });
   }
@@ -133,7 +145,11 @@ class Node<C extends Contract> implements Server<C> {
         ...this.#reach,
         originsAllowed: this.#options.originsAllowed ?? [],
         hostsAllowed: this.#options.hostsAllowed ?? [],
+        ...this.#numbers,
+        clock: this.#clock,
+        identify: (credentials) => this.#access.identify(credentials),
         issueTicket: (credentials) => this.#access.issueTicket(credentials),
+        publish: (post, address) => this.#posts.publish({ ...post, network: networkOf(address) }),
         wait: (address) => this.#doors.wait(address),
         ready: () => this.#isReady && !this.#closing,
       }),
@@ -173,6 +189,18 @@ class Node<C extends Contract> implements Server<C> {
     return this.#writer.delete(channel, key, options);
   }
 
+  withDoc(channel: string, edit: Write): Promise<Position | null> {
+    return this.#documents.edit(channel, edit);
+  }
+
+  readDoc(channel: string): Promise<DocJson> {
+    return this.#documents.read(channel);
+  }
+
+  replaceDoc(channel: string, fill: Write): Promise<Position> {
+    return this.#documents.replace(channel, fill);
+  }
+
   disconnect(user: string, why = 'The server ended this session.'): number {
     this.#access.withdraw(user);
     this.#hub.leases.withdraw({ user });
@@ -206,7 +234,10 @@ class Node<C extends Contract> implements Server<C> {
     for (const [path, channel] of plain) {
       const expected = `Expected \`plain\` to give ${path} a channel of the contract, got ${show(channel)}`;
       try {
-        if (!this.#find(channel).leased) continue;
+        const { leased, carries } = this.#find(channel);
+        if (!leased && carries === 'json') continue;
+        if (!leased)
+          throw new SyncError('unsupported_data', 'it carries bytes, which plain clients can not.');
       } catch (thrown) {
         throw new SyncError('bad_option', `${expected}: ${reason(thrown)}`);
       }
@@ -235,7 +266,7 @@ class Node<C extends Contract> implements Server<C> {
     this.#members.leave(why, drainMs * windowShare);
     await this.#members.emptied(drainMs - lastMs);
     this.#members.finish(why);
-    await this.#members.emptied(lastMs);
+    await Promise.all([this.#members.emptied(lastMs), this.#posts.emptied(lastMs)]);
     this.#pulse.stop();
     this.#doors.detach();
     for (const stop of this.#answering.splice(0)) stop();
@@ -244,16 +275,5 @@ class Node<C extends Contract> implements Server<C> {
     this.#access.close();
     this.#hub.close();
     await this.#broker.close();
-  }
-}
-
-/** Documents need more of a node than this version has; better said at the start than found out in use. */
-function refuseUnserved(channels: Contract): void {
-  for (const [pattern, { kind }] of Object.entries(channels)) {
-    if (kind === 'doc')
-      throw new SyncError(
-        'bad_option',
-        `The channel pattern "${pattern}" is of the kind "${kind}", which this version's server doesn't serve yet. It serves streams and states.`,
-      );
   }
 }

@@ -47,9 +47,14 @@ export class Allowance {
     return retryMs;
   }
 
-  /** Charges a request: 0 when it may go on, else in how many ms it might. */
-  charge(type: keyof typeof costs, opens: boolean): number {
-    const retryMs = this.#bucket.take(costs[type] + (opens ? openCost : 0));
+  /**
+   * Charges a request: 0 when it may go on, else in how many ms it might.
+   *
+   * @param count of how many it is made up; @param bytes how large it is, where that wasn't charged before
+   */
+  charge(type: keyof typeof costs, opens: boolean, count = 1, bytes = 0): number {
+    const size = Math.floor(bytes / bytesPerCost);
+    const retryMs = this.#bucket.take(costs[type] * count + size + (opens ? openCost : 0));
     if (type === 'refused' || retryMs > 0) this.#note();
     return retryMs;
   }

@@ -36,6 +36,8 @@ export class Members {
   readonly #users = new Map<string, User>();
   /** Users without a session whose bucket isn't full again: they come back to what they left. */
   readonly #gone = new Map<string, User>();
+  /** The same of networks that posts of nobody in particular came from. */
+  readonly #networks = new Map<string, User>();
   #admitted = 0;
   #ids = 0;
   #onEmpty: (() => void) | undefined;
@@ -67,6 +69,21 @@ export class Members {
       if (this.#sessions.size === 0) this.#onEmpty?.();
     };
     return { open, gone };
+  }
+
+  /**
+   * What a request without a session is charged to: as the user's sessions are; of nobody in particular as all that comes from
+   * that network.
+   */
+  bucketOf(user: string | null, network: string): Bucket {
+    forgetFull(this.#gone);
+    forgetFull(this.#networks);
+    const [known, name] = user === null ? [this.#networks, network] : [this.#gone, user];
+    const found = (user !== null && this.#users.get(user)) || known.get(name);
+    if (found) return found.bucket;
+    const made: User = { places: 0, bucket: this.#bucket() };
+    known.set(name, made);
+    return made.bucket;
   }
 
   /** Tells all that the server leaves, and spreads when they come back over `windowMs`, so that they don't all come at once. */
@@ -104,7 +121,7 @@ export class Members {
     const { sessionsMax, sessionsPerUserMax } = this.#settings;
     if (this.#admitted >= sessionsMax)
       throw new SyncError('too_many', 'This node has as many sessions as it takes. Come back later.');
-    this.#forget();
+    forgetFull(this.#gone);
     if (name === null) {
       this.#admitted++;
       return this.#bucket();
@@ -130,16 +147,16 @@ export class Members {
     this.#gone.set(name, user);
   }
 
-  /** Forgets those who left longest ago, as far as there is nothing to remember of them. */
-  #forget(): void {
-    for (const [name, { bucket }] of this.#gone) {
-      if (!bucket.full) return;
-      this.#gone.delete(name);
-    }
-  }
-
   #bucket(): Bucket {
     const { clock, requestsPerSecondMax, requestsBurstMax } = this.#settings;
     return new Bucket(clock, requestsPerSecondMax, requestsBurstMax);
+  }
+}
+
+/** Forgets those who left longest ago, as far as there is nothing to remember of them. */
+function forgetFull(users: Map<string, User>): void {
+  for (const [name, { bucket }] of users) {
+    if (!bucket.full) return;
+    users.delete(name);
   }
 }

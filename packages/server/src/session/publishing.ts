@@ -10,6 +10,7 @@ import { own } from './port.ts';
 import { Scope } from './scope.ts';
 import type { Subscription } from './subscriptions.ts';
 import type { Publish } from './tools.ts';
+import { vet } from './vetting.ts';
 
 export class Publishing {
   readonly #context: Context;
@@ -48,16 +49,10 @@ export class Publishing {
   async #publish(request: Publish): Promise<void> {
     const context = this.#context;
     const { channel: name, data } = request;
-    const { access, hub } = context.tools;
     const definition = context.definition(name);
     let { rights } = context;
-    const { identity } = rights;
     await rights.demand('publish', name, definition);
-    let intake = hub.admission.take(name, data, definition, rights);
-    if (definition.schema || access.screens)
-      intake = await hub.admission.examine(name, intake, definition, (key, value) =>
-        access.screen({ identity, channel: name, key, data: value }),
-      );
+    const intake = await vet(context.tools, rights, name, definition, data);
     const channel = await context.channel(name);
     // Rights may have been renewed, or withdrawn with the session, while this was looked at.
     while (rights !== context.rights) {
@@ -65,7 +60,7 @@ export class Publishing {
       await rights.demand('publish', name, definition);
     }
     if (context.ending) throw new SyncError('restart');
-    access.good(context.rights.identity);
+    context.tools.access.good(context.rights.identity);
     this.#append(channel, request, intake);
   }
 

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { errors } from '@syncline/protocol';
+import { type ErrorDetail, errors } from '@syncline/protocol';
 import { bearerPrefix, toSyncError } from '@syncline/protocol/wire';
 import type { Credentials } from '../access.ts';
 
@@ -37,19 +37,28 @@ export class Refusal extends Error {
   readonly status: number;
   readonly code: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Facts that go with it, such as after how many ms to come again. */
+  readonly detail: ErrorDetail | undefined;
 
-  constructor(status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+    detail?: ErrorDetail,
+  ) {
     super(message);
     this.status = status;
     this.code = code;
     this.headers = headers;
+    this.detail = detail;
   }
 
   /** A SyncError as the HTTP answer that the errors table gives it. */
   static from(thrown: unknown): Refusal {
     if (thrown instanceof Refusal) return thrown;
     const error = toSyncError(thrown);
-    return new Refusal(errors[error.code].http || 500, error.code, error.message);
+    return new Refusal(errors[error.code].http || 500, error.code, error.message, {}, error.detail);
   }
 }
 
