@@ -51,10 +51,13 @@ function write(doc: Y.Doc, { what, at, text: word }: Act): void {
   else if (what === 'unformat') text.format(at % (text.length + 1), length, { bold: null });
 }
 
+/** What only maps take. */
+const odd = [undefined, 5n, -(2n ** 63n), new Date(0)];
+
 function keep(doc: Y.Doc, { what, at, text: word, value: one }: Act): void {
   const list = doc.getArray<unknown>('list');
   const nested = [new Y.Map(), new Y.Array(), new Y.Text(word), new Y.XmlText(word), new Y.XmlElement(word)];
-  if (what === 'set') map(doc, at).set(`k${at % 3}`, one);
+  if (what === 'set') map(doc, at).set(`k${at % 3}`, at % 7 === 0 ? odd[at % odd.length] : one);
   else if (what === 'unset') map(doc, at).delete(`k${at % 3}`);
   else if (what === 'nest') map(doc, at).set(`k${at % 3}`, nested[at % nested.length]);
   else if (what === 'push') list.insert(at % (list.length + 1), [one, word, at]);
