@@ -7,7 +7,9 @@ import {
   type ClientFrame,
   type Data,
   decodeServer,
+  decodeServerBinary,
   encodeClient,
+  encodeClientBinary,
   type FrameOf,
   type ServerFrame,
 } from '@syncline/protocol/wire';
@@ -30,14 +32,14 @@ export function within<T>(promise: Promise<T>, what: string): Promise<T> {
 /** Messages of a socket as a queue: `next` resolves with the next one, or rejects when none comes. */
 export class Inbox {
   readonly socket: WebSocket;
-  readonly #messages: string[] = [];
+  readonly #messages: Data[] = [];
   #arrived: (() => void) | undefined;
   #code: number | undefined;
 
   constructor(socket: WebSocket) {
     this.socket = socket;
-    socket.on('message', (data) => {
-      this.#messages.push(String(data));
+    socket.on('message', (data, isBinary) => {
+      this.#messages.push(isBinary ? new Uint8Array(data as Buffer) : String(data));
       this.#arrived?.();
     });
     socket.on('close', (code) => {
@@ -47,8 +49,15 @@ export class Inbox {
     socket.on('error', () => {});
   }
 
-  /** The next text message. */
+  /** The next message, which must be a text. */
   async next(): Promise<string> {
+    const message = await this.message();
+    if (typeof message === 'string') return message;
+    throw new Error(`Expected a text, got ${message.length} bytes.`);
+  }
+
+  /** The next message: a text, or bytes. */
+  async message(): Promise<Data> {
     for (;;) {
       const message = this.#messages.shift();
       if (message !== undefined) return message;
@@ -62,7 +71,7 @@ export class Inbox {
 
   /** What arrived and wasn't read yet. */
   get unread(): readonly string[] {
-    return this.#messages;
+    return this.#messages.map(String);
   }
 
   /** The close code, once the connection is closed. */
@@ -110,7 +119,9 @@ export class WireClient {
   }
 
   send(frame: ClientFrame): void {
-    this.inbox.socket.send(encodeClient(frame));
+    if (frame.type !== 'publish' || typeof frame.data === 'string')
+      return this.inbox.socket.send(encodeClient(frame));
+    this.inbox.socket.send(encodeClientBinary({ ...frame, data: frame.data }));
   }
 
   sendText(text: string): void {
@@ -122,9 +133,9 @@ export class WireClient {
   }
 
   async frame(): Promise<ServerFrame> {
-    const text = await this.inbox.next();
-    const frame = decodeServer(text);
-    if (!frame) throw new Error(`The server sent a frame nobody knows: ${text}`);
+    const message = await this.inbox.message();
+    const frame = typeof message === 'string' ? decodeServer(message) : decodeServerBinary(message);
+    if (!frame) throw new Error(`The server sent a frame nobody knows: ${String(message)}`);
     return frame;
   }
 
