@@ -262,6 +262,20 @@ describe('nobody passes for somebody else', () => {
     expect(watcher.offset).toBe(1);
   });
 
+  it('[N1] nor by a plain POST', async () => {
+    const { port, watcher } = await two();
+    for (const name of [`${room}%3Fpresence`, `${room}%3fpresence`, `${room}%253Fpresence`, companion]) {
+      const url = `http://localhost:${port}/sync/publish/${name}`;
+      const body = JSON.stringify(['set', 'x', 1]);
+      const headers = { 'Content-Type': 'application/json', Authorization: 'Bearer eve' };
+      const { status } = await fetch(url, { method: 'POST', body, headers });
+      // What follows a bare `?` is a query: that is a message for the channel itself.
+      expect([name, status < 300]).toEqual([name, name === companion]);
+    }
+    await watcher.members();
+    expect(watcher.offset).toBe(1);
+  });
+
   it('[C4] there are no companions but those there are, and none of a companion', async () => {
     const { eve, port } = await two();
     for (const name of [
