@@ -3,7 +3,7 @@
  * know what is written.
  */
 import { useEffect, useMemo } from 'preact/hooks';
-import { by, client, useStore } from './client.ts';
+import { by, client, timelineOf, useStore } from './client.ts';
 
 const list = new Intl.ListFormat(undefined, { type: 'conjunction' });
 /** How soon after one another what was read is told, in ms. */
@@ -43,9 +43,12 @@ export function Here({ room, name }: { room: string; name: string | null }) {
   );
 }
 
-/** Who types. */
+/** Who types, and hasn't sent it yet. */
 export function Typing({ room }: { room: string }) {
-  const names = useStore(client.stream(`chat/${room}`).signals).map(({ data }) => data.name);
+  const signals = useStore(client.stream(`chat/${room}`).signals);
+  const { items } = useStore(timelineOf(room));
+  const sent = (mark: string): number => items.findLast(({ data }) => data.by === mark)?.at ?? 0;
+  const names = signals.filter(({ data, at }) => at > sent(data.by)).map(({ data }) => data.name);
   const shown = names.length > 3 ? [...names.slice(0, 2), `${names.length - 2} others`] : names;
   return (
     <p class="typing" aria-live="polite">
