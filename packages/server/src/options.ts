@@ -30,7 +30,13 @@ export const optionsTable = {
     'time after which a channel that nobody reads or appends to is closed on this node; its log stays',
   ),
   channelsOpenMax: number(100_000, 1, 10_000_000, 'channels', 'channels this node holds open at once'),
-  channelsPerSessionMax: number(128, 1, 100_000, 'channels', 'subscriptions of one session'),
+  channelsPerSessionMax: number(
+    128,
+    1,
+    100_000,
+    'channels',
+    'subscriptions of one session; it may enter as many channels',
+  ),
   hookMs: number(
     10_000,
     10,

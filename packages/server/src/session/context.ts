@@ -126,9 +126,9 @@ export class Context {
     if (this.over) return;
     this.ending = true;
     this.requests.stop();
-    // Who was sent away isn't waited for, nor for the socket to say that it is gone (rule N4).
+    // Who was sent away isn't waited for; others are from now on, whenever the socket says that it is gone (rule N4).
     const away = steps[code].then === 'stop' || code === 'expired' || code === 'revoked';
-    if (away) this.tools.hub.leases.release(this.holder, true);
+    this.tools.hub.leases.release(this.holder, away);
     this.#port.end(code, why);
   }
 
