@@ -372,7 +372,7 @@ export const scenarios: readonly Scenario[] = [
     members: 200,
     program: 'fleet/viewers.ts',
     settings: { viewers: 200, vehicles: 10_000, share: 0.02, seconds: 8 },
-    serverArgs: ['10000'],
+    serverArgs: ['10000', '10000'],
     slowLink: 8_000,
     facts: [
       { name: 'bytesPerViewer', head: 'kB/s for each viewer', unit: 'kB' },
@@ -386,14 +386,14 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'state-join',
-    title: 'State: joining a channel of 50,000 keys, all of which change once a second',
+    title: 'State: joining a channel of 50,000 keys, 1,000 of which change within a second',
     lineup: 'state',
     measure: 'told',
     rooms: 1,
     members: 1,
     program: 'fleet/join.ts',
     settings: { vehicles: 50_000 },
-    serverArgs: ['50000'],
+    serverArgs: ['50000', '1000'],
     facts: [
       { name: 'joinMs', head: 'until every key is here, median of 7', unit: 'ms' },
       { name: 'longestJoinMs', head: 'longest', unit: 'ms' },

@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { onCore, type Rig } from './rig.ts';
 import type { Contender, Effort, Told } from './scenarios.ts';
 import { startProgram, startServer } from './server.ts';
-import type { Usage } from './servers/control.ts';
 import type { ToldRun } from './statistics.ts';
 
 interface Found {
