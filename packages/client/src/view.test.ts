@@ -66,6 +66,25 @@ describe('opening', () => {
     expect(view.get('b').get()).toEqual({ value: 2, version: 2, since: sinceOf(2), from: 'ada' });
   });
 
+  test('what is to be ended is asked for until it is; who comes back meanwhile has it still, or another', async () => {
+    const { server, view, stop, clock, settle } = begun();
+    stop();
+    await settle();
+    server.link.refuse(server.link.take('view'), 'too_many', { retryMs: 500 });
+    await clock.advance(499);
+    expect(server.link.inbox).toEqual([]);
+    await clock.advance(1);
+    expect(viewing(server.link)).toMatchObject({ id, filter: null });
+    const off = view.entries.subscribe(() => {});
+    viewing(server.link, 8);
+    off();
+    await settle();
+    server.link.refuse(server.link.take('view'), 'too_many', { retryMs: 500 });
+    view.entries.subscribe(() => {});
+    await clock.advance(500);
+    expect(server.link.inbox).toEqual([]);
+  });
+
   test('[V4] a view that is ended before its answer comes is ended on the server too', async () => {
     const { server, stop, settle } = viewer();
     const { ref } = server.link.welcome().take('view');
@@ -188,7 +207,7 @@ describe('moving', () => {
     expect(viewing(server.link.welcome())).toMatchObject({ id: 0, filter: { prefix: 'x' } });
     stop();
     await settle();
-    server.link.take('view');
+    viewing(server.link);
     view.update({ prefix: 'y' });
     await settle();
     expect(server.link.inbox).toEqual([]);
@@ -251,16 +270,16 @@ describe('[V7] heartbeats', () => {
   test('that tell of another number have it opened anew: at once, then at growing intervals', async () => {
     const { server, view, clock, shown } = begun();
     server.link.say({ type: 'heartbeat', heads: [{ id, offset: 2, check: 0 }] });
-    expect(taken(server.link)).toMatchObject({ id, filter: null });
+    expect(viewing(server.link)).toMatchObject({ id, filter: null });
     expect(viewing(server.link, 8)).toMatchObject({ id: 0, filter: { bbox } });
     expect(view.freshness.get()).toEqual({ state: 'catching-up', left: 1 });
     // What comes under the old number is nobody's any more.
     see(server.link, [['x', 1, 1]]);
     expect(shown()).toEqual({ a: 1, b: 2 });
     server.link.say({ type: 'heartbeat', heads: [{ id: 8, offset: 5, check: 0 }] });
-    expect(taken(server.link)).toMatchObject({ id: 8, filter: null });
     expect(server.link.inbox).toEqual([]);
     await clock.advance(1_000);
+    expect(viewing(server.link)).toMatchObject({ id: 8, filter: null });
     viewing(server.link, 9);
     see(server.link, [['c', 3, 3]], { as: 9 });
     server.link.say({ type: 'heartbeat', heads: [{ id: 9, offset: 1, check: 0 }] });

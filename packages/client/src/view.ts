@@ -40,6 +40,8 @@ export class View<V> implements StateView<V>, Member {
   #id: number | undefined;
   /** By which filter the node has it, as JSON. */
   #told: string | undefined;
+  /** Whether it is to be ended, to be opened anew. */
+  #over = false;
   /** The request that is under way; only the newest one's answer counts. */
   #asked: object | undefined;
   /** Whether there was one on the present link. */
@@ -56,8 +58,13 @@ export class View<V> implements StateView<V>, Member {
     seen: (frame) => this.#seen(frame),
     // How often it was told of, as the server counts (rule V7).
     head: ({ offset }) => {
-      if (offset !== this.#count) return this.#anew();
-      this.#failures = 0;
+      if (offset === this.#count) this.#failures = 0;
+      else if (!this.#over) {
+        // What was told isn't all there is. At once, then at growing intervals.
+        this.#over = true;
+        if (this.#failures++ === 0) this.#ask();
+        else this.#askLater(0);
+      }
       this.#show();
     },
     // The server ended it (rule V8). As after a refusal, it is asked for again on the next connection.
@@ -86,10 +93,7 @@ export class View<V> implements StateView<V>, Member {
   update(filter: ViewFilter): void {
     this.#filter = filter;
     this.#refused = undefined;
-    this.#channel.core.clock.endOfTurn(() => {
-      this.#ask();
-      this.#show();
-    });
+    this.#channel.core.clock.endOfTurn(() => this.#turn());
   }
 
   opened(): void {
@@ -99,18 +103,18 @@ export class View<V> implements StateView<V>, Member {
   /** @param moved the next link is ready already, so what is here isn't stale */
   lost(moved = false): void {
     this.#leave();
-    this.#asked = undefined;
     this.#again?.();
     this.#again = undefined;
     this.#linked &&= moved;
     this.#failures = 0;
     this.#refused = undefined;
+    if (this.#holds === 0) this.#channel.core.part(this);
     this.#show();
   }
 
   closed(): void {
     this.entries.close();
-    this.#leave();
+    this.lost();
   }
 
   #seen({ more, rows, gone }: FrameOf<ServerFrame, 'seen'>): void {
@@ -137,36 +141,44 @@ export class View<V> implements StateView<V>, Member {
       if (!held) return;
       held = false;
       // At the end of the turn, so that who lets go and holds again in one turn loses nothing.
-      if (--this.#holds === 0) core.clock.endOfTurn(() => this.#holds === 0 && this.#end());
+      if (--this.#holds === 0) core.clock.endOfTurn(() => this.#turn());
     };
   }
 
-  /** Opens or moves the view, unless that is done, under way, not wanted or not possible now. */
+  /** Opens, moves or ends the view, unless that is done, under way or not possible now. */
   #ask(): void {
     const { core, name } = this.#channel;
     const { connection, deliveries } = core;
-    const filter = JSON.stringify(this.#filter);
-    const done = this.#id !== undefined && filter === this.#told;
-    if (!connection.open || this.#holds === 0 || done) return;
-    if (this.#asked || this.#again || this.#refused) return;
+    const id = this.#id;
+    const filter = this.#holds > 0 && !this.#over ? this.#filter : null;
+    const text = JSON.stringify(filter);
+    const done = id === undefined ? !filter : text === this.#told;
+    if (!connection.open || done || this.#asked || this.#again || (this.#refused && filter)) return;
     const asked = {};
     this.#asked = asked;
-    connection.request('view', [name, this.#id ?? 0, this.#filter], (answer) => {
-      const late = this.#asked !== asked;
-      if (!late) this.#asked = undefined;
-      if (answer instanceof SyncError) return late ? undefined : this.#refuse(answer);
+    connection.request('view', [name, id ?? 0, filter], (answer) => {
+      if (this.#asked !== asked) return;
+      this.#asked = undefined;
       if (!answer) return;
-      if (late) return this.#close(answer.id);
-      this.#told = filter;
-      if (this.#id === undefined) {
+      if (answer instanceof SyncError) return this.#refuse(answer);
+      this.#told = text;
+      if (!filter) this.#leave();
+      else if (id === undefined) {
         this.#id = answer.id;
         this.#parts = [];
         this.#linked = true;
         deliveries.set(answer.id, this.#delivery);
       }
-      this.#show();
-      this.#ask();
+      this.#turn();
     });
+  }
+
+  /** Does what is to be done next, if anything is. */
+  #turn(): void {
+    this.#ask();
+    // Nobody looks any more, and nothing is left on the server.
+    if (this.#holds === 0 && this.#id === undefined && !this.#asked) this.lost();
+    else this.#show();
   }
 
   #apply(rows: readonly Row<V>[], anew: boolean): void {
@@ -174,16 +186,6 @@ export class View<V> implements StateView<V>, Member {
     const keys = anew ? [...this.entries.keys(), ...now.keys()] : [...now.keys()];
     const touched = new Map(keys.map((key) => [key, now.get(key)?.gone ?? 'exit']));
     this.entries.show(touched, (key) => now.get(key)?.entry, true);
-  }
-
-  /** What was told isn't all there is, so it is opened anew. At once, then at growing intervals. */
-  #anew(): void {
-    const id = this.#id;
-    this.#leave();
-    if (id !== undefined) this.#close(id);
-    if (this.#failures++ === 0) this.#ask();
-    else this.#askLater(0);
-    this.#show();
   }
 
   #askLater(leastMs: number): void {
@@ -203,23 +205,14 @@ export class View<V> implements StateView<V>, Member {
 
   /** From now on nothing under the old number is taken. */
   #leave(): void {
-    if (this.#id !== undefined) this.#channel.core.deliveries.delete(this.#id);
+    const { core } = this.#channel;
+    if (this.#id !== undefined) core.deliveries.delete(this.#id);
     this.#id = undefined;
+    this.#asked = undefined;
     this.#parts = undefined;
+    this.#over = false;
     this.#count = 0;
     this.#incoming.clear();
-  }
-
-  #close(id: number): void {
-    const { core, name } = this.#channel;
-    if (core.connection.open) core.connection.request('view', [name, id, null], () => {});
-  }
-
-  /** Nobody looks any more. */
-  #end(): void {
-    if (this.#id !== undefined) this.#close(this.#id);
-    this.lost();
-    this.#channel.core.part(this);
   }
 
   #show(): void {
@@ -234,7 +227,7 @@ export class View<V> implements StateView<V>, Member {
     if (this.#refused) return { state: 'refused', error: this.#refused };
     if (!this.#linked) return { state: 'stale', since: connection.heardAt };
     // Until it has begun, something is missing, even if nobody can say how much.
-    const behind = this.#id === undefined || this.#parts || connection.late;
+    const behind = this.#id === undefined || this.#parts || this.#over || connection.late;
     return behind ? { state: 'catching-up', left: 1 } : live;
   }
 }

@@ -46,6 +46,11 @@ export class KeyedLog extends ModelLog {
     return setEntry(key, text, { at, ttlMs });
   }
 
+  /** Who wrote an entry. */
+  authorOf(_entry: string): string | null {
+    return 'ada';
+  }
+
   /** The value of a key has lived its time. */
   expire(key: string): void {
     if (this.values().has(key)) this.store(expireEntry(key));
@@ -98,7 +103,7 @@ export class KeyedLog extends ModelLog {
       const offset = after + i + 1;
       // Another life of the log begins at another time.
       const at = Number(this.epoch.slice(1)) * 1_000_000 + offset;
-      return { offset, check: this.position(offset).check, at, from: 'ada', data };
+      return { offset, check: this.position(offset).check, at, from: this.authorOf(data), data };
     });
   }
 }

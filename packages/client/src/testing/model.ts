@@ -9,6 +9,7 @@ import {
   encodeEntries,
   encodeServer,
   type FrameOf,
+  type Head,
   nextCheck,
   type ServerFrame,
 } from '@syncline/protocol/wire';
@@ -140,8 +141,8 @@ export class ModelLink implements Link {
   }
 
   /** The next frame of entries is lost, or comes so many times: a push is a hint. */
-  garble(copies: number): void {
-    const i = this.down.findIndex((text) => /^\[\d/.test(text));
+  garble(copies: number, which: RegExp = /^\[\d/): void {
+    const i = this.down.findIndex((text) => which.test(text));
     const [text = ''] = i < 0 ? [] : this.down.splice(i, 1);
     if (i >= 0) this.down.splice(i, 0, ...Array.from({ length: copies }, () => text));
   }
@@ -212,13 +213,17 @@ export class ModelServer implements Transport {
     this.announce(channel);
   }
 
-  heartbeat(link: ModelLink): void {
-    const heads = [...link.cursors.keys()].map((channel) => {
+  /** What a heartbeat tells of what is read on a link. */
+  headsOf(link: ModelLink): Head[] {
+    return [...link.cursors.keys()].map((channel) => {
       const log = this.log(channel);
       const { offset, check } = log.position(log.top);
       return { id: log.id, offset, check };
     });
-    link.say({ type: 'heartbeat', heads });
+  }
+
+  heartbeat(link: ModelLink): void {
+    link.say({ type: 'heartbeat', heads: this.headsOf(link) });
   }
 
   take(link: ModelLink, frame: ClientFrame): void {

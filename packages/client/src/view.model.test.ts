@@ -1,0 +1,224 @@
+/**
+ * Views against a model of the server, through any sequence of changes, moves, lost links, lost frames and lost logs. At every
+ * moment what was told makes what is shown, no key goes back, and in the end each shows what its filter lets through of the log.
+ */
+import { type FakeClock, fakeClock } from '@syncline/protocol/testing';
+import type { ViewFilter } from '@syncline/protocol/wire';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { StateEntry } from './entries.ts';
+import type { Client, StateView } from './index.ts';
+import { createClientWith } from './internal.ts';
+import { inView, ViewedServer } from './testing/viewed.ts';
+
+const name = 'fleet/a';
+const key = fc.constantFrom('a1', 'a2', 'b1', 'b2', '__proto__');
+const which = fc.nat({ max: 2 });
+const few = fc.nat({ max: 6 });
+const back = fc.constantFrom(1, 1, 2);
+const filter: fc.Arbitrary<ViewFilter> = fc.constantFrom<ViewFilter>(
+  {},
+  { prefix: 'a' },
+  { prefix: 'b' },
+  { prefix: 'none' },
+  { keys: ['a1', 'b2', '__proto__'] },
+  { keys: ['a1', 'a2', 'b1'], prefix: 'a' },
+);
+const code = fc.constantFrom('too_many' as const, 'unavailable' as const, 'forbidden' as const);
+const is = <const T>(value: T) => fc.constant(value);
+
+const command = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: is('set'), keys: fc.array(key, { maxLength: 4 }) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('remove' as const, 'expire' as const), key }) },
+  { weight: 4, arbitrary: fc.record({ do: is('look'), which }) },
+  { weight: 2, arbitrary: fc.record({ do: is('leave'), which }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: is('move'), which, to: fc.array(filter, { minLength: 1, maxLength: 3 }) }),
+  },
+  { weight: 8, arbitrary: fc.record({ do: is('pass'), up: few, down: few, back }) },
+  { weight: 2, arbitrary: fc.record({ do: is('lose'), read: few, back }) },
+  { weight: 1, arbitrary: fc.record({ do: is('bye') }) },
+  { weight: 2, arbitrary: fc.record({ do: is('garble'), copies: fc.constantFrom(0, 2) }) },
+  { weight: 3, arbitrary: fc.record({ do: is('wait'), ms: fc.constantFrom(0, 0, 250, 11_000, 40_000) }) },
+  { weight: 2, arbitrary: fc.record({ do: is('beat') }) },
+  { weight: 1, arbitrary: fc.record({ do: is('refuse'), code }) },
+  { weight: 2, arbitrary: fc.record({ do: is('slow') }) },
+  { weight: 1, arbitrary: fc.record({ do: is('forget') }) },
+);
+type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
+
+/** One view, and whoever looks at it. */
+class Looker {
+  readonly view: StateView<unknown>;
+  filter: ViewFilter;
+  /** What the listener was told, made to what was shown when it came. */
+  told: Map<string, unknown> | undefined;
+  #stop = () => {};
+  /** When the newest that was shown of each key was stored. */
+  readonly #newest = new Map<string, number>();
+
+  constructor(client: Client, filter: ViewFilter) {
+    this.view = client.state(name).view(filter);
+    this.filter = filter;
+  }
+
+  look(): void {
+    if (this.told) return;
+    const told = values(this.view.entries.get());
+    this.told = told;
+    this.#stop = this.view.on('change', ({ type, key: changed, value, previous }) => {
+      expect(previous).toEqual(told.get(changed));
+      expect(told.has(changed)).toBe(type !== 'enter');
+      if (type === 'set' || type === 'enter') told.set(changed, value);
+      else told.delete(changed);
+    });
+  }
+
+  leave(): void {
+    this.#stop();
+    this.told = undefined;
+  }
+
+  check(): void {
+    const entries = this.view.entries.get();
+    if (this.told) expect(this.told).toEqual(values(entries));
+    for (const [shown, entry] of entries) {
+      expect(this.view.get(shown).get()).toBe(entry);
+      expect(entry.since).toBeGreaterThanOrEqual(this.#newest.get(shown) ?? 0);
+      this.#newest.set(shown, entry.since);
+    }
+  }
+}
+
+class Run {
+  readonly clock: FakeClock = fakeClock();
+  readonly server = new ViewedServer();
+  readonly client: Client;
+  readonly lookers: readonly Looker[];
+  #count = 0;
+
+  constructor() {
+    const surroundings = { clock: this.clock, transport: this.server, lifecycle: () => () => {} };
+    this.client = createClientWith(surroundings, { url: 'ws://model/', onError: () => {} });
+    this.lookers = [{}, { prefix: 'a' }, { keys: ['a1', 'b1'] }].map((one) => new Looker(this.client, one));
+  }
+
+  act(one: Command): Promise<void> | void {
+    const { server } = this;
+    const link = server.links.at('back' in one ? -one.back : -1);
+    const looker = 'which' in one ? this.lookers[one.which] : undefined;
+    switch (one.do) {
+      case 'set':
+        for (const each of one.keys) server.publish(name, ['set', each, `v${++this.#count}`]);
+        return;
+      case 'remove':
+        return server.publish(name, ['delete', one.key]);
+      case 'expire':
+        server.log(name).expire(one.key);
+        return server.announce(name);
+      case 'look':
+        return looker?.look();
+      case 'leave':
+        return looker?.leave();
+      case 'move':
+        for (const to of one.to) {
+          if (looker) looker.filter = to;
+          looker?.view.update(to);
+        }
+        return;
+      case 'pass':
+        for (let i = 0; i < one.up; i++) link?.readUp();
+        for (let i = 0; i < one.down; i++) link?.readDown();
+        return;
+      case 'lose':
+        return link?.lose(one.read);
+      case 'bye':
+        link?.say({ type: 'bye', reason: '', afterMs: 0 });
+        while (link?.readDown());
+        return this.clock.advance(250);
+      case 'garble':
+        return link?.garble(one.copies, /^\["seen"/);
+      case 'wait':
+        return this.clock.advance(one.ms);
+      case 'beat':
+        if (link?.open) server.heartbeat(link);
+        return;
+      case 'refuse':
+        server.refuseNext = one.code;
+        return;
+      case 'slow':
+        server.slow = !server.slow;
+        return server.announce(name);
+      case 'forget':
+        return server.forget(name);
+    }
+  }
+
+  /** What holds at every moment. */
+  look(): void {
+    for (const looker of this.lookers) looker.check();
+  }
+
+  /** The network heals: everything passes, until nothing is left to pass. */
+  async heal(): Promise<void> {
+    this.server.refuseNext = undefined;
+    this.server.slow = false;
+    for (let i = 0; i < 40; i++) {
+      // What was refused for good is asked for again after a move.
+      for (const { view, filter: to } of this.lookers)
+        if (view.freshness.get().state === 'refused') view.update(to);
+      const links = this.server.links.slice(-3);
+      this.server.tellAll();
+      for (const link of links) if (link.open && i % 8 === 0) this.server.heartbeat(link);
+      for (let moved = true; moved; ) {
+        moved = false;
+        for (const link of links) {
+          while (link.readUp()) moved = true;
+          while (link.readDown()) moved = true;
+          this.look();
+        }
+        await this.clock.advance(0);
+      }
+      await this.clock.advance(2_000);
+    }
+  }
+}
+
+function values(entries: ReadonlyMap<string, StateEntry<unknown>>): Map<string, unknown> {
+  return new Map([...entries].map(([shown, { value }]) => [shown, value]));
+}
+
+function judge({ lookers, server }: Run): void {
+  for (const { view, filter: to } of lookers) {
+    const said = [...inView(server.log(name).values(), to)].map(([shown, { text, version, since, from }]) => [
+      shown,
+      { value: JSON.parse(text), version, since, from },
+    ]);
+    expect(Object.fromEntries(view.entries.get())).toEqual(Object.fromEntries(said));
+    expect(view.freshness.get()).toEqual({ state: 'live' });
+  }
+  expect(server.viewsOpen).toBe(lookers.length);
+}
+
+test('[V3] [V4] [V5] [V6] [V7] whatever happens, what is told makes what is shown, and each view ends as its filter says', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(command, { maxLength: 60, size: 'max' }), async (commands) => {
+      const run = new Run();
+      for (const one of commands) {
+        await run.act(one);
+        run.look();
+      }
+      for (const looker of run.lookers) looker.look();
+      await run.heal();
+      judge(run);
+      for (const looker of run.lookers) looker.leave();
+      await run.heal();
+      expect(run.server.viewsOpen).toBe(0);
+      run.client.close();
+      await run.clock.advance(0);
+      expect(run.clock.timers).toBe(0);
+    }),
+    { numRuns: 200 },
+  );
+});
