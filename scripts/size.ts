@@ -8,6 +8,7 @@ import { build } from 'esbuild';
 const BUDGET: Readonly<Record<string, number>> = {
   'packages/client/src/streams.ts': 10_000,
   'packages/client/src/index.ts': 12_000,
+  'packages/client/src/docs.ts': 17_500,
 };
 
 async function weigh(entry: string): Promise<number> {

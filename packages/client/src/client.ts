@@ -91,8 +91,8 @@ export interface StreamClient<C extends Contract = Contract> extends Connected {
   ): StreamChannel<CarriedBy<C, N>>;
 }
 
-/** What makes a channel of one kind, whatever it carries. */
-export type Maker = (core: Core, name: string, terms: Terms) => unknown;
+/** What makes a channel of one kind, whatever it carries; options as that kind has them. */
+export type Maker = (core: Core, name: string, terms: Terms, options?: never) => unknown;
 
 const defaults = {
   requestTimeoutMs: 10_000,
@@ -116,11 +116,11 @@ export interface Surroundings {
  * A client in surroundings of one's own, that has channels of these kinds. Who imports few kinds ships few: nothing else in
  * the client knows which there are.
  */
-export function createClientWith<const C extends Contract, K extends keyof Channels<C>>(
+export function createClientWith<const C extends Contract, K extends string>(
   surroundings: Surroundings,
   kinds: { readonly [Kind in K]: Maker },
   options: ClientOptions<C> = {},
-): Connected & Pick<Channels<C>, K> {
+): Connected & Pick<Channels<C>, K & keyof Channels<C>> {
   const { channels, url, getToken, onError } = options;
   const parts = { ...defaults, ...options, ...surroundings, getToken };
   for (const name of Object.keys(defaults) as (keyof typeof defaults)[]) {
@@ -129,8 +129,8 @@ export function createClientWith<const C extends Contract, K extends keyof Chann
   const core = new Core({ ...parts, url: resolveUrl(url), report: reporter(onError) });
   const doors = Object.entries<Maker>(kinds).map(([kind, make]) => {
     const made = new Map<string, unknown>();
-    const door = (name: string) => {
-      const channel = made.get(name) ?? make(core, name, definitionOf(kind, name, channels));
+    const door = (name: string, options?: never) => {
+      const channel = made.get(name) ?? make(core, name, definitionOf(kind, name, channels), options);
       made.set(name, channel);
       return channel;
     };
@@ -147,5 +147,5 @@ export function createClientWith<const C extends Contract, K extends keyof Chann
     },
   };
   // The contract is the types' word for what the channels carry.
-  return Object.assign(client, Object.fromEntries(doors) as Pick<Channels<C>, K>);
+  return Object.assign(client, Object.fromEntries(doors) as Pick<Channels<C>, K & keyof Channels<C>>);
 }

@@ -3,16 +3,15 @@
  * handed in. Applications need index.ts only.
  */
 import type { Contract } from '@syncline/protocol';
-import { type Client, type ClientOptions, createClientWith as create, type Surroundings } from './client.ts';
-import { kinds } from './kinds.ts';
-import { language } from './language.ts';
+import { type ClientOptions, createClientWith as create, type Surroundings } from './client.ts';
+import { type DocClient, docKinds, language } from './doc/kinds.ts';
 
 /** A client with channels of all kinds, in surroundings of one's own. */
 export function createClientWith<const C extends Contract = Contract>(
   surroundings: Surroundings,
   options?: ClientOptions<C>,
-): Client<C> {
-  return create({ language, ...surroundings }, kinds, options);
+): DocClient<C> {
+  return create({ language, ...surroundings }, docKinds, options) as DocClient<C>;
 }
 
 export type { Surroundings } from './client.ts';

@@ -7,12 +7,14 @@ import { type FakeClock, fakeClock } from '@syncline/protocol/testing';
 import {
   type ClientFrame,
   decodeClient,
+  decodeClientBinary,
   encodeEntries,
   encodeServer,
   type FrameOf,
   type ServerFrame,
 } from '@syncline/protocol/wire';
-import type { Client, ClientOptions } from '../client.ts';
+import type { ClientOptions } from '../client.ts';
+import type { DocClient } from '../doc/kinds.ts';
 import { createClientWith } from '../internal.ts';
 import type { Hint } from '../lifecycle.ts';
 import type { Link, LinkHandlers, Transport } from '../transports/transport.ts';
@@ -42,7 +44,7 @@ export class ScriptedLink implements Link {
 
   send(data: string | Uint8Array): void {
     if (this.broken) throw this.broken;
-    const frame = decodeClient(String(data));
+    const frame = typeof data === 'string' ? decodeClient(data) : decodeClientBinary(data);
     if (frame.type === 'refused') throw frame.error;
     this.inbox.push(frame);
   }
@@ -141,7 +143,7 @@ export class ScriptedServer implements Transport {
 export interface Scene<C extends Contract = Contract> {
   readonly clock: FakeClock;
   readonly server: ScriptedServer;
-  readonly client: Client<C>;
+  readonly client: DocClient<C>;
   /** What was reported through `onError`. */
   readonly errors: unknown[];
   /** Gives the client a hint as a browser would. */

@@ -1,0 +1,43 @@
+/**
+ * A client with documents: how they are made beside the other kinds, what frames that takes, and its type. The entry point with
+ * documents and the one for tests are made of it.
+ */
+import type { Contract, DocDefinition } from '@syncline/protocol';
+import type { NameOf, PresenceOf, SignalOf } from '@syncline/protocol/wire';
+import type { Client, Maker } from '../client.ts';
+import { type WithPresence, withCompany } from '../company.ts';
+import { Document } from '../doc.ts';
+import { kinds } from '../kinds.ts';
+import { language as texts } from '../language.ts';
+import type { Language } from '../requests.ts';
+import type { Terms } from '../values.ts';
+import { bytes } from './binary.ts';
+import type { DocChannel, DocOptions } from './types.ts';
+
+/** A client of one server, with documents. */
+export interface DocClient<C extends Contract = Contract> extends Client<C> {
+  /**
+   * The document of that name; the same channel each time, made with the options of the first.
+   *
+   * @throws SyncError `unknown_channel` for a name that can't be one or, with `channels` given, isn't in the contract; `bad_option`
+   * @example
+   * const board = client.doc('board/7', { persist: 'indexeddb' })
+   * const close = board.open()
+   * board.doc.getMap('shapes').set('a', { x: 1, y: 2 })
+   */
+  doc<const N extends string>(
+    name: NameOf<C, N, DocDefinition>,
+    options?: DocOptions,
+  ): DocChannel & WithPresence<PresenceOf<C, N>, SignalOf<C, N>>;
+}
+
+export const language: Language = { ...texts, bytes };
+
+export const docKinds = {
+  ...kinds,
+  doc: (core, name, terms, options?: DocOptions) => {
+    // No value of the contract's stands behind a document's name.
+    const document = new Document(core, name, options);
+    return withCompany(document, Number.MAX_SAFE_INTEGER, terms as Terms<never>);
+  },
+} as const satisfies Record<string, Maker>;

@@ -1,0 +1,94 @@
+/**
+ * What is kept of a document on this machine, as a seam: whoever can keep a few kinds of records together may stand behind it. The
+ * document's channel writes through it by way of keeper.ts; indexeddb.ts is the one that browsers bring along.
+ */
+import type { Position } from '@syncline/protocol';
+
+/** Up to where a log was read into what is kept of it. */
+export interface KeptPlace {
+  readonly position: Position;
+  /** 16 bytes; null while the log has told of no document. */
+  readonly lineage: Uint8Array | null;
+  /** What is kept was begun anew by someone who called it that; by it clients that keep the same document know each other. */
+  readonly life: string;
+}
+
+/** An edit that the log may lack. */
+export interface KeptEdit {
+  readonly id: string;
+  /** In Yjs' first encoding. */
+  readonly update: Uint8Array;
+  /** Of the document that it was made in; null where that wasn't known. */
+  readonly lineage: Uint8Array | null;
+}
+
+/** Everything that is kept of a document. */
+export interface KeptContent {
+  /** Undefined where none of the log is kept. */
+  readonly place: KeptPlace | undefined;
+  /** What the log said up to there, in order: entries and snapshots, as they are in it. */
+  readonly log: readonly Uint8Array[];
+  /** Those that nobody who lives sees to, in the order in which they were added. */
+  readonly edits: readonly KeptEdit[];
+}
+
+/** What to do with what is kept of the log; `settle` says whether to. */
+export interface KeptLog {
+  /** `append`: goes behind what is kept. `compact`: takes its place, and says the same. `anew`: takes its place. */
+  readonly type: 'append' | 'compact' | 'anew';
+  readonly said: readonly Uint8Array[];
+  /** Where that leads. Its life is that of what it belongs to; of `anew` a new one. */
+  readonly place: KeptPlace;
+  /** The offset after which it begins. */
+  readonly from: number;
+  /** What was kept, as far as whoever writes knows, when it began anew. */
+  readonly instead: string | undefined;
+}
+
+/** What is to be changed, all of it or nothing. */
+export interface KeptChange {
+  readonly log: KeptLog | undefined;
+  readonly added: readonly KeptEdit[];
+  /** The ids of edits that needn't be kept any more, in any order; they may be gone already. */
+  readonly removed: readonly string[];
+}
+
+/** One document's records, while they are open. */
+export interface KeptDoc {
+  /** What was kept when it was opened. */
+  readonly content: KeptContent;
+  /** Makes a change, as one transaction. Resolves with the life of what is kept then. Never called while another is under way. */
+  write(change: KeptChange): Promise<string | undefined>;
+  /** Nothing more is written. */
+  close(): void;
+}
+
+/** Keeps documents on this machine. */
+export interface DocStorage {
+  /**
+   * Opens what is kept of a channel's document, or where something may be kept. Rejects where nothing can be.
+   *
+   * @param client what the ids of all edits that this client adds begin with; a dot follows
+   */
+  open(channel: string, client: string): Promise<KeptDoc>;
+}
+
+/**
+ * Whether a change of the log is to be made to what is kept. Several clients may keep one document: each writes what it reads, and
+ * only what follows what is there counts.
+ */
+export function fits(kept: KeptPlace | undefined, { type, place, from, instead }: KeptLog): boolean {
+  const { life, position } = place;
+  if (type === 'anew') {
+    // Someone else has begun it anew as well, and read on further.
+    const theirs = kept && kept.life !== instead && kept.position.epoch === position.epoch;
+    return !(
+      theirs &&
+      kept.position.offset >= position.offset &&
+      String(kept.lineage) === String(place.lineage)
+    );
+  }
+  const { offset = 0 } = kept?.position ?? {};
+  if (kept?.life !== life || offset < from) return false;
+  return type === 'append' ? offset < position.offset : offset <= position.offset;
+}
