@@ -55,6 +55,7 @@ export class Fold {
   #takes = 0;
   #restoring = false;
   #running = false;
+  #woken = false;
   #storing = false;
   #appending = false;
   #armedFor = Number.POSITIVE_INFINITY;
@@ -100,15 +101,18 @@ export class Fold {
 
   /** Takes and folds until nothing is left for now. It runs on within one turn for as long as it has nothing to wait for. */
   async #run(): Promise<void> {
+    this.#woken = true;
     const cursor = this.#cursor;
     if (this.#running || this.#closed || !cursor) return;
     this.#running = true;
     try {
-      await this.#takeAll(cursor);
-      const begun = !cursor.hasMore && (await this.#begins());
-      // Its news may have come while nobody took.
-      if (begun) await this.#takeAll(cursor);
-      if (!cursor.hasMore && !(begun && this.#position.offset === 0)) this.#caughtUp();
+      // What comes while something is waited for wakes nobody else.
+      while (this.#woken && !this.#closed) {
+        this.#woken = false;
+        await this.#takeAll(cursor);
+        const begun = !cursor.hasMore && (await this.#begins());
+        if (!cursor.hasMore && !(begun && this.#position.offset === 0)) this.#caughtUp();
+      }
     } catch (thrown) {
       this.#fail(thrown);
     }

@@ -17,7 +17,7 @@ function loadYjs(): Promise<Yjs> {
 }
 
 /** Makes sure that Yjs is there. @throws SyncError `bad_option` that says what to do */
-export function demandYjs(resolve = createRequire(import.meta.url).resolve): void {
+export function demandYjs(resolve: (name: string) => unknown = createRequire(import.meta.url).resolve): void {
   try {
     resolve('yjs');
   } catch {
