@@ -196,6 +196,25 @@ describe('rights', () => {
     expect(await watcher.members()).toEqual({});
   });
 
+  it('[I6] [N4] that end while something is looked at are not believed after', async () => {
+    const looked = gate();
+    const clock = fakeClock();
+    let now = clock.now();
+    const late = { ...clock, now: () => now, timers: 0 };
+    const { port, server } = await serve({
+      clock: late,
+      authenticate: () => ({ user: 'ada', capabilities: everything, expiresAt: now + 1000 }),
+      beforePublish: () => looked.passed.then(() => undefined),
+    });
+    const client = await WireClient.connect(port);
+    const ref = ask(client, 'enter', room, leaseOf('a'));
+    await client.flush();
+    now += 1001;
+    looked.open();
+    expect(await client.expect('error')).toMatchObject({ ref, code: 'expired' });
+    expect(server.metrics.membersEntered).toBe(0);
+  });
+
   it('[N4] whoever is sent away while something is looked at doesn’t enter after all', async () => {
     const looked = gate();
     const { client, watcher, server } = await renewed(

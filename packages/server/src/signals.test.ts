@@ -5,6 +5,7 @@
 import { defineChannels, state, stream } from '@syncline/protocol';
 import { describe, expect, it } from 'vitest';
 import { named } from './testing/identities.ts';
+import { gate } from './testing/meddle.ts';
 import { answerTo, ask, leaseOf, outcomeOf, Watcher } from './testing/members.ts';
 import { clientFrame, RawClient } from './testing/raw.ts';
 import { everything, serveChannels } from './testing/serve.ts';
@@ -74,6 +75,64 @@ describe('a signal', () => {
     const { signals } = await client.expect('signals');
     expect(signals.map(([, , data]) => data)).toEqual([...Array(10).keys()].map(String));
     expect(server.metrics.signalsSent).toBe(10);
+  });
+
+  it('[N6] [D5] comes after the entries of its turn, in that turn', async () => {
+    const { port } = await serve();
+    const client = await reader(port);
+    const author = await RawClient.open(port);
+    const frames = [
+      ['signal', 1, room, leaseOf('a'), 'first'],
+      ['publish', 2, room, 'p', 1, 'an entry'],
+    ];
+    author.socket.write(Buffer.concat(frames.map((frame) => clientFrame(JSON.stringify(frame)))));
+    expect((await client.expect('entries')).entries).toEqual(['"an entry"']);
+    expect((await client.expect('signals')).signals.map(([, , data]) => data)).toEqual(['"first"']);
+  });
+
+  it('[N6] that finds no room in the frame of its turn is refused, and told to nobody', async () => {
+    const { port } = await serve();
+    const client = await reader(port);
+    const author = await RawClient.open(port);
+    await author.frame();
+    const count = 600;
+    const frames = Array.from({ length: count }, (_, i) =>
+      clientFrame(JSON.stringify(['signal', i + 1, room, leaseOf('a'), i])),
+    );
+    author.socket.write(Buffer.concat(frames));
+    const answers: unknown[][] = [];
+    const told: string[] = [];
+    while (answers.length < count) answers.push(JSON.parse(String((await author.frame()).payload)));
+    const signalled = answers.filter(([type]) => type === 'signalled').map(([, ref]) => Number(ref) - 1);
+    while (told.length < signalled.length)
+      told.push(...(await client.expect('signals')).signals.map(([, , data]) => data));
+    expect(told).toEqual(signalled.map(String));
+    const refused = answers.filter(([type]) => type === 'error');
+    expect(refused.length).toBeGreaterThan(0);
+    for (const [, , code, , detail] of refused) expect([code, detail]).toEqual(['too_many', { retryMs: 50 }]);
+    expect(await client.flush()).toEqual([]);
+  });
+
+  it('[N6] of whoever is sent away while their rights are asked for is told to nobody', async () => {
+    const asked = gate();
+    const { port, server } = await serve({
+      authenticate: named({
+        ada: { user: 'ada' },
+        eve: { user: 'eve', capabilities: everything },
+      }),
+      authorize: () => asked.passed.then(() => true),
+    });
+    const eve = await WireClient.connect(port, '/sync?eve');
+    await eve.subscribe(room);
+    const ada = await WireClient.connect(port, '/sync?ada');
+    ask(ada, 'signal', room, leaseOf('a'));
+    await ada.flush();
+    server.disconnect('ada');
+    asked.open();
+    await ada.inbox.closed();
+    await server.publish(room, 'later');
+    await eve.expect('entries');
+    expect(await eve.flush()).toEqual([]);
   });
 
   it('[N6] is stored nowhere: who comes later knows nothing of it, and the log is as it was', async () => {

@@ -131,11 +131,13 @@ describe('signals', () => {
     const large = 'x'.repeat(30_000);
     expect([signal(large), signal(large), signal(large), signal(1)]).toEqual([true, true, false, true]);
     await turns();
+    expect([signal(large), signal(large)]).toEqual([true, true]);
+    await turns();
     for (let i = 0; i < 512; i++) expect(signal(i)).toBe(true);
     expect(signal(512)).toBe(false);
     await turns();
     expect(signal('x'.repeat(1_000_000))).toBe(true);
     await turns();
-    expect(told().map((batch) => batch.length)).toEqual([3, 512, 1]);
+    expect(told().map((batch) => batch.length)).toEqual([3, 2, 512, 1]);
   });
 });
