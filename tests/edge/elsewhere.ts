@@ -108,6 +108,35 @@ export const elsewhere: readonly Covered[] = [
       '[L2] closes with the code of the error and a reason that fits into a close frame, whatever it says',
     ],
   ]),
+  ...covered(`${server}/doc.hostile.test.ts`, [
+    [
+      'edits of documents that are none: cut off, random, of another encoding, with claims of 2^32',
+      'error bad_payload',
+      '[Y2] is refused with bad_payload, and the session goes on: %s',
+    ],
+    [
+      'edits that are odd and well-formed: clients of 2^32, clocks far ahead, deletions of what never was',
+      'stored and folded',
+      '[Y2] is stored, folded, and given back: a client of 2^32, a clock far ahead, deletions of what never was',
+    ],
+    [
+      'a document that is larger than the contract allows',
+      'error payload_too_large',
+      '[Y7] beyond what the contract allows takes no more edits, is read, and is mended by the server',
+    ],
+    [
+      'well-formed edits that take half a minute to fold',
+      'error quarantined, for that document alone',
+      '[Y7] is quarantined: edits are refused, readers read on, other documents and the node notice nothing',
+    ],
+  ]),
+  ...covered(`${server}/fold/doc/thread.test.ts`, [
+    [
+      'well-formed edits that take more memory than a document may',
+      'the thread is ended, and another one goes on',
+      '[Y7] that takes too much memory is ended, and the others go on',
+    ],
+  ]),
   ...covered(`${server}/session.test.ts`, [
     [
       'a client that never answers pings',

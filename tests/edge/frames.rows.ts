@@ -120,6 +120,77 @@ export const sizes: readonly Row[] = [
   ]),
 ];
 
+const binaryFrame = (...bytes: number[]): Buffer => frame(Buffer.from(bytes), { opcode: binary });
+/** A publish with the number 77 of these data to a channel of that name. */
+const published = (channel: string, ...data: number[]): Buffer =>
+  binaryFrame(1, 77, channel.length, ...Buffer.from(channel), 1, 112, 1, ...data);
+const docs = { docs: true };
+
+export const bytes: readonly Row[] = [
+  sends(
+    'bytes of a frame that nobody knows',
+    { native: 'error bad_frame, close 4400' },
+    [binaryFrame(9)],
+    docs,
+  ),
+  sends(
+    'the same with the number of a request',
+    { native: 'error bad_frame for 77, goes on' },
+    [binaryFrame(9, 77)],
+    docs,
+  ),
+  sends('no bytes at all', { native: 'error bad_frame, close 4400' }, [binaryFrame()], docs),
+  sends(
+    'a text in a binary frame',
+    { native: 'error bad_frame for 34, goes on' },
+    [frame('["heartbeat"]', { opcode: binary })],
+    { docs: true, why: 'Its second byte, a quotation mark, stands where the number of a request does.' },
+  ),
+  sends(
+    'a publish that ends in the midst of a name',
+    { native: 'error bad_frame for 77, goes on' },
+    [binaryFrame(1, 77, 200, 99)],
+    docs,
+  ),
+  sends(
+    'a publish to a name that is no UTF-8',
+    { native: 'error bad_frame for 77, goes on' },
+    [binaryFrame(1, 77, 2, 0xc0, 0xaf, 1, 112, 1)],
+    docs,
+  ),
+  sends(
+    'bytes to a stream',
+    { native: 'error unsupported_data for 77, goes on' },
+    [published('chat/edge', 1, 0, 0)],
+    docs,
+  ),
+  sends(
+    'a text to a doc',
+    { native: 'error unsupported_data for 77, goes on' },
+    [text('["publish",77,"doc/1","p",1,{}]')],
+    docs,
+  ),
+  sends('an edit of nothing', { native: 'error bad_payload for 77, goes on' }, [published('doc/1')], docs),
+  sends(
+    'an edit that claims 4,294,967,296 structs',
+    { native: 'error bad_payload for 77, goes on' },
+    [published('doc/1', 1, 1, 128, 128, 128, 128, 16, 1, 0)],
+    docs,
+  ),
+  sends(
+    'an edit cut off',
+    { native: 'error bad_payload for 77, goes on' },
+    [published('doc/1', 1, 1, 1, 5, 0, 4, 1, 4)],
+    docs,
+  ),
+  sends(
+    'what only the server may write into a document',
+    { native: 'error bad_payload for 77, goes on' },
+    [published('doc/1', 0x10, ...Buffer.alloc(16), 0, 0)],
+    docs,
+  ),
+];
+
 export const pings: readonly Row[] = [
   sends(
     '9 pings at once',

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer, type ServerOptions as HttpOptions } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { defineChannels, stream } from '@syncline/protocol';
+import { defineChannels, doc, stream } from '@syncline/protocol';
 import { createServer, memory, type Server, type ServerOptions } from '@syncline/server';
 import { expect } from 'vitest';
 import { type Changes, opcodes, request } from './bytes.ts';
@@ -19,6 +19,9 @@ export const channels = defineChannels({
 });
 type Channels = typeof channels;
 
+/** The same, and one whose data are bytes: then binary frames are read. */
+const withDocs = defineChannels({ ...channels, 'doc/:id': doc() });
+
 /** One kind of bad input. */
 export interface Row {
   /** What is sent, as the page and the title of the test say it. */
@@ -28,6 +31,8 @@ export interface Row {
   /** Why that, where others would answer something else. */
   readonly why?: string;
   readonly options?: Partial<ServerOptions<Channels>>;
+  /** Whether the server has documents too. */
+  readonly docs?: boolean;
   readonly http?: HttpOptions;
   /** Sends it, and says what came back. */
   readonly attack: (target: Target) => Promise<string>;
@@ -170,7 +175,7 @@ function state({ server, sockets }: Target): object {
 /** A server under attack, and what ends it. */
 export async function serve(
   entry: Entry,
-  { options, http: httpOptions = {} }: Pick<Row, 'options' | 'http'>,
+  { options, docs = false, http: httpOptions = {} }: Pick<Row, 'options' | 'docs' | 'http'>,
 ) {
   const server = createServer({
     broker: memory(),
@@ -180,7 +185,7 @@ export async function serve(
     requestsPerSecondMax: 1_000_000,
     requestsBurstMax: 1_000_000,
     ...options,
-    channels,
+    channels: docs ? withDocs : channels,
   });
   const http = createHttpServer(httpOptions, (_request, response) => void response.writeHead(404).end());
   const sockets: Socket[] = [];

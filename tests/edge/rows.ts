@@ -35,6 +35,7 @@ export const webSocketFrames: readonly Subject[] = [
   { title: 'Letters', rows: frames.letters },
   { title: 'Closing', rows: frames.closing },
   { title: 'Sizes and pieces', rows: frames.sizes },
+  { title: 'Bytes, where a server has documents', rows: frames.bytes },
   { title: 'Pings and pongs', rows: frames.pings },
 ];
 
