@@ -65,10 +65,10 @@ export class Known {
    */
   lacking(doc: Y.Doc, bytesMax: number): Lacking | undefined {
     const part = new Part(bytesMax);
-    const deleted = [...beyond(Y.snapshot(doc).ds, this.#deleted).clients];
+    const deleted = inOrder(beyond(Y.snapshot(doc).ds, this.#deleted).clients);
     const whole =
-      [...doc.store.clients].every(([client, structs]) => part.author(client, structs, this.#clocks)) &&
-      deleted.every(([client, ranges]) => part.deletions(client, ranges));
+      inOrder(doc.store.clients).every(([author, structs]) => part.add(author, structs, this.#clocks)) &&
+      deleted.every(([author, ranges]) => part.delete(author, ranges));
     const update = part.update();
     if (!update && !whole) throw tooLarge();
     return update && { update, whole };
@@ -95,7 +95,7 @@ class Part {
   }
 
   /** Adds what an author wrote from a number on; false when not all of it. */
-  author(client: number, structs: readonly Struct[], from: ReadonlyMap<number, number>): boolean {
+  add(client: number, structs: readonly Struct[], from: ReadonlyMap<number, number>): boolean {
     const clock = from.get(client) ?? 0;
     const last = structs.at(-1);
     if (!last || last.id.clock + last.length <= clock) return true;
@@ -125,7 +125,7 @@ class Part {
   }
 
   /** Adds what is deleted of an author's; false when not all of it. */
-  deletions(client: number, ranges: readonly Range[]): boolean {
+  delete(client: number, ranges: readonly Range[]): boolean {
     const fit = Math.max(0, Math.floor(this.#room / (2 * numberBytesMax)) - 1);
     const taken = ranges.slice(0, fit);
     this.#room -= (taken.length + 1) * 2 * numberBytesMax;
@@ -191,6 +191,11 @@ function piece(struct: Struct, from: number, to: number): Struct {
   if (from > clock) content = content.splice(from - clock);
   const left = from > clock ? Y.createID(client, from - 1) : origin;
   return new Y.Item(id, null, left, null, rightOrigin, parent, parentSub, content);
+}
+
+/** By author, in the order of updates. */
+function inOrder<T>(authors: ReadonlyMap<number, T>): [number, T][] {
+  return [...authors].sort(([a], [b]) => b - a);
 }
 
 /** What is in one set and not in another. */

@@ -185,9 +185,14 @@ export function opened(options: DocOptions = {}, log = new DocLog(), client: Cli
 }
 
 /** The link breaks, and the client comes back; nothing is answered yet. */
-export async function comeBack({ server, clock }: Scene): Promise<ScriptedLink> {
+export function comeBack(here: Scene): Promise<ScriptedLink> {
+  here.server.link.break();
+  return nextLink(here);
+}
+
+/** The client's next attempt comes through. */
+export async function nextLink({ server, clock }: Scene): Promise<ScriptedLink> {
   const before = server.links.length;
-  server.link.break();
   while (server.links.length === before) await clock.advance(250);
   return server.link.welcome();
 }
