@@ -2,7 +2,7 @@
  * Options: what each may be, and the one sentence that says what was expected and what was given. Tried on `createServer`,
  * as people meet them; nothing is started by what is refused.
  */
-import { defineChannels, doc, type SyncError, state, stream } from '@syncline/protocol';
+import { defineChannels, type SyncError, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { disk } from './broker/disk.ts';
@@ -77,6 +77,7 @@ describe('numbers', () => {
 describe('other options', () => {
   it.each<[string, unknown, string | RegExp]>([
     ['authenticate', 'secret', 'Expected `authenticate` to be a function, got "secret" (string).'],
+    ['seed', {}, 'Expected `seed` to be a function, got an object.'],
     [
       'broker',
       'redis',
@@ -163,13 +164,6 @@ describe('other options', () => {
       'There is no option `cors`. See the options in docs/reference/options.md.',
     );
     expect(refusal({ channels, constructor: 5 }).message).toMatch(/^There is no option `constructor`/);
-  });
-
-  it('kinds that are not served yet are refused at the start', () => {
-    const contract = { 'chat/:room': stream(), 'fleet/:city': state(), 'board/:id': doc() };
-    expect(refusal({ channels: defineChannels(contract) }).message).toMatch(
-      /^The channel pattern "board\/:id" is of the kind "doc"/,
-    );
   });
 
   it('what is refused has opened no file and started no timer', () => {

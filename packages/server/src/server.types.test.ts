@@ -20,6 +20,17 @@ void server.set('fleet/berlin', 'van', { lat: 1 });
 void server.set('fleet/berlin', 'van', { lat: 1 }, { ttl: '5s', at: 1, ifVersion: 0 });
 void server.delete('fleet/berlin', 'van', { ifVersion: 7 });
 
+void server.withDoc('board/7', (document) => document.getMap('shapes').clear());
+void server.withDoc('board/7', async (document) => document.getText('title').insert(0, 'x'));
+void server.replaceDoc('board/7', () => {});
+void server.readDoc('board/7').then(({ shapes }) => shapes);
+
+// @ts-expect-error: a stream is no document
+void server.withDoc('chat/lobby', () => {});
+// @ts-expect-error: nor is a state channel
+void server.readDoc('fleet/berlin');
+// @ts-expect-error: a document takes no messages
+void server.publish('board/7', { text: 'hi' });
 // @ts-expect-error: a state channel takes no messages
 void server.publish('fleet/berlin', { lat: 1 });
 // @ts-expect-error: a stream has no keys

@@ -4,6 +4,7 @@
  */
 import { doc, SyncError, state, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
+import { beginning, noLineage, updateEntry } from '@syncline/protocol/wire';
 import { describe, expect, it } from 'vitest';
 import { Access, Rights } from '../access.ts';
 import { silentLogger } from '../observe.ts';
@@ -37,11 +38,21 @@ describe('on a stream', () => {
 
 describe('on a doc', () => {
   it('bytes are the entry, and no value', async () => {
-    const bytes = Uint8Array.of(1, 2);
+    const bytes = updateEntry(new Uint8Array(2));
     const intake = admission.take('x', bytes, doc(), null);
     expect(intake).toEqual({ append: { data: bytes }, value: undefined });
     const refuse = () => Promise.reject(new Error('looked at'));
     expect(await admission.examine('x', intake, doc(), refuse)).toBe(intake);
+  });
+
+  it.each<[string, Uint8Array, string]>([
+    ['nothing', new Uint8Array(), 'it is of no format that clients publish'],
+    ['a beginning', beginning(noLineage, new Uint8Array(2)), 'it is of no format that clients publish'],
+    ['an edit with more behind it', updateEntry(new Uint8Array(3)), 'at byte 2'],
+  ])('[Y2] %s is refused', (_what, bytes, why) => {
+    expect(() => admission.take('x', bytes, doc(), null)).toThrow(
+      expect.objectContaining({ code: 'bad_payload', message: expect.stringContaining(why) }),
+    );
   });
 });
 
