@@ -15,7 +15,7 @@ import {
   type Recovery,
   Subscription,
 } from './subscription.ts';
-import { badPayload, decode, encode, type Terms, type Validate } from './values.ts';
+import { badPayload, encode, type Terms, type Validate } from './values.ts';
 
 export abstract class Channel<V> implements Reader, Member {
   readonly core: Core;
@@ -38,7 +38,7 @@ export abstract class Channel<V> implements Reader, Member {
     this.outbox = new Outbox(core, name);
     this.subscription = new Subscription(core, name, this);
     this.freshness = this.subscription.freshness;
-    core.join(this);
+    core.members.add(this);
   }
 
   /** The channel stands there in the log, once all that came before was handed on. */
@@ -90,10 +90,17 @@ export abstract class Channel<V> implements Reader, Member {
 
   /** What is made of an entry's value as the contract has it; `otherwise`, and a report, where it isn't what the contract says. */
   decode<T>(offset: number, value: unknown, make: (value: V) => T, otherwise: T): T | Promise<T> {
-    return decode(value, this.#validate, make, (thrown) => {
+    const bad = (thrown: unknown) => {
       this.core.report(badPayload(thrown, `${this.name}: entry ${offset} was passed over. `));
       return otherwise;
-    });
+    };
+    try {
+      // Without a schema the contract's word is all there is to go by.
+      const checked = this.#validate ? this.#validate(value) : (value as V);
+      return checked instanceof Promise ? checked.then(make, bad) : make(checked);
+    } catch (thrown) {
+      return bad(thrown);
+    }
   }
 
   /** A value's text, taken now, once the contract has been asked; an error when it can't be sent. */

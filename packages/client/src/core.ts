@@ -47,7 +47,8 @@ export class Core implements ConnectionHooks {
   unsentBytes = 0;
   /** What this client is where it was entered; there is none before it had to be. */
   lease: Lease | undefined;
-  readonly #members = new Set<Member>();
+  /** Those who are told of the connection. */
+  readonly members = new Set<Member>();
 
   constructor(parts: CoreParts) {
     this.clock = parts.clock;
@@ -58,15 +59,15 @@ export class Core implements ConnectionHooks {
   }
 
   opened(): void {
-    for (const member of this.#members) member.opened();
+    for (const member of this.members) member.opened();
   }
 
   lost(moved: boolean): void {
-    for (const member of this.#members) member.lost?.(moved);
+    for (const member of this.members) member.lost?.(moved);
   }
 
   closed(error: SyncError): void {
-    for (const member of this.#members) member.closed(error);
+    for (const member of this.members) member.closed(error);
   }
 
   frame(frame: Parameters<ConnectionHooks['frame']>[0]): void {
@@ -78,16 +79,6 @@ export class Core implements ConnectionHooks {
     }
   }
 
-  /** Tells a member of the connection from now on. */
-  join(member: Member): void {
-    this.#members.add(member);
-  }
-
-  /** Tells it no more. */
-  part(member: Member): void {
-    this.#members.delete(member);
-  }
-
   /** Asks for a page of history, as soon as there is a connection and again on the next one if need be. */
   history(fields: Requests['history']): Promise<FrameOf<ServerFrame, 'history'>> {
     const { connection } = this;
@@ -96,13 +87,13 @@ export class Core implements ConnectionHooks {
         opened: () =>
           connection.request('history', fields, (answer) => {
             if (!answer) return;
-            this.part(asking);
+            this.members.delete(asking);
             settle(answer);
           }),
         closed: settle,
       };
       if (connection.closedBy) return settle(connection.closedBy);
-      this.join(asking);
+      this.members.add(asking);
       connection.start();
       if (connection.open) asking.opened();
     });

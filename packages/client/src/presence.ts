@@ -110,7 +110,7 @@ export class PresenceFor<P> implements Presence<P>, Joined {
     this.#listeners = new Emitter(core.report);
     this.#changes = new Emitter(core.report);
     // Before the companion: who comes back enters first, and reads then.
-    core.join(this);
+    core.members.add(this);
     this.companion = new State(core, `${name}?presence`, terms);
     this.companion.entries.told((steps) => this.#regroup(steps));
     this.members = {

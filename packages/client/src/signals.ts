@@ -62,7 +62,7 @@ export class SignalsFor<S> implements Joined {
     const { get, subscribe } = this.#value;
     this.shown = { get, subscribe: (onChange) => hold(subscribe(onChange)) };
     subscription.signals = (frame) => this.#take(frame);
-    core.join(this);
+    core.members.add(this);
   }
 
   on(onSignal: (signal: Signal<S>) => void): () => void {

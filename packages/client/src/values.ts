@@ -40,22 +40,6 @@ export function textFault(text: string, payloadBytesMax: number): SyncError | un
   return fault === undefined ? undefined : badPayload(fault);
 }
 
-/** What is made of a value as the contract has it, or of why it isn't what the contract says. */
-export function decode<V, T>(
-  value: unknown,
-  validate: Validate<V> | undefined,
-  make: (value: V) => T,
-  otherwise: (thrown: unknown) => T,
-): T | Promise<T> {
-  try {
-    // Without a schema the contract's word is all there is to go by.
-    const checked = validate ? validate(value) : (value as V);
-    return checked instanceof Promise ? checked.then(make, otherwise) : make(checked);
-  } catch (thrown) {
-    return otherwise(thrown);
-  }
-}
-
 /** Why a value doesn't go through, in the words of whoever found out. */
 export function badPayload(thrown: unknown, prefix = ''): SyncError {
   return new SyncError('bad_payload', prefix + (thrown instanceof Error ? thrown.message : thrown));

@@ -108,7 +108,7 @@ export class View<V> implements StateView<V>, Member {
     this.#linked &&= moved;
     this.#failures = 0;
     this.#refused = undefined;
-    if (this.#holds === 0) this.#channel.core.part(this);
+    if (this.#holds === 0) this.#channel.core.members.delete(this);
     this.#show();
   }
 
@@ -132,7 +132,7 @@ export class View<V> implements StateView<V>, Member {
   #hold(off: () => void): () => void {
     const { core } = this.#channel;
     this.#holds++;
-    core.join(this);
+    core.members.add(this);
     core.connection.start();
     this.#ask();
     let held = true;
