@@ -2,7 +2,7 @@
  * Who is in a channel, over real sockets, rule by rule: members enter, are replaced, leave, are waited for and removed, and
  * nobody passes for somebody else. The client is one that speaks frames by hand.
  */
-import { defineChannels, state, stream } from '@syncline/protocol';
+import { defineChannels, doc, state, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it } from 'vitest';
 import { memory } from './broker/memory.ts';
@@ -18,6 +18,7 @@ const graceMs = 10_000;
 const channels = defineChannels({
   'chat/:room': stream(),
   'fleet/:city': state({ own: true, ttl: '1s' }),
+  'board/:id': doc(),
 });
 
 type Options = Parameters<typeof serveChannels<typeof channels>>[1];
@@ -90,15 +91,22 @@ describe('a member', () => {
     expect(watcher.offset).toBe(2);
   });
 
-  it('[N1] may be one of any kind of channel: own keys and a time to live are the channel’s, not the members’', async () => {
-    const clock = fakeClock();
-    const { port } = await serve({ clock });
-    const watcher = await Watcher.join(port, 'fleet/x');
-    const client = await WireClient.connect(port);
-    await outcomeOf(client, 'enter', 'fleet/x', leaseOf('a'), 'here');
-    await clock.advance(60_000);
-    expect(Object.values(await watcher.members())).toEqual(['here']);
-  });
+  it.each([room, 'fleet/x', 'board/x'])(
+    '[N1] [N6] may be one of any kind of channel, whose own keys and times are not the members’: %s',
+    async (channel) => {
+      const clock = fakeClock();
+      const { port } = await serve({ clock });
+      const watcher = await Watcher.join(port, channel);
+      const client = await WireClient.connect(port);
+      await client.subscribe(channel);
+      const entered = await outcomeOf(client, 'enter', channel, leaseOf('a'), 'here');
+      ask(client, 'signal', channel, leaseOf('a'), 'hello');
+      await client.expect('signalled');
+      expect((await client.expect('signals')).signals).toEqual([[entered, null, '"hello"']]);
+      await clock.advance(60_000);
+      expect(Object.values(await watcher.members())).toEqual(['here']);
+    },
+  );
 
   it('has a log that needn’t outlive the node: what the broker stores durably has nothing of it', async () => {
     const durable = memory();
