@@ -4,5 +4,7 @@
  */
 import { defineChannels } from '@syncline/protocol';
 import { channels as chat } from './chat/channels.ts';
+import { channels as fleet } from './fleet/channels.ts';
+import { channels as whiteboard } from './whiteboard/channels.ts';
 
-export const channels = defineChannels({ ...chat });
+export const channels = defineChannels({ ...chat, ...fleet, ...whiteboard });

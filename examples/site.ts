@@ -5,12 +5,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { townFiles } from './fleet/town.ts';
 import { buildPage, type File, type Page } from './site/page.ts';
 
 /** Every page there is. What is under none of their paths belongs to the first. */
 const pages: readonly Page[] = [
   { path: '/', folder: 'home', text: true },
   { path: '/chat/', folder: 'chat' },
+  { path: '/board/', folder: 'whiteboard' },
+  { path: '/fleet/', folder: 'fleet', more: townFiles },
 ];
 
 /** A file as it is sent: made smaller once, for all who take it so. */

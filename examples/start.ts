@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { devCertificate } from '@syncline/cli/certificate';
 import { createServer, disk, type Server } from '@syncline/server';
 import { channels } from './channels.ts';
+import { startFleet } from './fleet/simulator.ts';
 import { answer } from './site.ts';
 
 async function start(): Promise<void> {
@@ -41,12 +42,17 @@ async function start(): Promise<void> {
   });
   server.attach(http);
   await server.ready;
-  stopOnSignal(http, server);
+  const own = address(local ? 'http' : 'https', HOST, bound);
+  const ca = local ? undefined : await readFile((await devCertificate(join(DATA_DIR, 'tls'))).cert, 'utf8');
+  const stop = startFleet(server, { server: own, ca }, (thrown) =>
+    console.error(`syncline: Something is wrong with the couriers: ${wordsOf(thrown)}`),
+  );
+  stopOnSignal(http, server, stop);
   const warning = local
     ? ''
     : ' Anyone who can reach it may read and write. Browsers ask about its certificate, which it made itself.';
   console.log(
-    `Syncline examples: ${address(local ? 'http' : 'https', HOST, bound)} (open one in two windows; kill -9 ${process.pid} and start again: nothing is lost; Ctrl+C stops it; what is written stays in ${DATA_DIR}).${warning}`,
+    `Syncline examples: ${own} (open one in two windows; kill -9 ${process.pid} and start again: nothing is lost; Ctrl+C stops it; what is written stays in ${DATA_DIR}).${warning}`,
   );
 }
 
@@ -83,11 +89,12 @@ function address(scheme: string, host: string, port: number): string {
 }
 
 /** The first signal, or the end of its runner, lets everyone leave; a second signal doesn't wait for that. */
-function stopOnSignal(http: HttpServer, server: Server<typeof channels>): void {
+function stopOnSignal(http: HttpServer, server: Server<typeof channels>, stopFleet: () => void): void {
   let stopping = false;
   const stop = (): void => {
     if (stopping) process.exit(1);
     stopping = true;
+    stopFleet();
     http.close();
     // There is no other node to go to: who is here comes back to the next start.
     server

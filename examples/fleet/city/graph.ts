@@ -124,23 +124,23 @@ export function shortestWay(
   const fastest = Math.max(...Object.values(speeds));
   const goal = pointAt(graph.points, to);
   const left = (i: number): number => distance(pointAt(graph.points, i), goal) / fastest;
-  const before = new Map<number, number>();
-  const cost = new Map<number, number>([[from, 0]]);
+  const before = new Int32Array(graph.points.length).fill(-1);
+  const cost = new Float64Array(graph.points.length).fill(Number.POSITIVE_INFINITY);
   const queue = new Queue();
+  cost[from] = 0;
   queue.add(from, left(from));
   for (let i = queue.take(); i !== undefined && i !== to; i = queue.take()) {
     for (const way of graph.ways[i] ?? []) {
-      const sum = (cost.get(i) ?? 0) + way.metres / speeds[way.class];
-      if (sum >= (cost.get(way.to) ?? Number.POSITIVE_INFINITY)) continue;
-      cost.set(way.to, sum);
-      before.set(way.to, i);
+      const sum = (cost[i] ?? 0) + way.metres / speeds[way.class];
+      if (sum >= (cost[way.to] ?? 0)) continue;
+      cost[way.to] = sum;
+      before[way.to] = i;
       queue.add(way.to, sum + left(way.to));
     }
   }
-  if (!before.has(to)) return [];
-  const row = [to];
-  for (let i = before.get(to); i !== undefined; i = before.get(i)) row.unshift(i);
-  return row;
+  const row: number[] = [];
+  for (let i = to; i >= 0; i = before[i] ?? -1) row.unshift(i);
+  return row[0] === from ? row : [];
 }
 
 /** What is least comes first: a heap. */

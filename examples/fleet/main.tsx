@@ -1,0 +1,140 @@
+/**
+ * The fleet page: the map of all couriers, or, at `#order/…`, of the one that brings an order. index.html loads it. What moves is
+ * the map's matter; here is what stands still.
+ */
+import { render } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { CourierCard } from './card.tsx';
+import { client, couriers, duty, orderInAddress, useStore, view } from './client.ts';
+import { FleetMap } from './map.ts';
+import { Order } from './order.tsx';
+import { timeOf } from './words.ts';
+
+/** A connection that comes back sooner was never "offline". */
+const connectingMs = 2000;
+const phone = matchMedia('(max-width: 720px)');
+
+function App() {
+  const box = useRef<HTMLDivElement>(null);
+  const [map, setMap] = useState<FleetMap>();
+  const [seen, setSeen] = useState(0);
+  const [selected, select] = useState<string | null>(null);
+  const [following, follow] = useState(false);
+  const order = useOrder();
+  const shown = order ?? selected;
+  useEffect(() => {
+    if (!box.current) return;
+    const made = new FleetMap(box.current, couriers, {
+      onPick: (name) => {
+        select(name);
+        follow(false);
+      },
+      onSeen: setSeen,
+      onDrag: () => follow(false),
+      onWindow: ({ maxHz, ...window }) => {
+        couriers.dueMs = Math.max(1000, 1000 / (maxHz ?? 1));
+        view.update({ ...window, ...(maxHz !== undefined && { maxHz }) });
+      },
+    });
+    setMap(made);
+    const stop = couriers.follow();
+    const sweep = setInterval(() => couriers.sweep(), 30_000);
+    return () => {
+      clearInterval(sweep);
+      stop();
+      made.remove();
+    };
+  }, []);
+  useEffect(() => {
+    if (!map) return;
+    select(null);
+    follow(order !== null);
+    map.only(order);
+    const [left, bottom] = order === null ? [0, 0] : phone.matches ? [0, 300] : [360, 0];
+    map.pad({ left, bottom });
+  }, [map, order]);
+  if (map) {
+    map.selected = shown;
+    map.following = following ? shown : null;
+  }
+  return (
+    <>
+      <div class="map" ref={box} role="application" aria-label="Map of the couriers" />
+      <header class="panel">
+        <h1>
+          <a href="/" title="All examples">
+            Syncline
+          </a>{' '}
+          {order ? <a href="#all">fleet</a> : 'fleet'}
+        </h1>
+        {!order && <Count seen={seen} />}
+        <Status />
+      </header>
+      {!order && <Legend />}
+      <div class="zoom panel">
+        <button type="button" aria-label="Zoom in" onClick={() => map?.zoomBy(1)}>
+          +
+        </button>
+        <button type="button" aria-label="Zoom out" onClick={() => map?.zoomBy(-1)}>
+          −
+        </button>
+      </div>
+      {map && order && <Order key={order} name={order} map={map} following={following} follow={follow} />}
+      {map && !order && selected && (
+        <CourierCard
+          key={selected}
+          name={selected}
+          map={map}
+          following={following}
+          follow={follow}
+          close={() => select(null)}
+        />
+      )}
+    </>
+  );
+}
+
+function useOrder(): string | null {
+  const [order, setOrder] = useState(orderInAddress);
+  useEffect(() => addEventListener('hashchange', () => setOrder(orderInAddress())), []);
+  return order;
+}
+
+/** Those on the screen, of all there are. */
+function Count({ seen }: { seen: number }) {
+  const all = useStore(duty)?.value.couriers;
+  return (
+    <output class="count">
+      You see <b>{seen}</b> {all === undefined ? '' : `of ${Math.max(all, seen)} `}couriers
+    </output>
+  );
+}
+
+/** How fresh the view is, as the SDK tells it. */
+function Status() {
+  const is = useStore(view.freshness);
+  const [, redraw] = useState({});
+  useEffect(() => void setTimeout(redraw, connectingMs, {}), [is]);
+  const words = (): string => {
+    if (is.state === 'live') return 'Live';
+    if (is.state === 'refused') return is.error.message;
+    if (is.state !== 'stale') return 'Catching up';
+    const late = Date.now() - is.since >= connectingMs;
+    return late ? `Offline since ${timeOf(is.since)}: nobody moves until it is back` : 'Connecting …';
+  };
+  return <output class={`freshness ${is.state}`}>{words()}</output>;
+}
+
+function Legend() {
+  return (
+    <ul class="legend panel" aria-label="What the marks mean">
+      <li class="riding">riding</li>
+      <li class="waiting">at a stop</li>
+      <li class="stale">no fix for 10 s</li>
+      <li class="offline">offline</li>
+    </ul>
+  );
+}
+
+client.status.subscribe(() => {});
+render(<App />, document.body);
