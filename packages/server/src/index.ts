@@ -19,7 +19,6 @@ export type {
 export type { Append, Appended, Broker, Range, Slice } from './broker/broker.ts';
 export { disk } from './broker/disk.ts';
 export { memory } from './broker/memory.ts';
-export type { Seed } from './fold/docs.ts';
 export type { Logger, Metrics } from './observe.ts';
 export type { Server, ServerOptions } from './server.ts';
 export { createServer } from './server.ts';
