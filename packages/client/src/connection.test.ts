@@ -125,7 +125,7 @@ describe('a link that is dead', () => {
     await clock.advance(1.5 * heartbeatMs - 1);
     link.sayText('["something new"]');
     await clock.advance(1.5 * heartbeatMs - 1);
-    link.sayText(new Uint8Array([9]));
+    link.sayText('["news"]');
     await clock.advance(1.5 * heartbeatMs - 1);
     expect(client.status.get().state).toBe('open');
     await clock.advance(1);

@@ -1,9 +1,10 @@
 /**
- * What the contract has for a channel's name, the client's half only. It stands in for the protocol's own search, which also
- * explains what is wrong with names and patterns and weighs ten times as much; names.test.ts proves that the two agree.
+ * What the contract has for a channel's name. The contract brings its own search, so that who knows it by its types alone loads
+ * none; whether a text can be a name at all is asked here.
  */
 import type { Contract, Definition } from '@syncline/protocol';
-import { notA } from './faults.ts';
+import { type Lookup, search } from '@syncline/protocol/wire';
+import { badOption, notA } from './faults.ts';
 
 /** The characters of a name, and no segment that is empty, `.` or `..` (rule C1). Its segments the server counts. */
 const names = /^(?!(.*\/)?\.{0,2}(\/|$))[\w=@,.:;/-]{1,255}$/;
@@ -11,26 +12,19 @@ const names = /^(?!(.*\/)?\.{0,2}(\/|$))[\w=@,.:;/-]{1,255}$/;
 /**
  * What stands behind a name; undefined without a contract, for then only the server knows.
  *
- * @throws SyncError `unknown_channel` for a name that is none, or that the contract has no channel of that kind for (rule C2).
+ * @throws SyncError `unknown_channel` for a name that is none, or that the contract has no channel of that kind for (rule C2);
+ * `bad_option` for a contract that `defineChannels` didn't make.
  */
 export function definitionOf(
   kind: string,
   name: string,
-  channels: Contract | undefined,
+  channels: (Contract & { readonly [search]?: Lookup }) | undefined,
 ): Definition | undefined {
   if (!names.test(name)) throw notA('channel name', name);
   if (!channels) return undefined;
-  const parts = name.split('/');
-  const fits = (pattern: string) => {
-    const segments = pattern.split('/');
-    return segments.length === parts.length && segments.every((s, i) => s[0] === ':' || s === parts[i]);
-  };
-  // Of patterns of one length the one whose first difference is a literal comes first.
-  const rank = (pattern: string) => pattern.replace(/[^/]+/g, (s) => (s[0] === ':' ? '1' : '0'));
-  const [found = ''] = Object.keys(channels)
-    .filter(fits)
-    .sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
-  const definition = channels[found];
-  if (definition?.kind === kind) return definition;
+  const find = channels[search];
+  if (!find) throw badOption('`channels` to be made by `defineChannels`', channels);
+  const definition = find(name);
+  if (definition.kind === kind) return definition;
   throw notA(`${kind} of the contract`, name);
 }

@@ -2,7 +2,7 @@
  * Presence with a scripted server: when this client enters and leaves, what it does about refusals and new links, and how the
  * companion's log becomes people with their connections.
  */
-import { type Schema, type SyncError, state, stream } from '@syncline/protocol';
+import { defineChannels, type Schema, type SyncError, stream } from '@syncline/protocol';
 import { describe, expect, test } from 'vitest';
 import { comeBack } from './testing/fleet.ts';
 import { follower, keyOf, lobby, sinceOf } from './testing/lobby.ts';
@@ -284,7 +284,7 @@ describe('a refusal', () => {
           typeof value === 'string' ? { value } : { issues: [{ message: 'it is no text' }] },
       },
     };
-    const channels = { 'chat/:room': stream({ presence: text }), 'fleet/:city': state({ presence: text }) };
+    const channels = defineChannels({ 'chat/:room': stream({ presence: text }) });
     const here = follower({ channels });
     const done = outcome(here.room.presence.enter(7));
     await here.settle();

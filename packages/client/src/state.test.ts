@@ -2,7 +2,7 @@
  * A state channel with a scripted server: how the log becomes what is shown, all at once where it is read anew, and what is told
  * of it. Own writes have a page of their own, writes.test.ts.
  */
-import { type Schema, SyncError, state } from '@syncline/protocol';
+import { defineChannels, type Schema, SyncError, state } from '@syncline/protocol';
 import { describe, expect, test } from 'vitest';
 import { comeBack, fleet, id, replay, ScriptedLog, set, sinceOf, snapshotLines } from './testing/fleet.ts';
 import { heartbeatMs } from './testing/scripted.ts';
@@ -298,7 +298,7 @@ describe('with a contract', () => {
 
   test('values are as the schema gives them; one that does not fit is reported and shown as none', async () => {
     const { log, link, values, changes, errors, settle } = fleet({
-      channels: { 'fleet/:city': state({ value: numbers }) },
+      channels: defineChannels({ 'fleet/:city': state({ value: numbers }) }),
     });
     log.append(set('a', 1), set('b', 2)).say(link, 0);
     log.append(set('a', 'x'), set('b', 3)).say(link, 2);
@@ -324,7 +324,7 @@ describe('with a contract', () => {
       },
     };
     const { log, link, values, changes, settle } = fleet({
-      channels: { 'fleet/:city': state({ value: slow }) },
+      channels: defineChannels({ 'fleet/:city': state({ value: slow }) }),
     });
     log.append(set('a', 1), set('b', 1), set('c', 1), set('a', 50), set('b', 9), ['c'], set('a', 1));
     link.say({ type: 'gap', id, position: log.position(0), top: 3, reason: 'trimmed' });
@@ -337,10 +337,10 @@ describe('with a contract', () => {
   });
 
   test('a channel of another kind is refused', () => {
-    const { client } = fleet({ channels: { 'fleet/:city': state() } });
+    const { client } = fleet({ channels: defineChannels({ 'fleet/:city': state() }) });
     expect(() => client.stream('fleet/berlin')).toThrow(
       new SyncError('unknown_channel', '"fleet/berlin" is no stream of the contract.'),
     );
-    expect(() => client.state('chat/a')).toThrow('"chat/a" is no state of the contract.');
+    expect(() => client.state('chat/a')).toThrow('No pattern of the contract matches "chat/a".');
   });
 });

@@ -2,7 +2,7 @@
  * Views of a state channel with a scripted server: how one is opened, moved and ended, how what is told becomes what is shown, and
  * that a new one takes the place of what was there at once.
  */
-import { type Schema, state } from '@syncline/protocol';
+import { defineChannels, type Schema, state } from '@syncline/protocol';
 import { describe, expect, test } from 'vitest';
 import { comeBack } from './testing/fleet.ts';
 import { bbox, id, see, sinceOf, taken, type Viewer, viewer, viewing } from './testing/viewer.ts';
@@ -154,7 +154,7 @@ describe('what is told', () => {
           typeof value === 'number' ? { value } : { issues: [{ message: 'it is no number' }] },
       },
     };
-    const here = viewer({}, { channels: { 'fleet/:city': state({ value: slow }) } });
+    const here = viewer({}, { channels: defineChannels({ 'fleet/:city': state({ value: slow }) }) });
     viewing(here.server.link.welcome());
     see(here.server.link, [
       ['a', 1, 1],

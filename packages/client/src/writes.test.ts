@@ -2,7 +2,7 @@
  * What a client writes to a state channel, with a scripted server: which operation is sent, what becomes of it, what is shown
  * meanwhile, and how what waits is spared the way when it is set again.
  */
-import { type Schema, SyncError, state } from '@syncline/protocol';
+import { defineChannels, type Schema, SyncError, state } from '@syncline/protocol';
 import { describe, expect, test } from 'vitest';
 import { comeBack, fleet, id, replay, ScriptedLog, set } from './testing/fleet.ts';
 import type { ScriptedLink } from './testing/scripted.ts';
@@ -374,7 +374,9 @@ describe('with a contract', () => {
   };
 
   test('a value that does not fit is refused here, and order is kept where validating takes time', async () => {
-    const { city, link, settle, values } = fleet({ channels: { 'fleet/:city': state({ value: even }) } });
+    const { city, link, settle, values } = fleet({
+      channels: defineChannels({ 'fleet/:city': state({ value: even }) }),
+    });
     const odd = city.set('a', 1);
     void city.set('a', 2);
     void city.delete('b');

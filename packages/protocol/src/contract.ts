@@ -248,6 +248,9 @@ function openTo({ anonymous = [] }: CommonOptions<unknown, unknown>): readonly A
   );
 }
 
+/** Under this a contract carries its own search, as it carries what validates: a client that has it as a value needs no other. */
+export const search: unique symbol = Symbol.for('syncline.search');
+
 /**
  * A contract: channel patterns and what stands behind each.
  *
@@ -269,7 +272,8 @@ export function defineChannels<const C extends Contract>(contract: C): Readonly<
       );
     shapes.set(shape, text);
   }
-  return Object.freeze({ ...contract });
+  const found = { ...contract };
+  return Object.freeze(Object.defineProperty(found, search, { value: lookup(found) }));
 }
 
 /** Finds what stands behind the name of a channel or of a companion (rule C4). Throws `unknown_channel` for a name that is none or that no pattern matches. */

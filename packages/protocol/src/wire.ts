@@ -28,7 +28,7 @@ export {
 } from './codec.ts';
 export { isErrorCode, steps } from './codes.ts';
 export type { Action, Definition, Geo, Keep, Lookup } from './contract.ts';
-export { actions, lookup } from './contract.ts';
+export { actions, lookup, search } from './contract.ts';
 export type { CarriedBy, NameOf, PatternOf, PresenceOf, SignalOf } from './contract.types.ts';
 export { milliseconds } from './duration.ts';
 export type { Data, Entry } from './entry.ts';
