@@ -8,11 +8,6 @@ import {
   type Data,
   type DocBeginning,
   type DocUpdate,
-  docSnapshot,
-  noLineage,
-  readDocData,
-  readDocEntry,
-  readDocSnapshot,
   updateEntry,
 } from '@syncline/protocol/wire';
 import type { Awareness } from 'y-protocols/awareness';
@@ -20,30 +15,15 @@ import * as Y from 'yjs';
 import { Channel } from './channel.ts';
 import type { Core } from './core.ts';
 import { AwarenessFor } from './doc/awareness.ts';
-import { type Batch, Copy, lineageOf, type Said } from './doc/copy.ts';
-import { indexedDb } from './doc/indexeddb.ts';
-import { Keeper } from './doc/keeper.ts';
-import type { KeptContent, KeptEdit, KeptLog } from './doc/storage.ts';
+import { type Batch, Copy, lineageOf } from './doc/copy.ts';
+import type { Keeper } from './doc/keeper.ts';
+import { type Item, isBeginning, type Listener, Reading } from './doc/reading.ts';
 import type { DocChannel, DocOptions, DocReplaced, DocSync } from './doc/types.ts';
 import { badOption, toFault } from './faults.ts';
 import type { PresenceFor } from './presence.ts';
 import { promised } from './settle.ts';
 import { Emitter, type Store, Value } from './store.ts';
 import type { Place, Received, Recovery } from './subscription.ts';
-
-/** Something that the log said, and its bytes. */
-interface Item<S = Said> {
-  readonly said: S;
-  readonly data: Uint8Array;
-}
-
-/** What is put together anew, to be shown when the log was read up to `until`. */
-interface Draft {
-  items: Item[];
-  readonly until: number;
-  /** Whether the log may lack what it held. */
-  readonly doubt: boolean;
-}
 
 /** Why edits aren't taken. `due`: what was edited is still to be handed out. */
 interface Refusal {
@@ -55,7 +35,7 @@ interface Refusal {
 /** Most time before a log that lost something is given it back, in ms: not by all who have it at once. */
 const mendMsMax = 1_000;
 
-export class Document extends Channel<never> implements DocChannel {
+export class Document extends Channel<never> implements DocChannel, Listener {
   readonly kind = 'doc';
   readonly current: Store<Y.Doc>;
   readonly sync: Store<DocSync>;
@@ -65,26 +45,20 @@ export class Document extends Channel<never> implements DocChannel {
   readonly #current: Value<Y.Doc>;
   readonly #sync: Value<DocSync>;
   readonly #replacements: Emitter<DocReplaced>;
-  readonly #keeper: Keeper | undefined;
+  readonly #reading: Reading;
   #copy: Copy;
-  #aware: AwarenessFor | undefined;
-  /** Whether what is kept here was read. */
-  #ready: boolean;
-  /** Whether there was something to show once. */
-  #loaded: (() => void) | undefined;
   /** Where the copy stands in the log. */
   #place: Position | undefined;
-  /** Up to where the log is to be read on the present link before anything is sent. */
-  #until = 0;
-  #caughtUp = false;
-  #draft: Draft | undefined;
-  /** The parts of a snapshot that is still coming. */
-  #parts: Uint8Array[] = [];
-  /** Up to which offset the log holds which own edits, as far as that was answered and not yet read. */
-  #acked: { readonly offset: number; readonly upTo: number } | undefined;
+  #keeper: Keeper | undefined;
+  /** Whether what was kept here is shown, or nothing is. */
+  #ready = false;
+  /** Told when there is something to show for the first time. */
+  #loaded: (() => void) | undefined;
+  #aware: AwarenessFor | undefined;
   #refusal: Refusal | undefined;
   #holds = 0;
   #release: Cancel | undefined;
+  /** Set while nothing is to be sent. */
   #pause: Cancel | undefined;
   #planned = false;
   /** Unsaved edits that the client counts as unsent. */
@@ -95,22 +69,21 @@ export class Document extends Channel<never> implements DocChannel {
     if (doc && !(doc instanceof Y.Doc)) {
       throw badOption('`doc` to be a Doc of the same copy of yjs as this client has (see `npm ls yjs`)', doc);
     }
-    const { clock, report, connection, parts } = core;
+    const { report, connection } = core;
+    this.#reading = new Reading(this, report);
     this.#copy = this.#made(doc ?? new Y.Doc());
     this.#current = new Value(this.#copy.doc, report);
-    this.#sync = new Value<DocSync>({ state: 'loading', unsaved: this.#copy.made }, report);
+    this.#sync = new Value<DocSync>({ state: 'loading', unsaved: 0 }, report);
     this.#replacements = new Emitter(report);
     this.current = this.#following(this.#current);
     this.sync = this.#following(this.#sync);
     this.whenLoaded = new Promise((resolve) => {
       this.#loaded = resolve;
     });
-    const storage = persist === 'indexeddb' ? indexedDb(parts.url) : persist;
-    this.#keeper = storage && new Keeper(storage, name, clock, report);
-    this.#ready = !storage;
-    this.#keeper?.loaded.then((content) => this.#recall(content)).catch(report);
     connection.status.subscribe(() => this.#show());
     this.freshness.subscribe(() => this.#show());
+    if (persist) this.#open(persist);
+    else this.#ready = true;
     this.#update();
   }
 
@@ -172,8 +145,8 @@ export class Document extends Channel<never> implements DocChannel {
 
   override ended(): void {
     super.ended();
+    this.#reading.end();
     this.#adrift();
-    this.#draft = undefined;
   }
 
   override closed(error: SyncError): void {
@@ -182,103 +155,22 @@ export class Document extends Channel<never> implements DocChannel {
     this.#keeper?.close();
     this.#aware?.close();
     this.#replacements.clear();
-    this.#update();
   }
 
-  placed({ via }: Recovery, { position, top }: Place): void {
-    this.#parts = [];
-    if (via !== 'recovered') {
-      this.#adrift();
-      this.#acked = undefined;
-      this.#draft = { items: [], until: top, doubt: via === 'gap' };
-    }
-    this.#until = top;
-    this.#read(position);
+  placed(recovery: Recovery, place: Place): void {
+    if (recovery.via !== 'recovered') this.#adrift();
+    this.#reading.begin(recovery, place);
   }
 
   received(entries: readonly Received[], position: Position): void {
-    const items = entries.flatMap(({ data }) => this.#item(data, readDocEntry) ?? []);
-    const draft = this.#draft;
-    if (draft)
-      for (const item of items) draft.items = isBeginning(item.said) ? [item] : [...draft.items, item];
-    else if (items.length > 0) this.#take(items, position);
-    this.#read(position);
+    this.#reading.entries(entries, position);
   }
 
   snapshot(part: Data, position: Position | undefined): void {
-    this.#parts.push(part as Uint8Array);
-    if (!position) return;
-    const data = new Uint8Array(this.#parts.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const one of this.#parts.splice(0)) {
-      data.set(one, at);
-      at += one.length;
-    }
-    const item = this.#item(data, readDocSnapshot);
-    const { until = this.#until, doubt = false } = this.#draft ?? {};
-    this.#draft = { items: item ? [item] : [], until, doubt };
-    this.#read(position);
+    this.#reading.snapshot(part, position);
   }
 
-  /** What was kept here is shown, before anything is asked of the log. */
-  #recall(content: KeptContent | undefined): void {
-    const { place, log = [], edits = [] } = content ?? {};
-    const keeper = this.#keeper;
-    const copy = this.#copy;
-    if (place) {
-      copy.reread(
-        log.flatMap((data) => this.#item(data, readDocData)?.said ?? []),
-        false,
-      );
-      copy.lineage = place.lineage ?? undefined;
-      this.#place = place.position;
-      this.#compact();
-      this.#loaded?.();
-      this.#loaded = undefined;
-    }
-    const fits = ({ lineage }: KeptEdit) => copy.isOf(lineage ?? undefined);
-    const mine = edits.filter(fits);
-    copy.recall(mine.map(({ update }) => update));
-    keeper?.adopt(mine, copy.made);
-    const strange = edits.filter((edit) => !fits(edit));
-    if (strange.length > 0) this.#tellLost(strange.length);
-    keeper?.adopt(strange, 0);
-    keeper?.remove(0);
-    this.#ready = true;
-    this.#update();
-  }
-
-  /** The log goes on like that. */
-  #take(items: readonly Item<DocUpdate | DocBeginning>[], position: Position): void {
-    const copy = this.#copy;
-    const another = items.findLastIndex(({ said }) => isBeginning(said) && !copy.isOf(said.lineage));
-    if (another >= 0) return this.#replace('lineage', items.slice(another), position);
-    copy.merge(items.map(({ said }) => said));
-    this.#keep('append', items, position, this.#place?.offset);
-  }
-
-  /** The log was read up to there. */
-  #read(position: Position): void {
-    const draft = this.#draft;
-    if (draft && position.offset < draft.until) return;
-    if (draft) {
-      this.#draft = undefined;
-      this.#adopt(draft, position);
-    }
-    this.#place = position;
-    if (position.offset >= this.#until && !this.#caughtUp) {
-      this.#caughtUp = true;
-      this.#loaded?.();
-      this.#loaded = undefined;
-    }
-    this.#forget();
-    this.#compact();
-    this.#soon();
-    this.#update();
-  }
-
-  /** The log was read anew, and says just this. */
-  #adopt({ items, doubt }: Draft, position: Position): void {
+  anew(items: readonly Item[], position: Position, doubt: boolean): void {
     const copy = this.#copy;
     const said = items.map((item) => item.said);
     if (this.#refusal?.due) return this.#replace(this.#refusal.state, items, position);
@@ -293,6 +185,48 @@ export class Document extends Channel<never> implements DocChannel {
     });
   }
 
+  more(items: readonly Item<DocUpdate | DocBeginning>[], position: Position): void {
+    const copy = this.#copy;
+    const another = items.findLastIndex(({ said }) => isBeginning(said) && !copy.isOf(said.lineage));
+    if (another >= 0) return this.#replace('lineage', items.slice(another), position);
+    copy.merge(items.map(({ said }) => said));
+    this.#keep('append', items, position, this.#place?.offset);
+  }
+
+  read(position: Position): void {
+    this.#place = position;
+    if (this.#reading.caughtUp) this.#load();
+    this.#keeper?.read(this.#copy, position);
+    this.#soon();
+    this.#update();
+  }
+
+  /** What is kept here is shown, before anything is asked of the log. */
+  #open(storage: NonNullable<DocOptions['persist']>): void {
+    const { core, name: channel } = this;
+    const { clock, parts, connection } = core;
+    const failed = (thrown: unknown) => {
+      this.#keeper = undefined;
+      this.#ready = true;
+      this.#update();
+      const why = `${channel} is not kept on this machine. Is its disk full, or storage forbidden? ${thrown}`;
+      core.report(new SyncError('storage', why));
+    };
+    import('./doc/keeper.ts')
+      .then(({ Keeper }) => Keeper.open({ storage, url: parts.url, channel, clock, failed }))
+      .then((keeper) => {
+        if (connection.closedBy) return keeper.close();
+        const { place, strange } = keeper.recall(this.#copy);
+        if (strange > 0) this.#tellLost(strange);
+        this.#place = place;
+        if (place) this.#load();
+        this.#keeper = keeper;
+        this.#ready = true;
+        this.#update();
+      })
+      .catch(failed);
+  }
+
   /** Another document is shown from now on, and this one is handed out. */
   #replace(reason: DocReplaced['reason'], items: readonly Item[], position: Position): void {
     const before = this.#copy;
@@ -305,10 +239,9 @@ export class Document extends Channel<never> implements DocChannel {
       false,
     );
     this.#copy = copy;
-    this.#acked = undefined;
     this.#place = position;
     if (this.#refusal) this.#refusal = { ...this.#refusal, due: false };
-    this.#keeper?.remove(before.made);
+    this.#keeper?.forget(before);
     this.#keep('anew', items, position);
     if (reason === 'lineage' && before.made > before.saved) this.#tellLost(before.made - before.saved);
     this.#aware?.move(copy.doc);
@@ -318,7 +251,7 @@ export class Document extends Channel<never> implements DocChannel {
 
   /** Nothing is sent before the log was read again. */
   #adrift(): void {
-    this.#caughtUp = false;
+    this.#reading.caughtUp = false;
     this.#pause?.();
     this.#pause = undefined;
     this.#copy.lost();
@@ -326,11 +259,13 @@ export class Document extends Channel<never> implements DocChannel {
     this.#update();
   }
 
+  #load(): void {
+    this.#loaded?.();
+    this.#loaded = undefined;
+  }
+
   #edited(update: Uint8Array): void {
-    const copy = this.#copy;
-    this.#keeper?.add(update, copy.made, copy.lineage);
-    const all = this.#keeper?.littered ? copy.rest() : undefined;
-    if (all) this.#keeper?.add(all, copy.made, copy.lineage, true);
+    this.#keeper?.edited(this.#copy, update);
     this.#soon();
     this.#update();
   }
@@ -348,16 +283,13 @@ export class Document extends Channel<never> implements DocChannel {
   /** Sends the next of what the log lacks, if it is known what that is and nothing else is under way. */
   #send(): void {
     const copy = this.#copy;
-    if (!this.#caughtUp || this.#pause || this.#refusal?.due || copy.flying || !copy.pending) return;
+    if (!this.#reading.caughtUp || this.#pause || this.#refusal?.due || copy.flying || !copy.pending) return;
     try {
       // One byte says what it is.
       const batch = copy.take(this.core.connection.payloadBytesMax - 1);
       if (batch) {
         this.outbox.carry(updateEntry(batch.update), (outcome) => this.#answered(copy, batch, outcome));
-      } else {
-        this.#acked = { offset: this.#acked?.offset ?? 0, upTo: copy.saved };
-        this.#forget();
-      }
+      } else this.#stored();
     } catch (thrown) {
       this.#refused(toFault(thrown, 'internal'));
     }
@@ -370,12 +302,16 @@ export class Document extends Channel<never> implements DocChannel {
     const forgotten = outcome instanceof SyncError && outcome.code === 'unavailable';
     if (outcome instanceof SyncError && !forgotten) return this.#refused(outcome);
     copy.stored(batch);
-    const offset = outcome instanceof SyncError ? this.#until : outcome.offset;
-    this.#acked = { offset, upTo: copy.saved };
     this.#refusal = undefined;
-    this.#forget();
+    this.#stored(outcome instanceof SyncError ? this.#reading.top : outcome.offset);
     this.#soon();
     this.#update();
+  }
+
+  /** @param offset of the last entry that holds any of what the log holds now */
+  #stored(offset?: number): void {
+    this.#keeper?.stored(this.#copy.saved, offset);
+    if (this.#place) this.#keeper?.read(this.#copy, this.#place);
   }
 
   /** An edit isn't taken, so all that follows it would be seen by nobody: another copy is made, of what the log says (rule Y6). */
@@ -387,42 +323,17 @@ export class Document extends Channel<never> implements DocChannel {
     this.subscription.seek(undefined);
   }
 
-  /** What was read of own edits needn't be kept besides. */
-  #forget(): void {
-    const { offset, upTo } = this.#acked ?? { offset: Number.POSITIVE_INFINITY, upTo: 0 };
-    if (Number(this.#place?.offset) < offset) return;
-    this.#acked = undefined;
-    this.#keeper?.remove(upTo);
-  }
-
-  /** The log is kept in one record again, where that says the same. */
-  #compact(): void {
-    const { doc, lineage = noLineage, pending } = this.#copy;
-    if (!this.#keeper?.scattered || !this.#place || pending || this.#acked) return;
-    const data = docSnapshot(lineage, Y.encodeStateAsUpdateV2(doc));
-    this.#keep('compact', [{ data }], this.#place);
-  }
-
-  #keep(
-    type: KeptLog['type'],
-    items: readonly Pick<Item, 'data'>[],
-    position: Position,
-    from?: number,
-  ): void {
-    const place = { position, lineage: this.#copy.lineage ?? null };
-    this.#keeper?.keep(
-      type,
-      items.map(({ data }) => data),
-      place,
-      from,
-    );
+  #keep(type: 'append' | 'anew', items: readonly Item[], position: Position, from?: number): void {
+    const data = items.map((item) => item.data);
+    this.#keeper?.said(type, data, this.#copy, position, from);
   }
 
   /** Follows the log while someone wants to see it, or it lacks something. */
   #follow(): void {
     const { subscription, core } = this;
-    const seen = this.#ready && this.#holds > 0 && !core.connection.closedBy;
-    const wanted = seen || (this.#ready && !core.connection.closedBy && (this.#copy.pending || this.#acked));
+    const live = this.#ready && !core.connection.closedBy;
+    const seen = live && this.#holds > 0;
+    const wanted = seen || (live && (this.#copy.pending || this.#keeper?.waits));
     if (wanted && !this.#release) {
       if (!subscription.place) subscription.seek(this.#place);
       this.#release = subscription.hold(Number.MAX_SAFE_INTEGER);
@@ -444,7 +355,7 @@ export class Document extends Channel<never> implements DocChannel {
     const now = this.#judge();
     const same = before.state === now.state && before.unsaved === now.unsaved && before.error === now.error;
     if (!same) this.#sync.set(now);
-    const counted = this.#keeper?.keeps ? 0 : now.unsaved;
+    const counted = this.#keeper ? 0 : now.unsaved;
     unsent.set(unsent.get() + counted - this.#counted);
     this.#counted = counted;
   }
@@ -459,7 +370,7 @@ export class Document extends Channel<never> implements DocChannel {
     if (connection.closedBy) return { state: 'offline', unsaved, error: connection.closedBy };
     if (this.#loaded && connection.status.get().state !== 'waiting') return { state: 'loading', unsaved };
     if (!connection.open || !this.#release) return { state: 'offline', unsaved };
-    const current = this.#caughtUp && freshness.state !== 'catching-up';
+    const current = this.#reading.caughtUp && freshness.state !== 'catching-up';
     return { state: current && !pending ? 'synced' : 'syncing', unsaved };
   }
 
@@ -473,19 +384,8 @@ export class Document extends Channel<never> implements DocChannel {
     return new Copy(doc, { origin: this, report, edited: (update) => this.#edited(update) });
   }
 
-  #item<S extends Said>(data: Data, read: (data: Data) => S): Item<S> | undefined {
-    try {
-      return { said: read(data), data: data as Uint8Array };
-    } catch (thrown) {
-      this.core.report(thrown);
-      return undefined;
-    }
-  }
-
   #tellLost(edits: number): void {
     const what = `${this.name} is another document now: ${edits} edits of the one before it were not stored.`;
     this.core.report(new SyncError('precondition', what));
   }
 }
-
-const isBeginning = (said: Said): said is DocBeginning => said.type === 'beginning';

@@ -5,6 +5,7 @@
 import type { ServerFrame } from '@syncline/protocol/wire';
 import { misread } from '../faults.ts';
 import type { BinaryFrames } from '../requests.ts';
+import { joined } from './joined.ts';
 
 export const bytes: BinaryFrames = {
   read(frame): ServerFrame | undefined {
@@ -29,10 +30,7 @@ export const bytes: BinaryFrames = {
       return [...varint(utf8.length), ...utf8];
     });
     const head = [1, ...varint(Number(ref)), ...texts, ...varint(Number(sequence))];
-    const frame = new Uint8Array(head.length + data.length);
-    frame.set(head);
-    frame.set(data, head.length);
-    return frame;
+    return joined([Uint8Array.from(head), data]);
   },
 };
 

@@ -1,180 +1,117 @@
 /**
- * Keeps one document on this machine while its channel lives: brings what is to be written together, one transaction after the
- * other, and goes on without when nothing can be kept. It must not know what the records mean, nor where they are.
+ * Keeps a document on this machine: shows a copy what was kept, and keeps what the log tells and what is edited. A document's channel
+ * loads it where something is to be kept, so that nobody else pays for it. It must not know how a log is read, nor what is sent.
  */
-import { SyncError } from '@syncline/protocol';
-import type { Cancel, Clock } from '@syncline/protocol/wire';
-import type { Report } from '../store.ts';
-import type {
-  DocStorage,
-  KeptChange,
-  KeptContent,
-  KeptDoc,
-  KeptEdit,
-  KeptLog,
-  KeptPlace,
-} from './storage.ts';
+import type { Position } from '@syncline/protocol';
+import { type Data, docSnapshot, noLineage, readDocData } from '@syncline/protocol/wire';
+import * as Y from 'yjs';
+import type { Copy, Said } from './copy.ts';
+import { indexedDb } from './indexeddb.ts';
+import { Records, type RecordsParts } from './records.ts';
+import type { DocStorage, KeptEdit, KeptLog } from './storage.ts';
 
-/** How long it may take to open what is kept, in ms: some browsers never answer. */
-const openMs = 5_000;
-/** Records of the log beyond which they are made one. */
-const logMax = 200;
-/** Edits beyond which they are made one. */
-const editsMax = 200;
+/** Records of the log beyond which they are made one, and edits beyond which they are. */
+const recordsMax = 200;
+
+/** What a keeper is opened with. */
+export interface KeeperParts extends Omit<RecordsParts, 'storage'> {
+  readonly storage: DocStorage | 'indexeddb';
+  /** The server's address: each has documents of its own. */
+  readonly url: string;
+}
 
 export class Keeper {
-  /** What was kept; undefined where nothing can be kept. */
-  readonly loaded: Promise<KeptContent | undefined>;
-  /** Whether edits are kept, so that leaving the page doesn't lose them. */
-  keeps = true;
-  readonly #channel: string;
-  readonly #clock: Clock;
-  readonly #report: Report;
-  #doc: KeptDoc | undefined;
-  /** What is kept of the log was begun anew under that name. */
-  #life: string | undefined;
-  /** How many records of the log are kept. */
-  #records = 0;
-  /** Stands before the ids of all edits that this client adds. */
-  readonly #client: string;
-  #ids = 0;
-  /** The edits that are kept, each with the number of the last own edit in it. */
-  #edits: { readonly id: string; readonly upTo: number }[] = [];
-  /** What is still to be written. */
-  #log: (Omit<KeptLog, 'place'> & { readonly place: Omit<KeptPlace, 'life'> }) | undefined;
-  #added: KeptEdit[] = [];
-  #removed: string[] = [];
-  #busy = false;
-  #closed = false;
+  readonly #records: Records;
+  /** Up to which offset the log holds which own edits, as far as that was answered and not yet read. */
+  #acked: { readonly offset: number; readonly upTo: number } | undefined;
 
-  constructor(storage: DocStorage, channel: string, clock: Clock, report: Report) {
-    this.#channel = channel;
-    this.#clock = clock;
-    this.#report = report;
-    this.#client = token(clock);
-    this.loaded = this.#open(storage);
+  constructor(records: Records) {
+    this.#records = records;
   }
 
-  /** Whether the log is kept in so many records that it should be made one. */
-  get scattered(): boolean {
-    return this.#records > logMax;
+  /** Opens what is kept. Rejects where nothing can be. */
+  static async open({ storage, url, ...parts }: KeeperParts): Promise<Keeper> {
+    const opened = storage === 'indexeddb' ? indexedDb(url) : storage;
+    return new Keeper(await Records.open({ ...parts, storage: opened }));
   }
 
-  /** Whether edits are kept in so many records that they should be made one. */
-  get littered(): boolean {
-    return this.#edits.length > editsMax;
-  }
-
-  /** These edits, which were kept, are this client's from now on; up to that number they are own edits. */
-  adopt(edits: readonly KeptEdit[], upTo: number): void {
-    this.#edits.push(...edits.map(({ id }) => ({ id, upTo })));
+  /** Whether something is stored that is still to be read. */
+  get waits(): boolean {
+    return this.#acked !== undefined;
   }
 
   /**
-   * What the log said up to a place.
+   * Puts what was kept into a copy.
    *
-   * @param from the offset after which it said that; of what it says in place of all that is kept, 0
+   * @returns where that stands in the log, if anything of it was kept, and how many edits were of another document
    */
-  keep(type: KeptLog['type'], said: readonly Uint8Array[], place: Omit<KeptPlace, 'life'>, from = 0): void {
-    const before = this.#log;
-    const last = type === 'append' && before;
-    if (last) this.#log = { ...last, said: [...last.said, ...said], place };
-    else {
-      const anew = before?.type === 'anew' ? before : { type, instead: this.#life };
-      this.#log = { type: anew.type, instead: anew.instead, said, place, from };
-      if (type === 'anew') this.#life = token(this.#clock);
+  recall(copy: Copy): { readonly place: Position | undefined; readonly strange: number } {
+    const { place, log, edits } = this.#records.content;
+    // What was edited before this was open.
+    const early = copy.pending ? copy.rest() : undefined;
+    if (place) {
+      copy.reread(log.map(read), false);
+      copy.lineage = place.lineage ?? undefined;
+      this.#compact(copy, place.position);
     }
-    this.#records = said.length + (type === 'append' ? this.#records : 0);
-    this.#write();
+    const fits = ({ lineage }: KeptEdit) => copy.isOf(lineage ?? undefined);
+    const mine = edits.filter(fits);
+    copy.recall(mine.map(({ update }) => update));
+    const { made, lineage } = copy;
+    const strange = edits.length - mine.length;
+    this.#records.edits = edits.map((edit) => ({ id: edit.id, upTo: fits(edit) ? made : 0 }));
+    this.#records.remove(0);
+    if (early) this.#records.add(early, made, lineage);
+    return { place: place?.position, strange };
   }
 
-  /** Keeps an edit, which holds own edits up to that number. @param all whether it holds all that are kept */
-  add(update: Uint8Array, upTo: number, lineage: Uint8Array | undefined, all = false): void {
-    if (all) this.remove(upTo);
-    const id = `${this.#client}.${String(++this.#ids).padStart(12, '0')}`;
-    this.#edits.push({ id, upTo });
-    this.#added.push({ id, update, lineage: lineage ?? null });
-    this.#write();
+  /** Something was edited. */
+  edited(copy: Copy, update: Uint8Array): void {
+    const { made, lineage } = copy;
+    const rest = this.#records.edits.length >= recordsMax ? copy.rest() : undefined;
+    if (rest) this.#records.remove(made);
+    this.#records.add(rest ?? update, made, lineage);
   }
 
-  /** Own edits up to that number needn't be kept any more. */
-  remove(upTo: number): void {
-    const gone = this.#edits.filter((edit) => edit.upTo <= upTo).map(({ id }) => id);
-    if (gone.length === 0) return;
-    const stay = ({ id }: { readonly id: string }) => !gone.includes(id);
-    this.#edits = this.#edits.filter(stay);
-    this.#added = this.#added.filter(stay);
-    this.#removed.push(...gone);
-    this.#write();
+  /** The log says this, and the copy does too. */
+  said(type: KeptLog['type'], data: readonly Data[], copy: Copy, position: Position, from?: number): void {
+    if (type === 'anew') this.#acked = undefined;
+    const place = { position, lineage: copy.lineage ?? null };
+    this.#records.say(type, data as readonly Uint8Array[], place, from);
   }
 
-  /** What is still to be written is; then nothing more. */
+  /** Edits are stored up to that number, in entries up to that offset. */
+  stored(upTo: number, offset: number = this.#acked?.offset ?? 0): void {
+    this.#acked = { offset, upTo };
+  }
+
+  /** The log was read up to there: edits that it holds needn't be kept besides. */
+  read(copy: Copy, position: Position): void {
+    const acked = this.#acked;
+    if (acked && position.offset >= acked.offset) {
+      this.#acked = undefined;
+      this.#records.remove(acked.upTo);
+    }
+    this.#compact(copy, position);
+  }
+
+  /** None of its edits are to be kept any more. */
+  forget(copy: Copy): void {
+    this.#records.remove(copy.made);
+  }
+
   close(): void {
-    this.#closed = true;
-    this.#write();
+    this.#records.close();
   }
 
-  async #open(storage: DocStorage): Promise<KeptContent | undefined> {
-    let late: Cancel | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      late = this.#clock.timer(openMs, () => reject(new Error(`Nothing came of it in ${openMs} ms.`)));
-    });
-    try {
-      const opening = storage.open(this.#channel, this.#client);
-      this.#doc = await Promise.race([opening, timeout]);
-      const { content } = this.#doc;
-      this.#life = content.place?.life;
-      this.#records = content.log.length;
-      return content;
-    } catch (thrown) {
-      this.#fail(thrown);
-      return undefined;
-    } finally {
-      late?.();
-      this.#write();
-    }
-  }
-
-  /** Writes what there is, unless that is under way. */
-  #write(): void {
-    const doc = this.#doc;
-    if (!doc || this.#busy) return;
-    const log = this.#log && { ...this.#log, place: { ...this.#log.place, life: this.#life ?? '' } };
-    const change: KeptChange = { log, added: this.#added, removed: this.#removed };
-    this.#log = undefined;
-    this.#added = [];
-    this.#removed = [];
-    if (log || change.added.length + change.removed.length > 0) {
-      this.#busy = true;
-      void doc
-        .write(change)
-        .then(
-          (life) => {
-            // Another client may have begun it anew as well, and read on further.
-            if (log?.type === 'anew' && this.#life === log.place.life) this.#life = life;
-          },
-          (thrown) => this.#fail(thrown),
-        )
-        .then(() => {
-          this.#busy = false;
-          this.#write();
-        });
-    } else if (this.#closed) this.#end();
-  }
-
-  #fail(thrown: unknown): void {
-    this.keeps = false;
-    this.#end();
-    const why = `${this.#channel} is not kept on this machine. Is its disk full, or storage forbidden? ${thrown}`;
-    this.#report(new SyncError('storage', why));
-  }
-
-  #end(): void {
-    this.#doc?.close();
-    this.#doc = undefined;
+  /** Where the copy says what the log does and nothing more, it may stand for many records. */
+  #compact(copy: Copy, position: Position): void {
+    const { doc, lineage = noLineage, pending } = copy;
+    if (this.#records.log <= recordsMax || pending || this.#acked) return;
+    this.said('compact', [docSnapshot(lineage, Y.encodeStateAsUpdateV2(doc))], copy, position);
   }
 }
 
-function token(clock: Clock): string {
-  return Array.from(clock.randomBytes(16), (byte) => (byte % 32).toString(36)).join('');
+function read(data: Uint8Array): Said {
+  return readDocData(data);
 }

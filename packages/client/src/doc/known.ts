@@ -5,6 +5,7 @@
 import { SyncError } from '@syncline/protocol';
 import * as Y from 'yjs';
 import { tooMuch } from '../faults.ts';
+import { joined } from './joined.ts';
 
 type DeleteSet = ReturnType<typeof Y.createDeleteSet>;
 /** Consecutive numbers of one author, from `clock` on. */
@@ -142,13 +143,7 @@ class Part {
     chunks.push(numbers(this.#deleted.length));
     for (const [client, ranges] of this.#deleted)
       chunks.push(numbers(client, ranges.length, ...ranges.flatMap(({ clock, len }) => [clock, len])));
-    const update = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const chunk of chunks) {
-      update.set(chunk, at);
-      at += chunk.length;
-    }
-    return update;
+    return joined(chunks);
   }
 }
 

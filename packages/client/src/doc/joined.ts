@@ -1,0 +1,13 @@
+/**
+ * Bytes put one behind the other. What takes updates and snapshots apart and together uses it.
+ */
+
+export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
