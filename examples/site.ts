@@ -14,6 +14,7 @@ const pages: readonly Page[] = [
   { path: '/chat/', folder: 'chat' },
   { path: '/board/', folder: 'whiteboard' },
   { path: '/fleet/', folder: 'fleet', more: townFiles },
+  { path: '/board/', folder: 'whiteboard' },
 ];
 
 /** A file as it is sent: made smaller once, for all who take it so. */

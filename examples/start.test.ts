@@ -47,7 +47,7 @@ test('prints one line with its address and serves the pages there, and nothing e
   expect(page.headers.get('x-content-type-options')).toBe('nosniff');
   const home = linksOf(await page.text());
   const pages = home.filter((path) => path.endsWith('/'));
-  expect(pages).toEqual(['/chat/']);
+  expect(pages).toEqual(['/chat/', '/fleet/', '/board/']);
   for (const path of pages) {
     const text = await (await fetch(url + path.slice(0, -1))).text();
     expect(text).toContain('<!doctype html>');
@@ -59,6 +59,8 @@ test('prints one line with its address and serves the pages there, and nothing e
   }
   for (const path of [
     '/chat/main.tsx',
+    '/fleet/town.ts',
+    '/fleet/city/city.ts',
     '/start.ts',
     '/chat/channels.ts',
     '/%2e%2e/package.json',
@@ -168,7 +170,7 @@ test('kill -9 and a new start keep the history', async () => {
   first.kill('SIGKILL');
   await first.ended;
   const { messages } = await lobby(await start(data)).history();
-  expect(messages.map((message) => message.data.text)).toEqual(written);
+  expect(messages.map(({ data }) => 'text' in data && data.text)).toEqual(written);
 });
 
 test('SIGTERM ends it with 0 while clients are there', async () => {
