@@ -67,7 +67,9 @@ export class Views implements Sight {
     this.#opening++;
     try {
       while (!this.#whole) {
-        this.#building ??= this.#build();
+        this.#building ??= this.#build().finally(() => {
+          this.#building = undefined;
+        });
         await this.#building;
       }
       this.#unseen = 0;
@@ -103,15 +105,14 @@ export class Views implements Sight {
     const item = items?.get(key);
     if (!items || !item) return;
     items.remove(item);
-    for (const view of this.#concerned(key, item.lat, item.lng)) view.removed(key, offset, why);
+    for (const view of this.#concerned(key, item.lat, item.lng)) view.removed(item, offset, why);
   }
 
   /** All of it will be replaced: nothing is told until it has been. */
   clear(): void {
     this.#lives++;
-    if (!this.#items) return;
-    this.#items = new Items(this.#viewed.geo);
     this.#held = true;
+    if (this.#items) this.#items = new Items(this.#viewed.geo);
     for (const view of this.#views) view.hold();
   }
 
@@ -166,16 +167,17 @@ export class Views implements Sight {
   async #build(): Promise<void> {
     for (let life = -1; life !== this.#lives; ) {
       life = this.#lives;
+      const items = new Items(this.#viewed.geo);
+      this.#items = items;
       let count = 0;
       for (const [key, value] of this.#viewed.values()) {
-        this.#items ??= new Items(this.#viewed.geo);
-        if (!this.#items.get(key)) this.#items.put(key, value);
+        // What changed meanwhile is there already.
+        if (!items.get(key)) items.put(key, value);
         if (++count % itemsPerTurn === 0) await this.#pause();
         if (life !== this.#lives) break;
       }
     }
     this.#whole = true;
-    this.#building = undefined;
   }
 
   /** Has the views look at what is there now. */

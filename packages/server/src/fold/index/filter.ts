@@ -45,7 +45,9 @@ export class Filter {
     const { keys, prefix, boxes } = this;
     if (keys && !keys.has(place.key)) return false;
     if (prefix !== undefined && !place.key.startsWith(prefix)) return false;
-    return !boxes || boxes.some((box) => isIn(box, place));
+    if (!boxes) return true;
+    for (const box of boxes) if (isIn(box, place)) return true;
+    return false;
   }
 }
 

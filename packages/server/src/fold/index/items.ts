@@ -20,6 +20,8 @@ export class Item implements Point, Place {
   lng = Number.NaN;
   cell = -1;
   slot = -1;
+  /** Whether the key still has a value, or has it again since it was removed: then there is another item. */
+  there = true;
   #value: StateValue;
   #row: Row | undefined;
 
@@ -80,6 +82,7 @@ export class Items {
   }
 
   remove(item: Item): void {
+    item.there = false;
     this.#byKey.delete(item.key);
     this.#order?.remove(item.key);
     this.#grid.remove(item);

@@ -25,6 +25,8 @@ export interface Sight {
 
 /** A key of which the reader must be told. */
 interface Change {
+  /** As it was when it changed last. */
+  item: Item | undefined;
   /** The offset of the first entry that it hasn't been told of. */
   readonly since: number;
   /** What took it out of the log, where that is what happened to it. */
@@ -138,14 +140,19 @@ export class FoldView implements View {
 
   /** A key has another value. It is in view, or was, or was near it. */
   changed(item: Item, offset: number): void {
-    if (this.#filter.matches(item) || this.#told.has(item.key)) this.#note(item.key, offset, undefined);
+    if (this.#filter.matches(item)) this.#note(item.key, item, offset).why = undefined;
+    else if (this.#told.has(item.key)) this.#note(item.key, item, offset);
     else this.#changes.delete(item.key);
   }
 
-  /** A key that is in view, or was near it, has no value any more. */
-  removed(key: string, offset: number, why: Removal): void {
-    if (this.#told.has(key)) this.#note(key, offset, why);
-    else this.#changes.delete(key);
+  /** A key has no value any more. It was in view, or near it. */
+  removed(item: Item, offset: number, why: Removal): void {
+    if (!this.#told.has(item.key)) this.#changes.delete(item.key);
+    else {
+      const change = this.#note(item.key, item, offset);
+      // One that had left the view before left it for another reason.
+      if (this.#filter.matches(item)) change.why = why;
+    }
   }
 
   /** What it shows is about to be replaced by something else. */
@@ -160,7 +167,11 @@ export class FoldView implements View {
     if (!this.#held) return 0;
     this.#held = false;
     this.#round = 0;
-    for (const key of this.#told) this.#note(key, this.#sight.offset, 'delete');
+    for (const key of this.#told) {
+      const item = this.#sight.item(key);
+      const change = this.#note(key, item, this.#sight.offset);
+      if (!item) change.why = 'delete';
+    }
     this.#look();
     this.#rouse();
     return this.#told.size;
@@ -182,12 +193,17 @@ export class FoldView implements View {
     return Number.POSITIVE_INFINITY;
   }
 
-  #note(key: string, since: number, why: Removal | undefined): void {
-    const change = this.#changes.get(key);
-    if (change) change.why = why;
-    else this.#changes.set(key, { since, why });
+  /** The reader must be told of a key. */
+  #note(key: string, item: Item | undefined, since: number): Change {
+    let change = this.#changes.get(key);
+    if (change) change.item = item;
+    else {
+      change = { item, since, why: undefined };
+      this.#changes.set(key, change);
+    }
     // While it rests, what comes now is told later.
     if (!this.#woken && !this.#resting) this.#rouse();
+    return change;
   }
 
   #rouse(): void {
@@ -214,7 +230,7 @@ export class FoldView implements View {
     const looking = this.#looking;
     const opening = this.#opening;
     const frame = new Frame();
-    if (!looking && this.#firstChange > this.#round) this.#round = this.#sight.offset;
+    if (!this.#resting) this.#round = this.#sight.offset;
     this.#rest();
     if (!opening) {
       const left = this.#checkTold(looksPerTake);
@@ -222,7 +238,7 @@ export class FoldView implements View {
       if (left > 0) this.#tellFound(frame, left);
     } else this.#tellFound(frame, looksPerTake);
     // What changed while the view was moved is told with that.
-    if (looking && !this.#looking) this.#round = this.#sight.offset + 1;
+    if (looking && !this.#looking) this.#round = this.#sight.offset;
     if (opening && !this.#scan) this.#opening = false;
     const { rows, gone } = frame;
     if (rows.length + gone.length === 0 && this.#opening === opening) return undefined;
@@ -247,15 +263,16 @@ export class FoldView implements View {
       }
       const item = this.#sight.item(key);
       if (item ? !this.#filter.matches(item) : !this.#changes.has(key))
-        this.#note(key, this.#sight.offset + 1, undefined);
+        this.#note(key, item, this.#sight.offset);
     }
     return 0;
   }
 
   #tellChanges(frame: Frame, all: boolean): void {
-    for (const [key, { since, why }] of this.#changes) {
+    for (const [key, change] of this.#changes) {
+      const { since, why } = change;
       if (this.#resting && !all && since > this.#round) return;
-      const item = this.#sight.item(key);
+      const item = change.item?.there ? change.item : this.#sight.item(key);
       if (item && this.#filter.matches(item)) {
         if (!frame.addRow(item)) return;
         this.#told.add(key);
