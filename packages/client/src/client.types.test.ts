@@ -5,9 +5,12 @@
 import { defineChannels, doc, type Schema, state, stream } from '@syncline/protocol';
 import {
   createClient,
+  type Member,
   type Message,
+  type Signal,
   type StateChannel,
   type StateEntry,
+  type StateView,
   type Store,
   type StreamChannel,
   type WithPresence,
@@ -21,8 +24,16 @@ interface Chat {
 interface Spot {
   readonly lat: number;
 }
+interface Person {
+  readonly name: string;
+}
+interface Typing {
+  readonly typing: boolean;
+}
 declare const chat: Schema<Chat>;
 declare const spot: Schema<Spot>;
+declare const person: Schema<Person>;
+declare const typing: Schema<Typing>;
 declare const room: string;
 declare const anything: string;
 
@@ -33,6 +44,8 @@ const channels = defineChannels({
   'fleet/:city': state({ value: spot, ttl: '60s' }),
   'cursors/:page': state<'here' | 'away'>(),
   'board/:id': doc(),
+  'team/:room': stream({ message: chat, presence: person, signal: typing }),
+  'map/:city': state({ value: spot, presence: person, signal: typing, geo: { lat: 'lat', lng: 'lng' } }),
 });
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -121,10 +134,76 @@ export async function outcomes(): Promise<void> {
   if (!written.superseded) written.position.offset.toFixed();
 }
 
+export function company(): void {
+  const team = client.stream('team/a');
+  same<typeof team, StreamChannel<Chat> & WithPresence<Person, Typing>>(true);
+  same<ReturnType<typeof map>, StateChannel<Spot> & WithPresence<Person, Typing>>(true);
+  const map = () => client.state('map/berlin');
+  const entered: Promise<void> = team.presence.enter({ name: 'Ada' });
+  void entered;
+  // @ts-expect-error That is nobody's name.
+  void team.presence.enter({ nick: 'Ada' });
+  // @ts-expect-error They say something of themselves.
+  void team.presence.enter();
+  same<ReturnType<typeof team.presence.members.get>, readonly Member<Person>[]>(true);
+  team.presence.on('change', ({ type, member }) => {
+    same<typeof type, 'enter' | 'update' | 'leave'>(true);
+    same<[typeof member.user, typeof member.data, typeof member.since], [string | null, Person, number]>(
+      true,
+    );
+    for (const { id, data, self } of member.connections)
+      same<[typeof id, typeof data, typeof self], [string, Person, boolean]>(true);
+  });
+  // @ts-expect-error There are no other events.
+  team.presence.on('enter', () => {});
+  // @ts-expect-error Members are not for changing.
+  team.presence.members.get().push();
+  team.signal({ typing: true });
+  // @ts-expect-error That is no signal of this channel.
+  team.signal('typing');
+  same<ReturnType<typeof team.signals.get>, readonly Signal<Typing>[]>(true);
+  team.onSignal(({ id, user, data, at }) => {
+    same<[typeof id, typeof user, typeof data, typeof at], [string, string | null, Typing, number]>(true);
+  });
+  // Where the contract says nothing of them anything goes.
+  void client.stream('news').presence.enter(['whatever']);
+  client.state('fleet/berlin').signal('whatever');
+}
+
+export function views(): void {
+  const view = client
+    .state('map/berlin')
+    .view({ bbox: [13, 52, 14, 53], prefix: 'v', keys: ['v1'], maxHz: 2 });
+  same<typeof view, StateView<Spot>>(true);
+  view.update({});
+  // @ts-expect-error A box has four sides.
+  view.update({ bbox: [13, 52, 14] });
+  // @ts-expect-error No such filter.
+  view.update({ near: 'berlin' });
+  const van: Store<StateEntry<Spot> | undefined> = view.get('van');
+  void van;
+  view.on('change', (change) => {
+    if (change.type === 'enter' || change.type === 'set')
+      same<[typeof change.value, typeof change.previous], [Spot, Spot | undefined]>(true);
+    else {
+      same<typeof change.type, 'exit' | 'delete' | 'expire'>(true);
+      same<[typeof change.value, typeof change.previous], [undefined, Spot]>(true);
+    }
+  });
+  // @ts-expect-error Who sets a key sets it in the channel.
+  void view.set('van', { lat: 1 });
+  // @ts-expect-error A stream has no views.
+  client.stream('team/a').view({});
+}
+
 export function streamsOnly(): void {
   const small = createStreamClient<typeof channels>();
   const lobby: StreamChannel<Chat> = small.stream('chat/lobby');
   void lobby;
+  // @ts-expect-error Nobody is there.
+  void small.stream('team/a').presence;
+  // @ts-expect-error Nor signals.
+  void small.stream('team/a').signal;
   // @ts-expect-error It has no state channels.
   small.state('fleet/berlin');
 }

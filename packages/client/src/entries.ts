@@ -40,7 +40,7 @@ interface Went<T, V> {
 export type StateChange<V> = Came<'set', V> | Went<'delete' | 'expire', V>;
 
 /** What became of a key in a view: besides, it may come into it and go out of it. */
-export type ViewChange<V> = Came<'enter' | 'set', V> | Went<GoneReason, V>;
+export type ViewChange<V> = Came<'enter', V> | Came<'set', V> | Went<GoneReason, V>;
 
 /** What a key holds now, and what it held. */
 export type Step<V> = readonly [
