@@ -13,11 +13,11 @@ export interface Row<V> {
   readonly gone: GoneReason;
 }
 
-/** What follows a key in an entry: nothing, or a value and what is said of it besides. */
-export type Rest = readonly [
-  value?: unknown,
-  facts?: { readonly at?: number; readonly expired?: boolean } | undefined,
-];
+/** What is said of a value besides. */
+type Facts = { readonly at?: number; readonly expired?: boolean } | undefined;
+
+/** What an entry of the log does to a key (rule K1). */
+export type Operation = readonly [key: string, value?: unknown, facts?: Facts];
 
 /** What a snapshot, or what a view is told, says of a key that has a value (rule K8). */
 export type Line = readonly [
@@ -26,32 +26,20 @@ export type Line = readonly [
   version: number,
   since: number,
   from: string | null,
-  Rest[1],
+  facts?: Facts,
 ];
 
-/** What an entry does to a key. A value that isn't what the contract says is none. */
-export function readRow<V>(
+/** What a line says of its key, or an entry that was made one. A value that isn't what the contract says is none. */
+export function readLine<V>(
   channel: Pick<Channel<V>, 'decode'>,
-  key: string,
-  rest: Rest,
-  version: number,
-  since: number,
-  from: string | null,
+  [key, value, version, since, from, { at, expired } = {}]: Line,
 ): Row<V> | Promise<Row<V>> {
-  const [value, { at, expired } = {}] = rest;
   const none: Row<V> = { key, entry: undefined, gone: expired ? 'expire' : 'delete' };
-  if (rest.length === 0 || expired) return none;
+  // JSON has no undefined: where there is no value the key was removed.
+  if (value === undefined || expired) return none;
   const make = (valid: V): Row<V> => {
     const entry = { value: valid, version, since, from, ...(at !== undefined && { at }) };
     return { ...none, entry };
   };
   return channel.decode(version, value, make, none);
-}
-
-/** What a line of a snapshot says of its key. */
-export function readLine<V>(
-  channel: Pick<Channel<V>, 'decode'>,
-  [key, value, version, since, from, facts]: Line,
-): Row<V> | Promise<Row<V>> {
-  return readRow(channel, key, [value, facts], version, since, from);
 }

@@ -8,7 +8,7 @@ import { Channel } from './channel.ts';
 import type { Core } from './core.ts';
 import { Entries, type StateChange, type StateEntry } from './entries.ts';
 import { badOption } from './faults.ts';
-import { type Line, type Rest, type Row, readLine, readRow } from './rows.ts';
+import { type Line, type Operation, type Row, readLine } from './rows.ts';
 import { promised, type Settle } from './settle.ts';
 import type { Store } from './store.ts';
 import type { Freshness, Place, Received, Recovery } from './subscription.ts';
@@ -152,8 +152,8 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
 
   received(entries: readonly Received[], position: Position): void {
     const rows = entries.map(({ offset, data, at, from }) => {
-      const [key, ...rest] = JSON.parse(String(data)) as [string, ...Rest];
-      return readRow<V>(this, key, rest, offset, at ?? 0, from);
+      const [key, value, facts] = JSON.parse(String(data)) as Operation;
+      return readLine<V>(this, [key, value, offset, at ?? 0, from, facts]);
     });
     this.incoming.arrive(rows, (ready) => this.#apply(ready, position));
   }
