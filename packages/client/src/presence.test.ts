@@ -410,6 +410,18 @@ describe('members', () => {
     expect(here.server.link.inbox).toEqual([]);
   });
 
+  test('how fresh they are is told', async () => {
+    const here = follower();
+    const { freshness } = here.room.presence;
+    expect(freshness.get()).toEqual({ state: 'live' });
+    here.server.link.break();
+    expect(freshness.get()).toMatchObject({ state: 'stale' });
+    while (here.server.links.length < 2) await here.clock.advance(250);
+    const { ref } = here.server.link.welcome().take('subscribe');
+    here.server.link.say({ type: 'error', ref, code: 'forbidden', message: 'no', detail: null });
+    expect(freshness.get()).toMatchObject({ state: 'refused', error: { code: 'forbidden' } });
+  });
+
   test('are followed while someone looks', async () => {
     const { room, server, followed, stop, settle } = follower();
     const off = room.presence.members.subscribe(() => {});

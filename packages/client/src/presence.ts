@@ -15,6 +15,7 @@ import type { Answer } from './requests.ts';
 import { promised, type Settle } from './settle.ts';
 import { State } from './state.ts';
 import { Emitter, type Store } from './store.ts';
+import type { Freshness } from './subscription.ts';
 import { backoff, retryMsOf } from './timing.ts';
 import { type Terms, textFault } from './values.ts';
 
@@ -65,6 +66,8 @@ export interface Presence<P> {
   leave(): Promise<void>;
   /** The people who are there. Followed while someone subscribes to it or to changes; else as last known. */
   readonly members: Store<readonly Member<P>[]>;
+  /** How far `members` can be trusted to be up to date. */
+  readonly freshness: Store<Freshness>;
   /** Calls `onChange` for each person who came, changed or left, from now on. */
   on(event: 'change', onChange: (change: MemberChange<P>) => void): () => void;
 }
@@ -78,6 +81,7 @@ interface Saying {
 
 export class PresenceFor<P> implements Presence<P>, Joined {
   readonly members: Store<readonly Member<P>[]>;
+  readonly freshness: Store<Freshness>;
   readonly companion: State<P>;
   readonly #core: Core;
   readonly #name: string;
@@ -112,6 +116,7 @@ export class PresenceFor<P> implements Presence<P>, Joined {
     // Before the companion: who comes back enters first, and reads then.
     core.members.add(this);
     this.companion = new State(core, `${name}?presence`, terms);
+    this.freshness = this.companion.freshness;
     this.companion.entries.told((steps) => this.#regroup(steps));
     this.members = {
       get: () => {

@@ -53,6 +53,19 @@ describe('what the log says', () => {
   });
 });
 
+test('[S3] [S4] recoveries are told: how it began, went on, and where it couldn’t', async () => {
+  const here = fleet();
+  const told: unknown[] = [];
+  const off = here.city.onRecover((recovery) => told.push(recovery));
+  const again = await comeBack(here);
+  again.subscribed({ id, stamped: true });
+  const last = await comeBack(here);
+  last.subscribed({ id, stamped: true, position: new ScriptedLog('another').position(), gap: 'epoch' });
+  off();
+  (await comeBack(here)).subscribed({ id, stamped: true });
+  expect(told).toEqual([{ via: 'recovered' }, { via: 'gap', reason: 'epoch' }]);
+});
+
 describe('stores', () => {
   test('entries are one object until something changes, and the old one stays as it was', () => {
     const { log, link, city } = fleet();
