@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 /** Entry → most bytes it may weigh, gzipped. yjs and its relatives are the application's own and aren't counted. */
 const BUDGET: Readonly<Record<string, number>> = {
   'packages/client/src/streams.ts': 10_000,
-  'packages/client/src/index.ts': 12_000,
+  'packages/client/src/index.ts': 14_750,
   'packages/client/src/docs.ts': 17_500,
 };
 
