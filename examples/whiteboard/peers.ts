@@ -13,8 +13,8 @@ import { boundsOf, type Draft, mapped, union } from './shapes.ts';
 export interface Other extends Peer {
   readonly id: number;
 }
-/** Of more shapes at once the others only see where they arrive: what one says of oneself must stay small. */
-const carriedMax = 300;
+/** Of more shapes that are carried at once only a frame moves, and the others see them arrive: what is told must stay small. */
+export const carriedMax = 300;
 
 export class Peers {
   readonly #awareness: Awareness;
@@ -71,6 +71,7 @@ export function placedBy(draft: Draft, board: Board): Placed[] {
     return [{ id, shape, ink, box: boundsOf(shape, ink), text: '' }];
   }
   const { ids, from, to } = draft;
+  if (ids.length > carriedMax) return [];
   const placed = ids.flatMap((id) => board.get(id) ?? []);
   const now = union(placed.map(({ box }) => box));
   if (!now || Math.abs(now.x - from.x) + Math.abs(now.y - from.y) + Math.abs(now.w - from.w) > 0.5) return [];

@@ -5,7 +5,7 @@
 import { type Placed, padding } from './board.ts';
 import type { Desk } from './desk.ts';
 import { paint } from './paint.ts';
-import { type Peers, placedBy } from './peers.ts';
+import { carriedMax, type Peers, placedBy } from './peers.ts';
 import { type Box, grow, union } from './shapes.ts';
 import { Tiles } from './tiles.ts';
 import { cornersOf } from './tools.ts';
@@ -61,6 +61,8 @@ export function show(desk: Desk, peers: Peers, layers: Layers): () => void {
     const own = new Map(moving.map((placed) => [placed.id, placed]));
     const chosen = [...selected].flatMap((id) => own.get(id) ?? desk.board.get(id) ?? []);
     if (!editing) mark(context, chosen, ratio / scale);
+    if (draft && 'ids' in draft && draft.ids.length > carriedMax)
+      outline(context, draft.to, (2 * ratio) / scale);
     if (lasso) {
       context.fillStyle = '#3d6be022';
       context.fillRect(lasso.x, lasso.y, lasso.w, lasso.h);
