@@ -64,6 +64,7 @@ export class FleetMap {
   #only: string | null = null;
   #window: Window = {};
   #windowAt = 0;
+  #zoomGoal = 0;
   #drawnAt = 0;
   #moving = true;
   #seen = -1;
@@ -100,7 +101,10 @@ export class FleetMap {
   }
 
   zoomBy(levels: number): void {
-    this.#map.easeTo({ zoom: this.#map.getZoom() + levels, duration: 250 });
+    // Pressed twice in a row, it goes two levels.
+    const from = this.#map.isMoving() ? this.#zoomGoal : this.#map.getZoom();
+    this.#zoomGoal = from + levels;
+    this.#map.easeTo({ zoom: this.#zoomGoal, duration: 250 });
   }
 
   /** Room that the page's own panels take, in pixels: the middle is the middle of the rest. */

@@ -14,13 +14,17 @@ export const noBrowser =
   path && existsSync(path) ? '' : 'There is no Chromium: install it or set CHROMIUM_PATH.';
 if (noBrowser) console.warn(`The browser tests are skipped. ${noBrowser}`);
 
-export function openBrowser(): Promise<Browser> {
+/** Draws WebGL without a graphics card, and without asking for one. */
+const softwareGl = ['--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
+
+/** @param webgl whether its pages draw maps or the like */
+export function openBrowser({ webgl = false } = {}): Promise<Browser> {
   return chromium.launch({
     executablePath: path ?? '',
     args: [
       '--no-sandbox',
       '--headless',
-      '--disable-gpu',
+      ...(webgl ? softwareGl : ['--disable-gpu']),
       '--disable-quic',
       '--no-first-run',
       '--disable-background-networking',

@@ -8,6 +8,7 @@ import * as handshake from './handshake.rows.ts';
 import type { Row } from './harness.ts';
 import * as messages from './messages.rows.ts';
 import * as names from './names.rows.ts';
+import * as byPost from './posts.rows.ts';
 
 /** Rows about one thing. */
 export interface Subject {
@@ -55,4 +56,10 @@ export const namesOfChannels: readonly Subject[] = [
   { title: 'What is no channel name', rows: names.channelNames },
   { title: 'Companions', rows: names.companions },
   { title: 'What is one', rows: names.oddNames },
+];
+
+export const posts: readonly Subject[] = [
+  { title: 'Paths and methods of posts', rows: byPost.paths },
+  { title: 'Header fields of posts', rows: byPost.fields },
+  { title: 'Bodies', rows: byPost.bodies },
 ];

@@ -50,8 +50,12 @@ export async function respond(
     const headers = { ...refusal.headers, ...later(refusal) };
     answer = { status: refusal.status, body: { error: errorBody(refusal) }, headers };
   }
-  const body = answer.status === 204 ? '' : JSON.stringify(answer.body);
-  const type: Record<string, string> = body === '' ? {} : { 'Content-Type': 'application/json' };
+  const body = Buffer.from(answer.status === 204 ? '' : JSON.stringify(answer.body));
+  // No length goes with a 204 (RFC 9110 section 8.6).
+  const type: Record<string, string> =
+    answer.status === 204
+      ? {}
+      : { 'Content-Type': 'application/json', 'Content-Length': String(body.length) };
   const last: Record<string, string> = request.complete ? {} : { Connection: 'close' };
   response.writeHead(answer.status, { ...type, ...common, ...answer.headers, ...last });
   response.end(body);

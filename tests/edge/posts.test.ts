@@ -1,0 +1,7 @@
+/**
+ * Posts by plain HTTP that are not as they should be. The rows say what is sent and what is answered; the harness holds each to the rules.
+ */
+import { declare } from './declare.ts';
+import { posts } from './rows.ts';
+
+declare(posts);
