@@ -204,16 +204,16 @@ export class Document extends Channel<never> implements DocChannel, Listener {
   /** What is kept here is shown, before anything is asked of the log. */
   #open(storage: NonNullable<DocOptions['persist']>): void {
     const { core, name: channel } = this;
-    const { clock, parts, connection } = core;
+    const { clock, parts, connection, report } = core;
     const failed = (thrown: unknown) => {
       this.#keeper = undefined;
       this.#ready = true;
       this.#update();
       const why = `${channel} is not kept on this machine. Is its disk full, or storage forbidden? ${thrown}`;
-      core.report(new SyncError('storage', why));
+      report(new SyncError('storage', why));
     };
     import('./doc/keeper.ts')
-      .then(({ Keeper }) => Keeper.open({ storage, url: parts.url, channel, clock, failed }))
+      .then(({ Keeper }) => Keeper.open({ storage, url: parts.url, channel, clock, failed, report }))
       .then((keeper) => {
         if (connection.closedBy) return keeper.close();
         const { place, strange } = keeper.recall(this.#copy);

@@ -144,6 +144,7 @@ export class Copy {
 
   /** All that the log may lack, as one update; undefined for nothing. */
   rest(): Uint8Array | undefined {
+    if (!this.pending) return undefined;
     return this.#doubt().lacking(this.doc, Number.POSITIVE_INFINITY)?.update;
   }
 

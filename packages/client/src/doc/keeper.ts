@@ -5,10 +5,11 @@
 import type { Position } from '@syncline/protocol';
 import { type Data, docSnapshot, noLineage, readDocData } from '@syncline/protocol/wire';
 import * as Y from 'yjs';
+import type { Report } from '../store.ts';
 import type { Copy, Said } from './copy.ts';
 import { indexedDb } from './indexeddb.ts';
 import { Records, type RecordsParts } from './records.ts';
-import type { DocStorage, KeptEdit, KeptLog } from './storage.ts';
+import type { DocStorage, KeptLog } from './storage.ts';
 
 /** Records of the log beyond which they are made one, and edits beyond which they are. */
 const recordsMax = 200;
@@ -18,21 +19,24 @@ export interface KeeperParts extends Omit<RecordsParts, 'storage'> {
   readonly storage: DocStorage | 'indexeddb';
   /** The server's address: each has documents of its own. */
   readonly url: string;
+  readonly report: Report;
 }
 
 export class Keeper {
   readonly #records: Records;
+  readonly #report: Report;
   /** Up to which offset the log holds which own edits, as far as that was answered and not yet read. */
   #acked: { readonly offset: number; readonly upTo: number } | undefined;
 
-  constructor(records: Records) {
+  constructor(records: Records, report: Report) {
     this.#records = records;
+    this.#report = report;
   }
 
   /** Opens what is kept. Rejects where nothing can be. */
-  static async open({ storage, url, ...parts }: KeeperParts): Promise<Keeper> {
+  static async open({ storage, url, report, ...parts }: KeeperParts): Promise<Keeper> {
     const opened = storage === 'indexeddb' ? indexedDb(url) : storage;
-    return new Keeper(await Records.open({ ...parts, storage: opened }));
+    return new Keeper(await Records.open({ ...parts, storage: opened }), report);
   }
 
   /** Whether something is stored that is still to be read. */
@@ -46,22 +50,23 @@ export class Keeper {
    * @returns where that stands in the log, if anything of it was kept, and how many edits were of another document
    */
   recall(copy: Copy): { readonly place: Position | undefined; readonly strange: number } {
-    const { place, log, edits } = this.#records.content;
-    // What was edited before this was open.
-    const early = copy.pending ? copy.rest() : undefined;
+    const { place: kept, log, edits } = this.#records.content;
+    const said = this.#read(log);
+    const place = said && kept;
     if (place) {
-      copy.reread(log.map(read), false);
+      copy.reread(said, false);
       copy.lineage = place.lineage ?? undefined;
       this.#compact(copy, place.position);
     }
-    const fits = ({ lineage }: KeptEdit) => copy.isOf(lineage ?? undefined);
-    const mine = edits.filter(fits);
+    const mine = edits.filter(({ lineage }) => copy.isOf(lineage ?? undefined));
     copy.recall(mine.map(({ update }) => update));
     const { made, lineage } = copy;
+    // From now on they are this client's: other tabs leave them alone. So is what was edited before this was open.
+    const rest = copy.rest();
+    this.#records.edits = edits.map(({ id }) => ({ id, upTo: made }));
+    this.#records.remove(made);
+    if (rest) this.#records.add(rest, made, lineage);
     const strange = edits.length - mine.length;
-    this.#records.edits = edits.map((edit) => ({ id: edit.id, upTo: fits(edit) ? made : 0 }));
-    this.#records.remove(0);
-    if (early) this.#records.add(early, made, lineage);
     return { place: place?.position, strange };
   }
 
@@ -104,14 +109,20 @@ export class Keeper {
     this.#records.close();
   }
 
+  /** Undefined where records are damaged: then they are as good as none. */
+  #read(log: readonly Uint8Array[]): Said[] | undefined {
+    try {
+      return log.map((data) => readDocData(data));
+    } catch (thrown) {
+      this.#report(thrown);
+      return undefined;
+    }
+  }
+
   /** Where the copy says what the log does and nothing more, it may stand for many records. */
   #compact(copy: Copy, position: Position): void {
     const { doc, lineage = noLineage, pending } = copy;
     if (this.#records.log <= recordsMax || pending || this.#acked) return;
     this.said('compact', [docSnapshot(lineage, Y.encodeStateAsUpdateV2(doc))], copy, position);
   }
-}
-
-function read(data: Uint8Array): Said {
-  return readDocData(data);
 }

@@ -17,7 +17,7 @@ import {
   updateEntry,
 } from '@syncline/protocol/wire';
 import * as Y from 'yjs';
-import type { ClientOptions, DocChannel, DocOptions, DocReplaced } from '../docs.ts';
+import type { DocChannel, DocOptions, DocReplaced } from '../docs.ts';
 import { epoch, type Scene, type ScriptedLink, scene } from './scripted.ts';
 
 /** The number by which the node calls the channel. */
@@ -117,6 +117,8 @@ export function written(text: string): Uint8Array {
 
 export const textOf = (doc: Y.Doc): string => doc.getText('text').toString();
 
+type SceneOptions = NonNullable<Parameters<typeof scene>[0]>;
+
 export interface Board extends Scene {
   readonly board: DocChannel;
   readonly log: DocLog;
@@ -133,7 +135,7 @@ export interface Board extends Scene {
 }
 
 /** A client that follows a document. Nothing is answered yet. */
-export function board(options: DocOptions = {}, log = new DocLog(), client: ClientOptions = {}): Board {
+export function board(options: DocOptions = {}, log = new DocLog(), client: SceneOptions = {}): Board {
   const here = scene(client);
   const channel = here.client.doc(name, options);
   const replaced: DocReplaced[] = [];
@@ -177,7 +179,7 @@ export function follow(
 }
 
 /** The same, for a client that begins. */
-export function opened(options: DocOptions = {}, log = new DocLog(), client: ClientOptions = {}): Board {
+export function opened(options: DocOptions = {}, log = new DocLog(), client: SceneOptions = {}): Board {
   const here = board(options, log, client);
   here.link().welcome();
   follow(here);
