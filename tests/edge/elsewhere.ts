@@ -130,10 +130,10 @@ export const elsewhere: readonly Covered[] = [
       '[Y7] is quarantined: edits are refused, readers read on, other documents and the node notice nothing',
     ],
   ]),
-  ...covered(`${server}/fold/doc/thread.test.ts`, [
+  ...covered(`${server}/fold/doc/worker.test.ts`, [
     [
       'well-formed edits that take more memory than a document may',
-      'the thread is ended, and another one goes on',
+      'the process that folds is ended, and another one goes on',
       '[Y7] that takes too much memory is ended, and the others go on',
     ],
   ]),
@@ -219,6 +219,28 @@ export const elsewhere: readonly Covered[] = [
     ],
     ['`originsAllowed: "*"` and other options of the wrong kind', 'no start', '%s as %o is refused'],
     ['a payload that may be larger than a frame', 'no start', 'a payload must fit into a frame'],
+  ]),
+  ...covered(`${server}/transports/http/publish.test.ts`, [
+    [
+      'a post whose body comes too slowly',
+      '408 silent, after 10 seconds',
+      'a body that comes too slowly is given up',
+    ],
+    [
+      'a post whose body goes on and on',
+      '413 frame_too_large, and soon cut off',
+      'a body larger than a frame, told or not, is answered and not read to its end',
+    ],
+    [
+      'more posts than a user may send, beside their sessions or from nobody in particular',
+      '429 too_many, with a Retry-After',
+      '[W4] one user has one allowance, by posts and by sessions alike',
+    ],
+    [
+      'rights that end while a hook looks at a post',
+      '401 expired',
+      'rights that ended while the hook was asked',
+    ],
   ]),
   ...covered(`${protocol}/name.test.ts`, [
     [

@@ -133,10 +133,15 @@ export const bodies: readonly Row[] = [
     changes: chunked,
     body: `30d42\r\n"${'x'.repeat(200_000)}"\r\n0\r\n\r\n`,
   }),
-  posts('a length and chunks', '400', { changes: { 'Transfer-Encoding': 'chunked' } }, { why: byNode }),
-  posts('two lengths', '400', { changes: { 'Content-Length': ['1', '2'] } }, { why: byNode }),
+  posts(
+    'a post with a length and chunks',
+    '400',
+    { changes: { 'Transfer-Encoding': 'chunked' } },
+    { why: byNode },
+  ),
+  posts('a post with two lengths', '400', { changes: { 'Content-Length': ['1', '2'] } }, { why: byNode }),
   posts('a length that is no number', '400', { changes: { 'Content-Length': 'x' } }, { why: byNode }),
-  posts('a negative length', '400', { changes: { 'Content-Length': '-1' } }, { why: byNode }),
+  posts('a post with a negative length', '400', { changes: { 'Content-Length': '-1' } }, { why: byNode }),
   posts(
     'a chunk whose size is no number',
     '400',

@@ -72,7 +72,7 @@ async function entriesOf(port: number, channel: string): Promise<string[]> {
 }
 
 describe('a post', () => {
-  it('[F9] is appended as it was written, and answered with its position', async () => {
+  it('[W4] [F9] is appended as it was written, and answered with its position', async () => {
     const { port, post } = await serve();
     const response = await post('chat/lobby', ' { "n": 1.0, "n":2 }\n');
     expect(response.status).toBe(200);
@@ -143,7 +143,7 @@ describe('a post', () => {
 });
 
 describe('a batch', () => {
-  it('is appended in its order, each payload as it was written, with a position for each', async () => {
+  it('[W5] is appended in its order, each payload as it was written, with a position for each', async () => {
     const { port, post } = await serve();
     const response = await post('chat/x?batch=1', '[ {"a": 1} ,"two",[3] ]');
     expect(await response.json()).toMatchObject([{ offset: 1 }, { offset: 2 }, { offset: 3 }]);
@@ -170,7 +170,7 @@ describe('a batch', () => {
     expect(await entriesOf(port, 'said/x')).toEqual(['{"text":"1"}', '{"text":"2"}']);
   });
 
-  it('says of each that is refused why, and appends the others', async () => {
+  it('[W5] says of each that is refused why, and appends the others', async () => {
     const { post } = await serve();
     const response = await post('said/x?batch=1', [{ text: 'a' }, 5, { text: 'b' }]);
     expect(response.status).toBe(200);
@@ -336,7 +336,7 @@ describe('is refused', () => {
 });
 
 describe('limits', () => {
-  it('one user has one allowance, by posts and by sessions alike', async () => {
+  it('[W4] one user has one allowance, by posts and by sessions alike', async () => {
     const clock = fakeClock();
     const { post, port, server } = await serve({
       clock,
