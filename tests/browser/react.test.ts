@@ -156,8 +156,13 @@ describe.skipIf(noBrowser).each(versions)('React %s', { timeout: 60_000 }, (vers
     expect(moved).toEqual(['view', 'fleet/berlin', expect.any(Number), { prefix: 'b' }]);
     expect(ended).toEqual(['view', 'fleet/berlin', id, null]);
     expect(tab.sent('subscribe')).toEqual([]);
+    await tab.wish({ city: 'berlin', filter: { prefix: 'a' } });
+    await tab.shows('entries', 'a1 0, a2 1');
     await tab.wish({ city: 'berlin' });
     await tab.shows('entries', 'a1 0, a2 1, b1 2, b2 3');
+    await expect
+      .poll(() => tab.sent('view').map(([, , id]) => id === 0))
+      .toEqual([true, false, false, true, false]);
   });
 
   test('a server that stops and starts again: what was shown stays, what was done meanwhile arrives once', async () => {
@@ -221,6 +226,19 @@ describe.skipIf(noBrowser).each(versions)('React %s', { timeout: 60_000 }, (vers
     await tab.page.evaluate(() => window.edit('!'));
     await expect.poll(() => board.doc.getText('text').toString()).toBe('other!');
     expect(tab.sent('subscribe').map(([, name]) => name)).toEqual(['board/7', 'board/7?presence']);
+    expect(tab.sent('enter', 'leave').map(([type]) => type)).toEqual(['enter', 'enter']);
+  });
+
+  test('who may not enter is told so by the page, once for entering and once for looking', async () => {
+    const { visit } = await serve();
+    const tab = await visit(version, { room: 'closed', people: [{ key: 'a', room: 'closed', data: 'Ada' }] });
+    await tab.shows('fresh', 'live');
+    const refusal = /You may not enter/;
+    await expect
+      .poll(() => tab.errors)
+      .toEqual([expect.stringMatching(refusal), expect.stringMatching(refusal)]);
+    await tab.wish({});
+    tab.errors.length = 0;
   });
 
   test('a page that a server rendered is taken over as it is, though the client knows more', async () => {
@@ -249,7 +267,7 @@ async function serve() {
     response.end(version ? scripts.get(version) : page(url.slice(1, 3)));
   });
   const attach = () => {
-    const server = createServer({ channels, broker: disk({ dir }), presenceGraceMs: 1000 });
+    const server = createServer({ channels, broker: disk({ dir }), authenticate: () => ({ user: null }) });
     server.attach(http);
     return server;
   };
@@ -310,6 +328,7 @@ async function visit(url: string) {
   await page.goto(url);
   return {
     page,
+    errors,
     /** What was sent of these types, in order, without the numbers that match answers to requests. */
     sent: (...types: string[]) =>
       sent.flatMap(([type, , ...rest]) => (types.includes(String(type)) ? [[type, ...rest]] : [])),

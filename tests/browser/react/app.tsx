@@ -11,6 +11,7 @@ import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 const anonymous = ['subscribe', 'publish', 'history', 'presence'] as const;
 export const channels = defineChannels({
   'chat/:room': stream<string>({ anonymous }),
+  'chat/closed': stream<string>({ anonymous: ['subscribe', 'history'] }),
   'fleet/:city': state<number>({ anonymous }),
   'board/:id': doc({ anonymous }),
 });
