@@ -15,7 +15,7 @@ import {
   type Recovery,
   Subscription,
 } from './subscription.ts';
-import { badPayload, encode, type Terms, type Validate } from './values.ts';
+import { badPayload, type Terms, textOf, type Validate } from './values.ts';
 
 export abstract class Channel<V> implements Reader, Member {
   readonly core: Core;
@@ -105,6 +105,12 @@ export abstract class Channel<V> implements Reader, Member {
 
   /** A value's text, taken now, once the contract has been asked; an error when it can't be sent. */
   encode(value: V): string | SyncError | Promise<string | SyncError> {
-    return encode(value, this.#validate);
+    try {
+      const text = textOf(value);
+      const checked = this.#validate?.(value);
+      return checked instanceof Promise ? checked.then(() => text, badPayload) : text;
+    } catch (thrown) {
+      return badPayload(thrown);
+    }
   }
 }

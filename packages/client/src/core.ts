@@ -46,7 +46,7 @@ export class Core implements ConnectionHooks {
   /** Bytes of those messages. */
   unsentBytes = 0;
   /** What this client is where it was entered; there is none before it had to be. */
-  lease: Lease | undefined;
+  declare lease?: Lease;
   /** Those who are told of the connection. */
   readonly members = new Set<Member>();
 

@@ -11,7 +11,7 @@ import { Lease } from './lease.ts';
 import { Pace } from './pace.ts';
 import { Emitter, type Store, Value } from './store.ts';
 import type { Subscription } from './subscription.ts';
-import { encode, textFault } from './values.ts';
+import { textFault, textOf } from './values.ts';
 
 /** What someone signalled. */
 export interface Signal<S> {
@@ -72,7 +72,7 @@ export class SignalsFor<S> implements Joined {
   send(data: S): void {
     const { clock, connection, report } = this.#core;
     // What it must be is for the server to say: signals are checked there only.
-    const text = encode(data, undefined);
+    const text = textOf(data);
     if (typeof text !== 'string') return report(text);
     this.#next = undefined;
     const { text: last, at } = this.#last ?? { at: 0 };

@@ -79,7 +79,7 @@ export const live: Freshness = { state: 'live' };
 export class Subscription implements Delivery {
   readonly freshness: Value<Freshness>;
   /** What takes what members signal, where anything does. */
-  signals?: Delivery['signals'];
+  declare signals?: Delivery['signals'];
   readonly #core: Core;
   readonly #channel: string;
   readonly #reader: Reader;

@@ -1,6 +1,6 @@
 /**
- * Values as the contract has them, on their way out and in: the one place where what validates is asked. Channels, signals and
- * views use it; it must not know what a value is for.
+ * What the client must know of values that it neither makes nor looks into: how the contract has them, and whether their text can be
+ * sent. Channels, presence and signals use it; it must not know what a value is for.
  */
 import { SyncError } from '@syncline/protocol';
 import { tooMuch } from './faults.ts';
@@ -17,16 +17,10 @@ export type Terms<V = unknown, P = unknown> =
     }
   | undefined;
 
-/** A value's text, taken now, once the contract has been asked; an error when it can't be sent. */
-export function encode<V>(
-  value: V,
-  validate: Validate<V> | undefined,
-): string | SyncError | Promise<string | SyncError> {
+/** A value as JSON, taken now; an error where it is none. */
+export function textOf(value: unknown): string | SyncError {
   try {
-    const text: string | undefined = JSON.stringify(value);
-    if (text === undefined) return badPayload('It is no JSON value.');
-    const checked = validate?.(value);
-    return checked instanceof Promise ? checked.then(() => text, badPayload) : text;
+    return JSON.stringify(value) ?? badPayload('It is no JSON value.');
   } catch (thrown) {
     return badPayload(thrown);
   }
