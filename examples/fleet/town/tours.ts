@@ -97,12 +97,14 @@ export function rideAt({ stations, seconds, shift }: Tour, now: number): Ride {
   };
 }
 
-/** The corners that it came by after one time and up to another, at most a tour later. */
+/** The corners that it came by after one time and up to another, less than a tour later, in order. */
 export function cornersBetween({ stations, seconds, shift }: Tour, after: number, until: number): Point[] {
   const [from, to] = [after, until].map((now) => (now / 1000 + shift) % seconds) as [number, number];
-  const passed = ({ second }: Station): boolean =>
-    from <= to ? second > from && second <= to : second > from || second <= to;
-  return stations.flatMap((station, i) => (passed(station) && isCorner(stations, i) ? [station.point] : []));
+  const within = (least: number, most: number): Point[] =>
+    stations.flatMap(({ point, second }, i) =>
+      second > least && second <= most && isCorner(stations, i) ? [point] : [],
+    );
+  return from <= to ? within(from, to) : [...within(from, seconds), ...within(-1, to)];
 }
 
 function isCorner(stations: readonly Station[], i: number): boolean {
