@@ -221,6 +221,16 @@ describe('a refusal', () => {
     expect(here.errors).toEqual([]);
   });
 
+  test('answers whoever asked for the same meanwhile', async () => {
+    const { room, server, settle } = lobby();
+    const first = outcome(room.presence.enter('bad'));
+    const frame = server.link.welcome().take('enter');
+    const second = outcome(room.presence.enter('bad'));
+    server.link.refuse(frame, 'bad_payload');
+    await settle();
+    expect([first, second]).toEqual([['bad_payload'], ['bad_payload']]);
+  });
+
   test('[N5] of what nobody waits for is reported, and the channel counts as left', async () => {
     const here = lobby();
     void here.room.presence.enter(1);

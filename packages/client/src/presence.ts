@@ -237,9 +237,10 @@ export class PresenceFor<P> implements Presence<P>, Joined {
 
   /** It isn't taken, and won't be: what was taken before stands, unless this is it. */
   #refused(saying: Saying, error: SyncError): void {
-    const { text, wishes } = saying;
+    const { text } = saying;
     const waited = this.#waiting.length;
-    this.#tell(wishes, error);
+    // If it is still what is wished for, that answers all who wished since.
+    this.#tell(text === this.#wanted ? this.#wishes : saying.wishes, error);
     if (this.#waiting.length === waited) this.#core.report(error);
     if (text === null || text === this.#taken) this.#taken = null;
     if (text === this.#wanted) this.#wanted = this.#taken;
