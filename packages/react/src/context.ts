@@ -5,7 +5,7 @@
 import type { Store } from '@syncline/client';
 import { createContext, createElement, type ReactNode, useContext, useSyncExternalStore } from 'react';
 
-const Context = /* @__PURE__ */ createContext<unknown>(undefined);
+const Context = createContext<unknown>(undefined);
 
 interface ProviderProps {
   readonly client: object;
@@ -25,7 +25,12 @@ export function useClient<T>(): T {
   );
 }
 
-/** @param first what is shown while rendering on a server, and by the first render of a page that came from there */
-export function useStore<T>(store: Store<T>, first: T): T {
-  return useSyncExternalStore(store.subscribe, store.get, () => first);
+/** @param first gives what is shown while a server renders, and at first by the page that it rendered. Default: what the store holds there */
+export function useStore<T>(store: Store<T>, first: () => T = store.get): T {
+  return useSyncExternalStore(store.subscribe, store.get, first);
+}
+
+/** A function that gives this, the same one each time. */
+export function always<T>(value: T): () => T {
+  return () => value;
 }

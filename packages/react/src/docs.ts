@@ -6,7 +6,7 @@ import type { DocChannel, DocClient, DocOptions, DocSync } from '@syncline/clien
 import type { Contract, DocDefinition } from '@syncline/protocol';
 import type { NameOf } from '@syncline/protocol/wire';
 import { useMemo } from 'react';
-import { useClient, useStore } from './context.ts';
+import { always, useClient, useStore } from './context.ts';
 import { hooks } from './hooks.ts';
 import type { Hooks, Provider } from './types.ts';
 
@@ -36,7 +36,7 @@ export interface DocHooks<C extends Contract = Contract>
   useDoc<const N extends string>(name: NameOf<C, N, DocDefinition>, options?: DocOptions): ShownDoc;
 }
 
-const loading: DocSync = { state: 'loading', unsaved: 0 };
+const loading = always<DocSync>({ state: 'loading', unsaved: 0 });
 
 function useDoc(name: string, options?: DocOptions): ShownDoc {
   const client = useClient<DocClient>();
@@ -44,7 +44,7 @@ function useDoc(name: string, options?: DocOptions): ShownDoc {
     throw new Error('This client has no documents. Make it with createClient of @syncline/client/doc.');
   }
   const channel = client.doc(name, options);
-  const doc = useStore(channel.current, channel.doc);
+  const doc = useStore(channel.current);
   const sync = useStore(channel.sync, loading);
   return useMemo(() => {
     const awareness = { get: () => channel.awareness, enumerable: true };
@@ -52,7 +52,7 @@ function useDoc(name: string, options?: DocOptions): ShownDoc {
   }, [channel, doc, sync]);
 }
 
-const docHooks = /* @__PURE__ */ { ...hooks, useDoc };
+const docHooks = { ...hooks, useDoc };
 
 /**
  * The hooks, typed by a contract, for clients with documents; otherwise as `createHooks` of `@syncline/react`.

@@ -5,16 +5,18 @@
 import type { Client, Freshness, StateEntry, Status, Store, WithPresence } from '@syncline/client';
 import type { ViewFilter } from '@syncline/protocol/wire';
 import { useCallback, useEffect, useMemo } from 'react';
-import { SynclineProvider, useClient, useStore } from './context.ts';
+import { always, SynclineProvider, useClient, useStore } from './context.ts';
 import { say } from './presence.ts';
 import type { ShownEntries, ShownSignals, ShownTimeline, TimelineOptions } from './types.ts';
 
-const idle: Status = { state: 'idle' };
-const unheard: Freshness = { state: 'catching-up', left: 1 };
-const noItems = { items: [], hasOlder: false, loading: false } as const;
-const noEntries = /* @__PURE__ */ new Map<string, never>();
+/** What stores seem to hold while a server renders: the same in each of them, so that a page can take over what was rendered. */
+const idle = always<Status>({ state: 'idle' });
+const unheard = always<Freshness>({ state: 'catching-up', left: 1 });
+const noItems = always({ items: [], hasOlder: false, loading: false } as const);
+const noEntries = always(new Map<string, never>());
+const noEntry = always(undefined);
+const nobody = always<readonly never[]>([]);
 const nothing: ViewFilter = { keys: [] };
-const nobody: readonly never[] = [];
 
 function useStatus(): Status {
   return useStore(useClient<Client>().status, idle);
@@ -49,7 +51,7 @@ function useEntries(name: string, filter?: ViewFilter): ShownEntries<unknown> {
 function useEntry(name: string, key: string): StateEntry<unknown> | undefined {
   const channel = useClient<Client>().state(name);
   const entry = useMemo(() => channel.get(key), [channel, key]);
-  return useStore(entry, undefined);
+  return useStore(entry, noEntry);
 }
 
 function usePresence(of: string | Pick<WithPresence<unknown, unknown>, 'presence'>, data?: unknown) {
@@ -79,6 +81,7 @@ function useChannel<T>(of: string | T) {
 export const hooks = {
   SynclineProvider,
   useClient,
+  useStore,
   useStatus,
   useTimeline,
   useEntries,

@@ -44,7 +44,7 @@ class Voice {
   }
 }
 
-const voices = /* @__PURE__ */ new WeakMap<Presence<unknown>, Voice>();
+const voices = new WeakMap<Presence<unknown>, Voice>();
 
 /** Says it until what is returned is called. */
 export function say(presence: Presence<unknown>, data: unknown): () => void {

@@ -60,6 +60,11 @@ export interface Hooks<C extends Contract = Contract> {
    * @throws Error outside of any provider; so do all others
    */
   useClient(): Client<C>;
+  /**
+   * What a store of the client holds, for those that have no hook of their own: `useStore(client.unsent)`. It must be the same
+   * one at each render: `useMemo` keeps one that is made, such as `channel.get(key)`.
+   */
+  useStore<T>(store: Store<T>): T;
   /** How the connection is. It doesn't connect: whatever follows a channel does. */
   useStatus(): Status;
   /**
