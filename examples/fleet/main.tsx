@@ -5,7 +5,7 @@
 import { render } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { CourierCard } from './card.tsx';
-import { client, couriers, duty, orderInAddress, useStore, view } from './client.ts';
+import { couriers, duty, orderInAddress, useStore, view } from './client.ts';
 import { FleetMap } from './map.ts';
 import { Order } from './order.tsx';
 import { timeOf } from './words.ts';
@@ -15,36 +15,11 @@ const connectingMs = 2000;
 const phone = matchMedia('(max-width: 720px)');
 
 function App() {
-  const box = useRef<HTMLDivElement>(null);
-  const [map, setMap] = useState<FleetMap>();
-  const [seen, setSeen] = useState(0);
   const [selected, select] = useState<string | null>(null);
   const [following, follow] = useState(false);
+  const { box, map, failure, seen } = useMap(select, follow);
   const order = useOrder();
   const shown = order ?? selected;
-  useEffect(() => {
-    if (!box.current) return;
-    const made = new FleetMap(box.current, couriers, {
-      onPick: (name) => {
-        select(name);
-        follow(false);
-      },
-      onSeen: setSeen,
-      onDrag: () => follow(false),
-      onWindow: ({ maxHz, ...window }) => {
-        couriers.dueMs = Math.max(1000, 1000 / (maxHz ?? 1));
-        view.update({ ...window, ...(maxHz !== undefined && { maxHz }) });
-      },
-    });
-    setMap(made);
-    const stop = couriers.follow();
-    const sweep = setInterval(() => couriers.sweep(), 30_000);
-    return () => {
-      clearInterval(sweep);
-      stop();
-      made.remove();
-    };
-  }, []);
   useEffect(() => {
     if (!map) return;
     select(null);
@@ -57,6 +32,7 @@ function App() {
     map.selected = shown;
     map.following = following ? shown : null;
   }
+  const card = map && shown && { name: shown, map, following, follow };
   return (
     <>
       <div class="map" ref={box} role="application" aria-label="Map of the couriers" />
@@ -69,6 +45,7 @@ function App() {
         </h1>
         {!order && <Count seen={seen} />}
         <Status />
+        {failure && <p role="alert">{failure}</p>}
       </header>
       {!order && <Legend />}
       <div class="zoom panel">
@@ -79,19 +56,47 @@ function App() {
           −
         </button>
       </div>
-      {map && order && <Order key={order} name={order} map={map} following={following} follow={follow} />}
-      {map && !order && selected && (
-        <CourierCard
-          key={selected}
-          name={selected}
-          map={map}
-          following={following}
-          follow={follow}
-          close={() => select(null)}
-        />
-      )}
+      {card && order && <Order key={shown} {...card} />}
+      {card && !order && <CourierCard key={shown} {...card} close={() => select(null)} />}
     </>
   );
+}
+
+/** The map, from when it stands in the page, and how many couriers it shows. */
+function useMap(onPick: (name: string | null) => void, follow: (on: boolean) => void) {
+  const box = useRef<HTMLDivElement>(null);
+  const [map, setMap] = useState<FleetMap>();
+  const [failure, setFailure] = useState('');
+  const [seen, setSeen] = useState(0);
+  useEffect(() => {
+    if (!box.current) return;
+    const stop = couriers.follow();
+    const sweep = setInterval(() => couriers.sweep(), 30_000);
+    let made: FleetMap | undefined;
+    try {
+      made = new FleetMap(box.current, couriers, {
+        onPick: (name) => {
+          onPick(name);
+          follow(false);
+        },
+        onSeen: setSeen,
+        onDrag: () => follow(false),
+        onWindow: ({ maxHz = 1, ...window }) => {
+          couriers.dueMs = Math.max(1000, 1000 / maxHz);
+          view.update({ ...window, maxHz });
+        },
+      });
+      setMap(made);
+    } catch {
+      setFailure('The map can’t be drawn: it needs WebGL, which this browser has not, or has switched off.');
+    }
+    return () => {
+      clearInterval(sweep);
+      stop();
+      made?.remove();
+    };
+  }, []);
+  return { box, map, failure, seen };
 }
 
 function useOrder(): string | null {
@@ -136,5 +141,4 @@ function Legend() {
   );
 }
 
-client.status.subscribe(() => {});
 render(<App />, document.body);

@@ -82,7 +82,9 @@ export class FleetMap {
     this.#map.on('move', () => this.#look(false));
     this.#map.on('moveend', () => this.#look(true));
     this.#map.on('resize', () => this.#look(true));
-    this.#map.on('click', ({ point }) => told.onPick(this.#markers.hit(point.x, point.y)));
+    this.#map.on('click', ({ point }) => {
+      if (!this.#only) told.onPick(this.#markers.hit(point.x, point.y));
+    });
     this.#map.on('dragstart', () => told.onDrag());
     this.#map.on('mousemove', ({ point }) => {
       this.#map.getCanvas().style.cursor = this.#markers.hit(point.x, point.y) ? 'pointer' : '';
@@ -178,7 +180,7 @@ export class FleetMap {
   #look(now: boolean): void {
     const at = performance.now();
     if (!now && at - this.#windowAt < windowMs) return;
-    const window: Window = this.#only ? { keys: [this.#only] } : this.#onScreen();
+    const window: Window = this.#only ? { keys: [this.#only], maxHz: 4 } : this.#onScreen();
     if (!now && !this.#only && this.#window.bbox && this.#window.maxHz === window.maxHz && this.#isCovered())
       return;
     this.#windowAt = at;
