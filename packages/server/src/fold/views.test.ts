@@ -131,9 +131,13 @@ class Client {
     }
   }
 
-  /** The log is another one: what it comes to hasn't counts as removed, whatever happened to it. */
+  /** The log is another one: where a key is now is all that counts, whatever happened to it before. */
   noteReplaced(): void {
-    for (const key of this.rows.keys()) if (!this.#log.values.has(key)) this.#leave(key, 'delete');
+    for (const key of this.rows.keys()) {
+      const value = this.#log.values.get(key);
+      if (!value) this.#leave(key, 'delete');
+      else if (!lets(this.filter, key, value.text)) this.#leave(key, 'exit');
+    }
   }
 
   #leave(key: string, why: string): void {
@@ -499,6 +503,25 @@ describe('maxHz', () => {
     expect(told.map(({ rows, gone, more }) => [rows.length, gone, more])).toEqual(
       Array.from({ length: 10 }, (_, i) => [1, [[`k${i}`, 'exit']], false]),
     );
+  });
+});
+
+describe('moving', () => {
+  it('[V5] away and back at once tells what changed outside meanwhile, and of what stayed the same nothing', async () => {
+    const log = new Log();
+    for (const key of ['a', 'b', 'c']) log.set(key, at52(1));
+    const client = await log.open({ bbox: [0, 50, 5, 55] });
+    while (client.take());
+    client.move({ bbox: [40, 50, 45, 55] });
+    log.set('a', at52(2));
+    log.remove('b', 'delete');
+    client.move({ bbox: [0, 50, 6, 55] });
+    const frames = client.frames.length;
+    while (client.take());
+    expect(client.frames.slice(frames)).toEqual([
+      new Seen(1, log.offset, false, [client.expected.get('a') ?? ''], [['b', 'exit']]),
+    ]);
+    expect(client.rows).toEqual(client.expected);
   });
 });
 

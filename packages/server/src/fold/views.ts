@@ -22,6 +22,8 @@ export interface Viewed {
 
 /** Keys that are taken up within one turn. */
 const itemsPerTurn = 500;
+/** Keys that views look at, and tell, within one turn, all together: what is beyond that comes in the next. */
+const looksPerTurn = 8192;
 /** Keys of views that are told anew within one turn. */
 const toldPerTurn = 4096;
 
@@ -43,6 +45,7 @@ export class Views implements Sight {
   #lives = 0;
   /** It is being replaced: nobody is told anything meanwhile. */
   #held = false;
+  #looks = looksPerTurn;
   readonly #found: FoldView[] = [];
 
   constructor(viewed: Viewed) {
@@ -55,6 +58,18 @@ export class Views implements Sight {
 
   get clock(): Clock {
     return this.#viewed.clock;
+  }
+
+  get looks(): number {
+    return this.#looks;
+  }
+
+  set looks(left: number) {
+    if (this.#looks === looksPerTurn)
+      this.clock.endOfTurn(() => {
+        this.#looks = looksPerTurn;
+      });
+    this.#looks = left;
   }
 
   /**

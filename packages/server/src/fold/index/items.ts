@@ -30,6 +30,10 @@ export class Item implements Point, Place {
     this.#value = value;
   }
 
+  get version(): number {
+    return this.#value.version;
+  }
+
   set value(value: StateValue) {
     this.#value = value;
     this.#row = undefined;

@@ -14,6 +14,8 @@ export interface Sight {
   /** Up to where the log is folded. */
   readonly offset: number;
   readonly clock: Clock;
+  /** How many keys may still be looked at in this turn, by all views together; whoever does counts them off. */
+  looks: number;
   item(key: string): Item | undefined;
   /** All that a filter may let through, and some more; undefined where it looked in vain for a while. */
   candidates(filter: Filter): Iterator<Item | undefined>;
@@ -35,8 +37,6 @@ interface Change {
 
 export type Removal = 'delete' | 'expire';
 
-/** Keys that are looked at within one turn. */
-const looksPerTake = 4096;
 /** What stands around a key that is gone. */
 const goneBytes = 16;
 
@@ -47,8 +47,8 @@ export class FoldView implements View {
   readonly #sight: Sight;
   readonly #traits: CountedTraits;
   #filter: Filter;
-  /** The keys that the reader has. */
-  readonly #told = new Set<string>();
+  /** The keys that the reader has, and of which version it was told. */
+  readonly #told = new Map<string, number>();
   /** Those it must be told of, by when they changed first: keys that it has, and keys that are in view. */
   readonly #changes = new Map<string, Change>();
   /** Keys that it had when the view was moved, and that may lie outside now. */
@@ -106,10 +106,10 @@ export class FoldView implements View {
       return ended;
     }
     if (!this.#due) return undefined;
-    const seen = this.#tell();
+    const seen = this.#sight.looks > 0 ? this.#tell() : undefined;
     if (seen) this.#seen++;
     this.#woken = this.#due;
-    // It looked for long and found nothing: others come first.
+    // It looked for long and found nothing, or others did: it goes on in the next turn.
     if (!seen && this.#woken)
       this.#sight.clock.endOfTurn(() => {
         this.#woken = false;
@@ -167,7 +167,7 @@ export class FoldView implements View {
     if (!this.#held) return 0;
     this.#held = false;
     this.#round = 0;
-    for (const key of this.#told) {
+    for (const key of this.#told.keys()) {
       const item = this.#sight.item(key);
       const change = this.#note(key, item, this.#sight.offset);
       if (!item) change.why = 'delete';
@@ -233,10 +233,10 @@ export class FoldView implements View {
     if (!this.#resting) this.#round = this.#sight.offset;
     this.#rest();
     if (!opening) {
-      const left = this.#checkTold(looksPerTake);
+      this.#checkTold();
       this.#tellChanges(frame, looking);
-      if (left > 0) this.#tellFound(frame, left);
-    } else this.#tellFound(frame, looksPerTake);
+    }
+    if (opening || !this.#recheck) this.#tellFound(frame);
     // What changed while the view was moved is told with that.
     if (looking && !this.#looking) this.#round = this.#sight.offset;
     if (opening && !this.#scan) this.#opening = false;
@@ -251,31 +251,32 @@ export class FoldView implements View {
     return Math.min(offset, this.#looking ? this.#scanFrom : offset, this.#firstChange - 1);
   }
 
-  /** Looks at the keys that the reader had when the view was moved; returns how many more may be looked at. */
-  #checkTold(looks: number): number {
+  /** Looks at the keys that the reader had when the view was moved. */
+  #checkTold(): void {
     const recheck = this.#recheck;
-    if (!recheck) return looks;
-    for (let left = looks; left > 0; left--) {
+    if (!recheck) return;
+    for (; this.#sight.looks > 0; this.#sight.looks--) {
       const { done, value: key } = recheck.next();
       if (done) {
         this.#recheck = undefined;
-        return left;
+        return;
       }
       const item = this.#sight.item(key);
-      if (item ? !this.#filter.matches(item) : !this.#changes.has(key))
-        this.#note(key, item, this.#sight.offset);
+      // What changed while it lay outside wasn't noted.
+      const same = item && this.#filter.matches(item) && item.version === this.#told.get(key);
+      if (!same && !this.#changes.has(key)) this.#note(key, item, this.#sight.offset);
     }
-    return 0;
   }
 
   #tellChanges(frame: Frame, all: boolean): void {
     for (const [key, change] of this.#changes) {
       const { since, why } = change;
-      if (this.#resting && !all && since > this.#round) return;
+      if (this.#sight.looks <= 0 || (this.#resting && !all && since > this.#round)) return;
+      this.#sight.looks--;
       const item = change.item?.there ? change.item : this.#sight.item(key);
       if (item && this.#filter.matches(item)) {
         if (!frame.addRow(item)) return;
-        this.#told.add(key);
+        this.#told.set(key, item.version);
       } else if (this.#told.has(key)) {
         if (!frame.addGone([key, item ? 'exit' : (why ?? 'exit')])) return;
         this.#told.delete(key);
@@ -285,16 +286,16 @@ export class FoldView implements View {
   }
 
   /** Tells what is in view and wasn't told yet, as far as there is room for it. */
-  #tellFound(frame: Frame, looks: number): void {
+  #tellFound(frame: Frame): void {
     const scan = this.#scan;
     if (!scan) return;
-    for (let left = looks; left > 0; left--) {
+    for (; this.#sight.looks > 0; this.#sight.looks--) {
       const item = this.#next ?? this.#nextOf(scan);
       if (!this.#scan) return;
       this.#next = item;
       if (item && !this.#told.has(item.key) && this.#isThere(item)) {
         if (!frame.addRow(item)) return;
-        this.#told.add(item.key);
+        this.#told.set(item.key, item.version);
         this.#changes.delete(item.key);
       }
       this.#next = undefined;
