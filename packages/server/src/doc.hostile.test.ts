@@ -11,7 +11,7 @@ import { Copy, wordEntry } from './testing/copy.ts';
 import { slowEntries } from './testing/documents.ts';
 import { lasting } from './testing/meddle.ts';
 import { everything, serveChannels } from './testing/serve.ts';
-import { WireClient } from './testing/wire.ts';
+import { eventually, WireClient } from './testing/wire.ts';
 
 const channels = defineChannels({
   'board/:id': doc(),
@@ -122,7 +122,7 @@ describe('what is odd', () => {
       edit(0, 0),
     ])
       expect(typeof (await mallory.publish(bytes))).toBe('number');
-    await expect.poll(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
+    await eventually(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
     expect(server.metrics.docsQuarantined).toBe(0);
     const joined = await Copy.join(port, board);
     expect([...joined.text].sort().join('')).toBe('dgoox');
@@ -145,7 +145,7 @@ describe('a document that grows', () => {
     const author = await Copy.join(port, 'small/1');
     const write = async () => (await author.edit((d) => d.getText('text').insert(0, 'x'.repeat(200))))[0];
     for (let i = 0; i < 25; i++) await write();
-    await expect.poll(write).toBe('payload_too_large');
+    await eventually(write).toBe('payload_too_large');
     expect(await (await Copy.join(port, 'small/2')).publish(good)).toBe(1);
     const reader = await Copy.join(port, 'small/1');
     const { length } = reader.text;
@@ -190,7 +190,7 @@ describe('a document that can not be folded in time', () => {
   it('[Y7] is quarantined: edits are refused, readers read on, other documents and the node notice nothing', async () => {
     const { port, server, errors, mallory, other, answers, poisoned: isOver } = await poisoned();
     expect(answers.every((answer) => typeof answer === 'number')).toBe(true);
-    // While the thread is hung, and killed, others write, join, and are folded.
+    // While the worker is hung, and killed, others write, join, and are folded.
     let edits = 0;
     let longestMs = 0;
     for (; !isOver() || edits < 30; edits++) {
@@ -200,7 +200,7 @@ describe('a document that can not be folded in time', () => {
     }
     expect(longestMs).toBeLessThan(250);
     expect(await server.readDoc('board/other')).toEqual({ text: 'o'.repeat(edits) });
-    await expect.poll(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
+    await eventually(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
     expect(await mallory.publish(good)).toBe('quarantined');
     const [facts, message] = errors[0] ?? [];
     expect(facts).toMatchObject({ channel: board, author: 'mallory', reason: 'It took longer than 300 ms.' });
@@ -216,7 +216,7 @@ describe('a document that can not be folded in time', () => {
 
   it('[Y7] is not tried again by this node, until another document takes its place', async () => {
     const { port, server, errors, poisoned: isOver } = await poisoned();
-    await expect.poll(isOver).toBe(true);
+    await eventually(isOver).toBe(true);
     for (const ask of [server.readDoc(board), server.withDoc(board, () => {})])
       await expect(ask).rejects.toMatchObject({ code: 'quarantined' });
     await server.replaceDoc(board, (d) => d.getText('text').insert(0, 'new'));

@@ -14,7 +14,7 @@ import { createServer } from './server.ts';
 import { Copy, wordEntry } from './testing/copy.ts';
 import { gate, lasting, meddle } from './testing/meddle.ts';
 import { serveChannels } from './testing/serve.ts';
-import { WireClient } from './testing/wire.ts';
+import { eventually, WireClient } from './testing/wire.ts';
 
 const channels = defineChannels({ 'board/:id': doc(), 'chat/:room': stream() });
 type Options = Parameters<typeof serveChannels<typeof channels>>[1];
@@ -243,7 +243,7 @@ describe('replaceDoc', () => {
     await server.replaceDoc(board, (d) => d.getText('text').insert(0, 'new'));
     await author.until(2);
     for (let i = 0; i < 6; i++) await author.edit((d) => d.getText('text').insert(0, '.'));
-    await expect.poll(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
+    await eventually(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
     const late = await Copy.join(port, board);
     await author.until(8);
     expect([late.text, late.seen.snapshots, late.seen.parts]).toEqual(['......new', 1, 1]);

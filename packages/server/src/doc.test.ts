@@ -16,7 +16,7 @@ import { documentOf } from './testing/documents.ts';
 import { lasting } from './testing/meddle.ts';
 import { RawClient } from './testing/raw.ts';
 import { serveChannels } from './testing/serve.ts';
-import { WireClient } from './testing/wire.ts';
+import { eventually, WireClient } from './testing/wire.ts';
 
 const channels = defineChannels({ 'board/:id': doc(), 'chat/:room': stream() });
 type Options = Parameters<typeof serveChannels<typeof channels>>[1];
@@ -90,7 +90,7 @@ describe('who joins', () => {
     const letters = 'x'.repeat(50_000);
     for (let i = 0; i < 10; i++) await author.edit((d) => d.getText('text').insert(0, letters));
     for (let i = 0; i < 11; i++) await author.edit((d) => d.getMap('map').set('at', i));
-    await expect.poll(() => server.metrics.snapshotsStored).toBe(1);
+    await eventually(() => server.metrics.snapshotsStored).toBe(1);
     for (let i = 0; i < 5; i++) await author.edit((d) => d.getMap('map').set('at', `after ${i}`));
     await author.until(26);
     const late = await Copy.join(port, board);
@@ -109,7 +109,7 @@ describe('who joins', () => {
     await reader.until(1);
     reader.client.close();
     for (let i = 0; i < 40; i++) await author.edit((d) => d.getText('text').insert(0, 'x'));
-    await expect.poll(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
+    await eventually(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
     const back = await reader.comeBack(port);
     await author.until(41);
     expect(back.content).toEqual(author.content);
@@ -124,7 +124,7 @@ describe('who joins', () => {
     await author.edit((d) => d.getText('text').insert(0, 'first'));
     await reader.until(1);
     for (let i = 0; i < 40; i++) await author.edit((d) => d.getText('text').insert(0, 'x'));
-    await expect.poll(() => first.server.metrics.snapshotsStored).toBeGreaterThan(0);
+    await eventually(() => first.server.metrics.snapshotsStored).toBeGreaterThan(0);
     const second = await serveDocs({ broker });
     const back = await reader.comeBack(second.port);
     await author.until(41);
@@ -194,7 +194,7 @@ describe('the log', () => {
     const { port, server } = await serveDocs({ broker, docFoldBytesMax: 4096 });
     const author = await Copy.join(port, board);
     for (let i = 0; i < 30; i++) await author.edit((d) => d.getText('text').insert(0, 'x'.repeat(500)));
-    await expect.poll(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
+    await eventually(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
     await author.until(30);
     const range = { direction: 'after', offset: 0, entriesMax: 1000, bytesMax: 1e9, keep: null } as const;
     const { snapshot, entries, oldest } = await broker.read(board, range);

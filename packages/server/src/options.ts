@@ -67,7 +67,7 @@ export const optionsTable = {
   ),
   docHeapBytesMax: number(
     256 * mebibyte,
-    16 * mebibyte,
+    64 * mebibyte,
     16_384 * mebibyte,
     'bytes',
     'memory that it may take, likewise',

@@ -9,7 +9,7 @@ import { type Clock, type Lookup, lookup } from '@syncline/protocol/wire';
 import { Access } from './access.ts';
 import type { Broker } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
-import type { DocJson } from './fold/doc/worker.ts';
+import type { DocJson } from './fold/doc/child.ts';
 import { demandYjs, type Write } from './fold/doc/yjs.ts';
 import { Documents } from './hub/documents.ts';
 import { type DeleteIf, type SetFor, Writer } from './hub/writer.ts';

@@ -1,5 +1,5 @@
 /**
- * Documents as a server folds them: the suite of folders over real threads, what a folder lets go of, and what becomes of documents
+ * Documents as a server folds them: the suite of folders over real workers, what a folder lets go of, and what becomes of documents
  * that are too large or can't be folded. Logs are made here; there is no channel and no broker.
  */
 
@@ -19,13 +19,13 @@ import * as Y from 'yjs';
 import { newMetrics } from '../observe.ts';
 import { contentOf, documentOf, edits, entriesOf, slowEntries } from '../testing/documents.ts';
 import { Faults } from './doc/faults.ts';
-import { DocThread } from './doc/thread.ts';
+import { DocWorker } from './doc/worker.ts';
 import { DocFolder, type DocFolderTools } from './doc.ts';
 import { folderSuite, logOf } from './folder.suite.ts';
 
-const thread = new DocThread({ clock: systemClock, docFoldMs: 60_000, docHeapBytesMax: 2 ** 28 });
-const hasty = new DocThread({ clock: systemClock, docFoldMs: 300, docHeapBytesMax: 2 ** 28 });
-afterAll(() => Promise.all([thread.close(), hasty.close()]));
+const worker = new DocWorker({ clock: systemClock, docFoldMs: 60_000, docHeapBytesMax: 2 ** 28 });
+const hasty = new DocWorker({ clock: systemClock, docFoldMs: 300, docHeapBytesMax: 2 ** 28 });
+afterAll(() => Promise.all([worker.close(), hasty.close()]));
 
 /** A folder, and what it told. */
 function made(more: Partial<DocFolderTools> = {}) {
@@ -35,7 +35,7 @@ function made(more: Partial<DocFolderTools> = {}) {
   const folder = new DocFolder({
     name: 'board/1',
     bytesMax: 1e9,
-    thread,
+    worker,
     faults: new Faults(),
     logger: { error: (...what) => void errors.push(what) },
     metrics,
@@ -71,12 +71,12 @@ describe('a document', () => {
   it('is folded once for all who ask at the same time, and not again while nothing is added', async () => {
     let folds = 0;
     const counting = {
-      run: (...what: Parameters<DocThread['run']>) => {
+      run: (...what: Parameters<DocWorker['run']>) => {
         folds++;
-        return thread.run(...what);
+        return worker.run(...what);
       },
-    } as DocFolderTools['thread'];
-    const { folder } = made({ thread: counting });
+    } as DocFolderTools['worker'];
+    const { folder } = made({ worker: counting });
     folder.add(logOf(write('a')));
     const all = await Promise.all([folder.folded(), folder.snapshot(), folder.folded()]);
     expect(new Set(all).size).toBe(1);
@@ -228,7 +228,7 @@ describe('a document that can not be folded', () => {
 
   it('[Y7] because it takes too long names an entry of it, also one that lies in a snapshot', async () => {
     const slow = slowEntries(20, 2000);
-    const { folder, refusals, errors } = made({ thread: hasty });
+    const { folder, refusals, errors } = made({ worker: hasty });
     folder.add(logOf(slow));
     expect(await folder.snapshot()).toBeUndefined();
     expect(refusals.at(-1)).toMatchObject({ code: 'quarantined' });
@@ -245,9 +245,9 @@ describe('a document that can not be folded', () => {
     expect(again.refusals.at(-1)).toMatchObject({ code: 'quarantined' });
   });
 
-  it('is not the fault of a document whose thread can not be started: that is told, and tried again', async () => {
+  it('is not the fault of a document whose worker can not be started: that is told, and tried again', async () => {
     const run = () => Promise.reject(new SyncError('unavailable'));
-    const { folder, refusals, errors } = made({ thread: { run } });
+    const { folder, refusals, errors } = made({ worker: { run } });
     folder.add(logOf(write('a')));
     for (let i = 0; i < 2; i++) expect(await folder.snapshot()).toBeUndefined();
     expect([refusals.filter((one) => one), errors.length]).toEqual([[], 2]);

@@ -1,14 +1,14 @@
 /**
- * How a document folds on a server: it is held as bytes, the last snapshot and the entries since, and folded on a thread of its
- * own, since what clients wrote decides how long that takes. The fold room drives it; it knows bytes, no log and no reader. A
+ * How a document folds on a server: it is held as bytes, the last snapshot and the entries since, and folded by a worker,
+ * since what clients wrote decides how long that takes. The fold room drives it; it knows bytes, no log and no reader. A
  * document that can't be folded is quarantined (rule Y7).
  */
 import { SyncError } from '@syncline/protocol';
 import { type Data, type Entry, noLineage, readDocData, readDocEntry } from '@syncline/protocol/wire';
 import { type Logger, type Metrics, reason } from '../observe.ts';
+import type { DocJson } from './doc/child.ts';
 import type { Fault, Faults } from './doc/faults.ts';
-import { DocFault, type DocThread } from './doc/thread.ts';
-import type { DocJson } from './doc/worker.ts';
+import { DocFault, type DocWorker } from './doc/worker.ts';
 import type { Due, Folder } from './folder.ts';
 
 export interface DocFolderTools {
@@ -16,7 +16,7 @@ export interface DocFolderTools {
   readonly name: string;
   /** Size of the folded document beyond which no edits are taken. */
   readonly bytesMax: number;
-  readonly thread: Pick<DocThread, 'run'>;
+  readonly worker: Pick<DocWorker, 'run'>;
   /** Which documents of this node can't be folded. */
   readonly faults: Faults;
   readonly logger: Logger;
@@ -177,7 +177,7 @@ export class DocFolder implements Folder {
   async read(): Promise<DocJson> {
     const held = this.#hold();
     try {
-      return await this.#tools.thread.run('read', held.pieces);
+      return await this.#tools.worker.run('read', held.pieces);
     } catch (thrown) {
       if (!(thrown instanceof DocFault)) throw thrown;
       if (thrown.piece < held.pieces.length) throw this.#quarantine(held, thrown);
@@ -204,7 +204,7 @@ export class DocFolder implements Folder {
     const held = this.#hold();
     if (held.snapshot && held.entries.length === 0) return held.snapshot;
     try {
-      const snapshot = await this.#tools.thread.run('fold', held.pieces);
+      const snapshot = await this.#tools.worker.run('fold', held.pieces);
       if (held.life === this.#life) this.#adopt(held, snapshot);
       return snapshot;
     } catch (thrown) {

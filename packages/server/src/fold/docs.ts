@@ -1,5 +1,5 @@
 /**
- * What the documents of a node share: the thread that they are folded on, which of them can't be folded, and what a new one begins
+ * What the documents of a node share: the worker that they are folded by, which of them can't be folded, and what a new one begins
  * with. The hub has one, which gives each open channel of that kind its folder and finds it again for whoever edits on the server.
  */
 import { createHash } from 'node:crypto';
@@ -9,14 +9,14 @@ import type { Doc } from 'yjs';
 import type { Channel, ChannelTools } from '../channel.ts';
 import { reason } from '../observe.ts';
 import { Faults } from './doc/faults.ts';
-import { DocThread, type DocThreadSettings } from './doc/thread.ts';
+import { DocWorker, type DocWorkerSettings } from './doc/worker.ts';
 import { written } from './doc/yjs.ts';
 import { DocFolder } from './doc.ts';
 
 /** Fills a new document of that name; what it leaves empty begins when somebody edits it. */
 export type Seed = (channel: string, doc: Doc) => void | Promise<void>;
 
-export interface DocSettings extends Omit<DocThreadSettings, 'clock'> {
+export interface DocSettings extends Omit<DocWorkerSettings, 'clock'> {
   readonly docFoldEntriesMax: number;
   readonly docFoldBytesMax: number;
   readonly hookMs: number;
@@ -28,7 +28,7 @@ export class Docs {
   readonly #settings: DocSettings;
   readonly #tools: ChannelTools;
   readonly #seed: Seed | undefined;
-  readonly #thread: DocThread;
+  readonly #worker: DocWorker;
   readonly #faults = new Faults();
   readonly #folders = new Map<string, DocFolder>();
 
@@ -36,7 +36,7 @@ export class Docs {
     this.#settings = settings;
     this.#tools = tools;
     this.#seed = seed;
-    this.#thread = new DocThread({ clock: tools.clock, ...settings });
+    this.#worker = new DocWorker({ clock: tools.clock, ...settings });
   }
 
   /** After how much a document is folded anew. */
@@ -52,7 +52,7 @@ export class Docs {
     const folder: DocFolder = new DocFolder({
       name,
       bytesMax,
-      thread: this.#thread,
+      worker: this.#worker,
       faults: this.#faults,
       logger,
       metrics,
@@ -72,7 +72,7 @@ export class Docs {
   }
 
   close(): Promise<void> {
-    return this.#thread.close();
+    return this.#worker.close();
   }
 
   /**

@@ -1,11 +1,11 @@
 /**
  * What the server itself does with documents: it edits them, replaces them, shows them as JSON. Whoever runs the node calls it
- * through the server's front. Documents are loaded on their own thread first, so that nothing reaches this one that couldn't be
+ * through the server's front. Documents are folded by their worker first, so that nothing is loaded here that couldn't be
  * folded; what is written here goes into the log like everyone's edits.
  */
 import { type Position, SyncError } from '@syncline/protocol';
 import { beginning, type Clock, readDocSnapshot, sameLineage, updateEntry } from '@syncline/protocol/wire';
-import type { DocJson } from '../fold/doc/worker.ts';
+import type { DocJson } from '../fold/doc/child.ts';
 import { changes, type Write, written } from '../fold/doc/yjs.ts';
 import type { DocFolder } from '../fold/doc.ts';
 import type { Hub } from '../hub.ts';

@@ -13,7 +13,7 @@ import {
   type FrameOf,
   type ServerFrame,
 } from '@syncline/protocol/wire';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 
 /** How long a test waits for something that should come at once. */
@@ -27,6 +27,11 @@ export function within<T>(promise: Promise<T>, what: string): Promise<T> {
     signal.addEventListener('abort', giveUp, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
   });
+}
+
+/** What something comes to be, looked at again and again for as long as a machine with much else to do may take. */
+export function eventually<T>(look: () => T) {
+  return expect.poll(look, { timeout: patienceMs, interval: 5 });
 }
 
 /** Messages of a socket as a queue: `next` resolves with the next one, or rejects when none comes. */

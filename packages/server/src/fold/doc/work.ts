@@ -1,6 +1,6 @@
 /**
- * What is done with the bytes of a document: they are folded into a garbage-collected Y.Doc, or read as JSON. Only the thread
- * of worker.ts may call this, since what clients wrote decides how long it takes and how much memory. It knows no log.
+ * What is done with the bytes of a document: they are folded into a garbage-collected Y.Doc, or read as JSON. Only the process
+ * of child.ts may call this, since what clients wrote decides how long it takes and how much memory. It knows no log.
  */
 import { docSnapshot, noLineage, readDocData } from '@syncline/protocol/wire';
 import * as Y from 'yjs';
@@ -9,16 +9,16 @@ import { plain, typed } from './json.ts';
 /** Pieces that are taken as one: a transaction costs as much as the document has authors, so one for each would be dear. */
 const piecesPerTransaction = 32;
 
-/** Is called with the number of the piece that is taken next, and with how many there are when all have been. */
-type Progress = (index: number) => void;
+/** Is called before each piece is taken, and once more when all have been. */
+type Note = () => void;
 
 /**
  * Folds the pieces of a document, its snapshot and its entries in the order of the log, into one snapshot.
  *
  * @throws whatever Yjs throws at bytes that it can't take
  */
-export function foldDocument(pieces: readonly Uint8Array[], progress: Progress): Uint8Array<ArrayBuffer> {
-  const { doc, lineage } = load(pieces, progress);
+export function foldDocument(pieces: readonly Uint8Array[], note: Note): Uint8Array<ArrayBuffer> {
+  const { doc, lineage } = load(pieces, note);
   return docSnapshot(lineage, Y.encodeStateAsUpdateV2(doc));
 }
 
@@ -26,18 +26,15 @@ export function foldDocument(pieces: readonly Uint8Array[], progress: Progress):
  * The content of a document as JSON: its shared types by name, maps as objects, arrays as lists, texts and XML as strings, bytes
  * as base64. What nothing is left in is left out, since nobody can tell any more what it was.
  */
-export function readDocument(
-  pieces: readonly Uint8Array[],
-  progress: Progress,
-): Readonly<Record<string, unknown>> {
-  const { doc } = load(pieces, progress);
+export function readDocument(pieces: readonly Uint8Array[], note: Note): Readonly<Record<string, unknown>> {
+  const { doc } = load(pieces, note);
   const shown = [...doc.share.keys()].map((name): [string, unknown] => [name, typed(doc, name)]);
   return Object.fromEntries(
     shown.filter(([, type]) => type !== undefined).map(([name, type]) => [name, plain(type)]),
   );
 }
 
-function load(pieces: readonly Uint8Array[], progress: Progress) {
+function load(pieces: readonly Uint8Array[], note: Note) {
   const doc = new Y.Doc();
   let lineage = noLineage;
   let next = 0;
@@ -51,11 +48,11 @@ function load(pieces: readonly Uint8Array[], progress: Progress) {
     const until = Math.min(next + piecesPerTransaction, pieces.length);
     doc.transact(() => {
       for (; next < until; next++) {
-        progress(next);
+        note();
         take(pieces[next] ?? new Uint8Array());
       }
     });
   }
-  progress(pieces.length);
+  note();
   return { doc, lineage };
 }

@@ -1,5 +1,5 @@
 /**
- * Yjs on the thread of the server itself: for what the application writes into documents, never for what clients wrote. It is an
+ * Yjs in the process of the server itself: for what the application writes into documents, never for what clients wrote. It is an
  * optional peer of this package, so it is loaded when it is first used; the server asks at its start whether it is there.
  */
 import { createRequire } from 'node:module';

@@ -1,19 +1,20 @@
 /**
- * The thread that documents are folded on, the real one: what it makes of documents, what becomes of one that takes too long, too
+ * The worker that documents are folded by, the real one: what it makes of documents, what becomes of one that takes too long, too
  * much memory, or can't be taken at all, and of the others meanwhile.
  */
 import { readDocData, systemClock } from '@syncline/protocol/wire';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import * as Y from 'yjs';
 import { documentOf, entriesOf, largeEntries, slowEntries } from '../../testing/documents.ts';
-import { DocFault, DocThread } from './thread.ts';
+import { eventually } from '../../testing/wire.ts';
+import { DocFault, DocWorker } from './worker.ts';
 
 const mebibyte = 1024 * 1024;
 const letter = (text: string) => entriesOf((doc) => doc.getText('text').insert(0, text));
 
-function thread(settings: Partial<ConstructorParameters<typeof DocThread>[0]> = {}, script?: URL): DocThread {
+function worker(settings: Partial<ConstructorParameters<typeof DocWorker>[0]> = {}, script?: URL): DocWorker {
   const all = { clock: systemClock, docFoldMs: 60_000, docHeapBytesMax: 256 * mebibyte, ...settings };
-  const made = new DocThread(all, script);
+  const made = new DocWorker(all, script);
   onTestFinished(() => made.close());
   return made;
 }
@@ -33,7 +34,7 @@ describe('folding', () => {
     const log = entriesOf(() => {
       for (const word of ['a', 'b', 'c']) doc.getText('text').insert(0, word);
     }, doc);
-    const docs = thread();
+    const docs = worker();
     const first = await docs.run('fold', log.slice(0, 2));
     const second = await docs.run('fold', [first, ...log.slice(2)]);
     expect(readDocData(second).type).toBe('snapshot');
@@ -44,12 +45,12 @@ describe('folding', () => {
   it('leaves the pieces as they are', async () => {
     const log = letter('a');
     const before = log.map((entry) => [...entry]);
-    await thread().run('fold', log);
+    await worker().run('fold', log);
     expect(log.map((entry) => [...entry])).toEqual(before);
   });
 
   it('[Y7] that takes too long is ended, the piece is named, and the others go on', async () => {
-    const docs = thread({ docFoldMs: 400 });
+    const docs = worker({ docFoldMs: 400 });
     const before = docs.run('fold', letter('before'));
     const slow = faultOf(docs.run('fold', [...letter('x'), ...slowEntries(60, 4000)]));
     const after = [docs.run('fold', letter('after')), docs.run('read', letter('after'))] as const;
@@ -71,7 +72,7 @@ describe('folding', () => {
   });
 
   it('[Y7] that takes too much memory is ended, and the others go on', async () => {
-    const docs = thread({ docHeapBytesMax: 32 * mebibyte });
+    const docs = worker({ docHeapBytesMax: 32 * mebibyte });
     const large = faultOf(docs.run('fold', largeEntries(100)));
     const after = docs.run('fold', letter('after'));
     expect((await large).message).toBe(`It took more than ${32 * mebibyte} bytes of memory.`);
@@ -89,7 +90,7 @@ describe('folding', () => {
     ['a format that nobody knows', Uint8Array.of(7, 0, 0)],
     ['a count of 2^32 structs', Uint8Array.of(1, 1, 255, 255, 255, 255, 15, 1, 0)],
   ])('[Y7] of what can not be taken says which piece it is: %s', async (_what, bytes) => {
-    const docs = thread();
+    const docs = worker();
     const good = letter('good');
     const { piece, message } = await faultOf(docs.run('fold', [...good, bytes, ...good]));
     expect(piece).toBe(1);
@@ -98,16 +99,16 @@ describe('folding', () => {
   });
 });
 
-describe('the thread', () => {
+describe('the worker', () => {
   it('is not held against a document when the process stood still', async () => {
     const timers: (() => void)[] = [];
     const timer = (_ms: number, run: () => void) => {
       timers.push(run);
       return () => {};
     };
-    const docs = thread({ clock: { ...systemClock, timer } });
+    const docs = worker({ clock: { ...systemClock, timer } });
     const fire = async () => {
-      await expect.poll(() => timers.length).toBeGreaterThan(0);
+      await eventually(() => timers.length).toBeGreaterThan(0);
       timers.shift()?.();
     };
     // A job has begun once a timer is set. That one is noticed late, by however much, is a part of the time and not all of it.
@@ -121,7 +122,7 @@ describe('the thread', () => {
   });
 
   it('ends what is under way and what waits when it is closed, and takes no more', async () => {
-    const docs = thread();
+    const docs = worker();
     const runs = [docs.run('fold', slowEntries(20, 4000)), docs.run('fold', letter('a'))];
     const outcomes = Promise.allSettled(runs);
     await docs.close();
@@ -132,7 +133,7 @@ describe('the thread', () => {
   });
 
   it('that can not be started refuses what waits, and no document is at fault', async () => {
-    const docs = thread({}, new URL('./nowhere.ts', import.meta.url));
+    const docs = worker({}, new URL('./nowhere.ts', import.meta.url));
     const outcomes = await Promise.allSettled([docs.run('fold', []), docs.run('read', [])]);
     expect(outcomes).toMatchObject(outcomes.map(() => ({ reason: { code: 'unavailable' } })));
   });

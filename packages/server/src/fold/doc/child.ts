@@ -1,0 +1,47 @@
+/**
+ * The process that documents are folded in. worker.ts starts it, gives it one job at a time, and kills it when one takes too long;
+ * one that takes too much memory ends it. Nothing here has to be careful. What is done with the bytes is in work.ts.
+ */
+import { writeSync } from 'node:fs';
+import { foldDocument, readDocument } from './work.ts';
+
+/** What may be done with a document: its pieces become one snapshot, or JSON. */
+export type Work = 'fold' | 'read';
+
+/** What a document is as JSON: its shared types by name. */
+export type DocJson = Readonly<Record<string, unknown>>;
+
+/** What worker.ts sends. */
+export interface Ask {
+  readonly work: Work;
+  readonly pieces: readonly Uint8Array[];
+  /** A byte that stands for this job in what is noted. */
+  readonly mark: number;
+}
+
+/** What it gets back. */
+export type Answer =
+  | { readonly type: 'ready' }
+  | { readonly type: 'done'; readonly value: unknown }
+  /** `notes` counts the marks: they travel another way, and may come later. */
+  | { readonly type: 'failed'; readonly message: string; readonly notes: number };
+
+/** Where the job's mark is written before each piece is taken, and once more after all: so it is known how far it came, whatever ends it. */
+const notesFd = 4;
+
+const answer = (message: Answer) => process.send?.(message);
+
+process.on('message', ({ work, pieces, mark }: Ask) => {
+  let notes = 0;
+  const note = (): void => {
+    notes++;
+    writeSync(notesFd, Uint8Array.of(mark));
+  };
+  try {
+    answer({ type: 'done', value: (work === 'read' ? readDocument : foldDocument)(pieces, note) });
+  } catch (thrown) {
+    const message = String(thrown instanceof Error ? thrown.message : thrown);
+    answer({ type: 'failed', message, notes });
+  }
+});
+answer({ type: 'ready' });
