@@ -4,7 +4,7 @@
  */
 import type { Link, LinkHandlers, Transport } from '@syncline/client/internal';
 import { errors } from '@syncline/protocol';
-import { decodeClient } from '@syncline/protocol/wire';
+import { decodeClient, decodeClientBinary } from '@syncline/protocol/wire';
 import {
   nativeBatch,
   nativeControls,
@@ -68,14 +68,20 @@ export class Network {
 
   /** A client's way to the node. */
   transport(): Transport {
-    return {
+    const transport: Transport = {
       open: (_url, _token, handlers) => {
-        const wire = new Wire(this.#world, this, handlers);
+        const wire = new Wire(this.#world, this, handlers, transport);
         this.#wires.add(wire);
         this.injected.connections++;
         return wire.client;
       },
     };
+    return transport;
+  }
+
+  /** One client's machine goes: nobody is told, and what was under way from it may still arrive. */
+  forget(transport: Transport): void {
+    for (const wire of this.#wires) if (wire.from === transport) wire.vanish();
   }
 
   /** All connections break now, as when the node's machine goes. */
@@ -143,6 +149,8 @@ class Way {
 /** One connection. Its two ends learn of its end each in its own time, or, when it is half open, never. */
 class Wire {
   readonly client: Link;
+  /** Whose it is. */
+  readonly from: Transport;
   readonly #world: World;
   readonly #network: Network;
   readonly #handlers: LinkHandlers;
@@ -152,18 +160,26 @@ class Wire {
   #clientOpen = true;
   #carrying = true;
 
-  constructor(world: World, network: Network, handlers: LinkHandlers) {
+  constructor(world: World, network: Network, handlers: LinkHandlers, from: Transport) {
+    this.from = from;
     this.#world = world;
     this.#network = network;
     this.#handlers = handlers;
     this.#up = new Way(world, network);
     this.#down = new Way(world, network);
     this.client = {
-      send: (data) => this.#send(String(data)),
+      send: (data) => this.#send(data),
       close: () => this.#clientLeaves(),
       bufferedAmount: 0,
     };
     world.after(world.between(0.2, 2 * network.faults.latencyMsMax), () => this.#arriveAtDoor());
+  }
+
+  /** The client is no more; the node notices late. */
+  vanish(): void {
+    if (!this.#clientOpen) return;
+    this.#clientOpen = false;
+    this.#world.after(this.#world.between(1, 30_000), () => this.#endSession());
   }
 
   /** Both ends are told, soon. */
@@ -192,10 +208,10 @@ class Wire {
     if (!this.#session) this.#world.after(this.#world.between(1, 50), () => this.#tellClient(1006));
   }
 
-  #send(text: string): void {
+  #send(data: string | Uint8Array): void {
     if (!this.#clientOpen || !this.#carrying) return;
-    const whole = this.#up.carry(Buffer.byteLength(text) + 8, () =>
-      this.#session?.receive(decodeClient(text)),
+    const whole = this.#up.carry(Buffer.byteLength(data) + 8, () =>
+      this.#session?.receive(typeof data === 'string' ? decodeClient(data) : decodeClientBinary(data)),
     );
     if (!whole) this.#cut();
   }
@@ -205,15 +221,15 @@ class Wire {
       const bytes = this.#session.take();
       if (!bytes) return;
       for (const frame of framesOf(bytes)) {
-        if (this.#carrying && !this.#down.carry(frame.bytes, () => this.#deliver(frame.text))) this.#cut();
+        if (this.#carrying && !this.#down.carry(frame.bytes, () => this.#deliver(frame.data))) this.#cut();
       }
     }
   }
 
-  #deliver(text: string | undefined): void {
+  #deliver(data: Payload): void {
     // A ping is answered by the client's platform, which here is the link itself.
-    if (text === undefined) this.#up.carry(6, () => this.#session?.alive());
-    else if (this.#clientOpen) this.#handlers.message(text);
+    if (data === undefined) this.#up.carry(6, () => this.#session?.alive());
+    else if (this.#clientOpen) this.#handlers.message(data);
     this.#pump();
   }
 
@@ -243,10 +259,11 @@ class Wire {
   }
 }
 
-/** The frames in a chunk that a session gave (RFC 6455 section 5.2, unmasked); a ping has no text. */
-function* framesOf(
-  chunk: Uint8Array,
-): Generator<{ readonly text: string | undefined; readonly bytes: number }> {
+/** What a frame holds: text, bytes, or of a ping nothing. */
+type Payload = string | Uint8Array | undefined;
+
+/** The frames in a chunk that a session gave (RFC 6455 section 5.2, unmasked). */
+function* framesOf(chunk: Uint8Array): Generator<{ readonly data: Payload; readonly bytes: number }> {
   const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   let at = 0;
   while (at < buffer.length) {
@@ -259,8 +276,12 @@ function* framesOf(
           ? buffer.readUInt16BE(at + 2)
           : Number(buffer.readBigUInt64BE(at + 2));
     const end = at + header + length;
-    const isPing = buffer.readUInt8(at) === 0x89;
-    yield { text: isPing ? undefined : buffer.toString('utf8', at + header, end), bytes: end - at };
+    const body = buffer.subarray(at + header, end);
+    const bytes = end - at;
+    const opcode = buffer.readUInt8(at);
+    if (opcode === 0x89) yield { data: undefined, bytes };
+    else if (opcode === 0x82) yield { data: Uint8Array.from(body), bytes };
+    else yield { data: body.toString('utf8'), bytes };
     at = end;
   }
 }

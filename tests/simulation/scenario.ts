@@ -199,7 +199,7 @@ class Run {
   }
 }
 
-function badNetwork(world: World): Faults {
+export function badNetwork(world: World): Faults {
   const often = (max: number) => (world.chance(0.5) ? 0 : world.between(0, max));
   return {
     drop: often(0.05),
@@ -212,7 +212,7 @@ function badNetwork(world: World): Faults {
 }
 
 /** Announcements are hints: some are lost, some come twice, and nothing may depend on them. */
-function lossyNews(broker: Broker, world: World, loss: number): Broker {
+export function lossyNews(broker: Broker, world: World, loss: number): Broker {
   return {
     ...methods(broker),
     listen: (channel, onNews) =>
@@ -234,7 +234,7 @@ function forgetful(broker: Broker, planted: boolean): Broker {
     : broker;
 }
 
-function methods(broker: Broker): Broker {
+export function methods(broker: Broker): Broker {
   return {
     append: (channel, append) => broker.append(channel, append),
     read: (channel, range) => broker.read(channel, range),

@@ -17,5 +17,6 @@ export function createClientWith<const C extends Contract = Contract>(
 export type { Surroundings } from './client.ts';
 export type { Hint, Lifecycle } from './lifecycle.ts';
 export { pageLifecycle } from './lifecycle.ts';
+export { Shelf } from './testing/shelf.ts';
 export type { Link, LinkHandlers, Transport } from './transports/transport.ts';
 export { websocket } from './transports/websocket.ts';
