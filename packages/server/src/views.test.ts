@@ -4,11 +4,12 @@
  */
 import { defineChannels, doc, state, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
-import type { FrameOf, ServerFrame, ViewFilter } from '@syncline/protocol/wire';
+import { type FrameOf, type ServerFrame, setEntry, type ViewFilter } from '@syncline/protocol/wire';
 import { describe, expect, it } from 'vitest';
+import type { Broker } from './broker/broker.ts';
 import { memory } from './broker/memory.ts';
 import { named } from './testing/identities.ts';
-import { turns } from './testing/meddle.ts';
+import { meddle, turns } from './testing/meddle.ts';
 import { everything, serveChannels } from './testing/serve.ts';
 import { WireClient } from './testing/wire.ts';
 
@@ -329,5 +330,64 @@ describe('who isn’t there any more', () => {
       leaving.inbox.socket.terminate();
     }
     await expect.poll(() => [server.metrics.viewsOpen, server.metrics.sessionsOpen]).toEqual([0, 0]);
+  });
+});
+
+describe('a log', () => {
+  const append = (broker: Broker, data: string) =>
+    broker.append(fleet, { data, from: null, key: 'k', keep: null });
+
+  it('[V3] that turns out to be another one is told as changes of the view', async () => {
+    const { broker, replace } = meddle(memory());
+    const { port, server } = await serveViews({ broker });
+    for (const key of ['a', 'b', 'c']) await server.set(fleet, key, at(52.5, 13.5));
+    const client = await WireClient.connect(port);
+    const id = await ask(client, { bbox: berlin });
+    expect((await client.expect('seen')).rows).toHaveLength(3);
+    const other = memory();
+    await append(other, setEntry('b', JSON.stringify(at(52.1, 13.1))));
+    await append(other, setEntry('d', JSON.stringify(at(52.2, 13.2))));
+    replace(other);
+    await append(broker, setEntry('c', JSON.stringify(at(0, 0))));
+    const held = new Set(['a', 'b', 'c']);
+    const why = new Map<string, string>();
+    const values = new Map<unknown, unknown>();
+    while (values.size < 2 || why.size < 2) {
+      const told = await client.expect('seen');
+      expect(told).toMatchObject({ id, more: false });
+      for (const [key, value] of shown(told)) values.set(key, value);
+      for (const [key, reason] of told.gone) expect(held.has(key) && why.set(key, reason)).toBeTruthy();
+    }
+    expect(values).toEqual(
+      new Map([
+        ['b', at(52.1, 13.1)],
+        ['d', at(52.2, 13.2)],
+      ]),
+    );
+    expect(why).toEqual(
+      new Map([
+        ['a', 'delete'],
+        ['c', 'exit'],
+      ]),
+    );
+    await server.set(fleet, 'e', at(52.3, 13.3));
+    expect(shown(await client.expect('seen'))).toEqual([['e', at(52.3, 13.3)]]);
+  });
+
+  it('[V8] that can no longer be folded ends its views, and is viewed no more', async () => {
+    const broker = memory();
+    const said: string[] = [];
+    const logger = { error: (_facts: unknown, message: string) => void said.push(message) };
+    const { port, server } = await serveViews({ broker, logger });
+    await server.set(fleet, 'a', 1);
+    const client = await WireClient.connect(port);
+    const id = await ask(client, {});
+    await client.expect('seen');
+    await append(broker, '{"no":"entry"}');
+    expect(await client.expect('revoked')).toMatchObject({ id, code: 'corrupt' });
+    await expect(ask(client, {})).rejects.toMatchObject({ code: 'corrupt' });
+    await expect(ask(client, {}, id)).rejects.toMatchObject({ code: 'bad_payload' });
+    expect(server.metrics.viewsOpen).toBe(0);
+    expect(said.some((message) => message.includes('can no longer be folded'))).toBe(true);
   });
 });
