@@ -98,7 +98,7 @@ export const optionsTable = {
     1024,
     16 * mebibyte,
     'bytes',
-    'size of one frame a client may send',
+    'size of one frame, or of the body of one post, that a client may send',
   ),
   handshakeBytesMax: number(
     8192,
@@ -112,7 +112,7 @@ export const optionsTable = {
     1,
     1_000_000,
     'handshakes',
-    'connections from one address that wait to be let in; an IPv6 network of 64 bits counts as one address',
+    'connections from one address that wait to be let in, and posts whose body isn’t there yet; an IPv6 network of 64 bits counts as one address',
   ),
   heartbeatMs: number(
     25_000,
