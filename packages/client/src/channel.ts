@@ -30,13 +30,13 @@ export abstract class Channel<V> implements Reader, Member {
   readonly #recoveries: Emitter<Recovery>;
   readonly #validate: Validate<V> | undefined;
 
-  constructor(core: Core, name: string, terms?: Terms<V>) {
+  constructor(core: Core, name: string, terms?: Terms<V>, Following = Subscription) {
     this.core = core;
     this.name = name;
     this.#validate = terms?.validate;
     this.#recoveries = new Emitter(core.report);
     this.outbox = new Outbox(core, name);
-    this.subscription = new Subscription(core, name, this);
+    this.subscription = new Following(core, name, this);
     this.freshness = this.subscription.freshness;
     core.members.add(this);
   }

@@ -20,6 +20,7 @@ import type { Keeper } from './doc/keeper.ts';
 import { type Item, isBeginning, type Listener, Reading } from './doc/reading.ts';
 import type { DocChannel, DocOptions, DocReplaced, DocSync } from './doc/types.ts';
 import { badOption, toFault } from './faults.ts';
+import { FoldingSubscription } from './folding.ts';
 import type { PresenceFor } from './presence.ts';
 import { promised } from './settle.ts';
 import { Emitter, type Store, Value } from './store.ts';
@@ -65,7 +66,7 @@ export class Document extends Channel<never> implements DocChannel, Listener {
   #counted = 0;
 
   constructor(core: Core, name: string, { doc, persist }: DocOptions = {}) {
-    super(core, name);
+    super(core, name, undefined, FoldingSubscription);
     if (doc && !(doc instanceof Y.Doc)) {
       throw badOption('`doc` to be a Doc of the same copy of yjs as this client has (see `npm ls yjs`)', doc);
     }

@@ -4,7 +4,7 @@
  */
 import type { Contract, Definition } from '@syncline/protocol';
 import { type Lookup, search } from '@syncline/protocol/wire';
-import { badOption, notA } from './faults.ts';
+import { notA } from './faults.ts';
 
 /** The characters of a name, and no segment that is empty, `.` or `..` (rule C1). Its segments the server counts. */
 const names = /^(?!(.*\/)?\.{0,2}(\/|$))[\w=@,.:;/-]{1,255}$/;
@@ -12,8 +12,8 @@ const names = /^(?!(.*\/)?\.{0,2}(\/|$))[\w=@,.:;/-]{1,255}$/;
 /**
  * What stands behind a name; undefined without a contract, for then only the server knows.
  *
- * @throws SyncError `unknown_channel` for a name that is none, or that the contract has no channel of that kind for (rule C2);
- * `bad_option` for a contract that `defineChannels` didn't make.
+ * @throws SyncError `unknown_channel` for a name that is none, or that the contract has no channel of that kind for (rule C2): none
+ * at all where `defineChannels` didn't make it, or it was taken apart since.
  */
 export function definitionOf(
   kind: string,
@@ -22,9 +22,7 @@ export function definitionOf(
 ): Definition | undefined {
   if (!names.test(name)) throw notA('channel name', name);
   if (!channels) return undefined;
-  const find = channels[search];
-  if (!find) throw badOption('`channels` to be made by `defineChannels`', channels);
-  const definition = find(name);
-  if (definition.kind === kind) return definition;
-  throw notA(`${kind} of the contract`, name);
+  const definition = channels[search]?.(name);
+  if (definition?.kind === kind) return definition;
+  throw notA(`${kind} of what defineChannels gave`, name);
 }

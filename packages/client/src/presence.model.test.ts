@@ -251,6 +251,6 @@ test('[N1] [N2] [N3] [N4] whatever happens, what is told makes what is shown, an
       await run.clock.advance(0);
       expect(run.clock.timers).toBe(0);
     }),
-    { numRuns: 100 },
+    { numRuns: 50 },
   );
 });

@@ -8,6 +8,7 @@ import { Channel } from './channel.ts';
 import type { Core } from './core.ts';
 import { Entries, type StateChange, type StateEntry } from './entries.ts';
 import { badOption } from './faults.ts';
+import { FoldingSubscription } from './folding.ts';
 import { type Line, type Operation, type Row, readLine } from './rows.ts';
 import { promised, type Settle } from './settle.ts';
 import type { Store } from './store.ts';
@@ -96,7 +97,7 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
   readonly #writes = new Writes<V>();
 
   constructor(core: Core, name: string, terms?: Terms<V>) {
-    super(core, name, terms);
+    super(core, name, terms, FoldingSubscription);
     this.entries = new Entries(core.report, (off) => this.hold(off, Number.MAX_SAFE_INTEGER));
   }
 

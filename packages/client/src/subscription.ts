@@ -71,8 +71,6 @@ export interface Reader {
 
 /** How long entries that a heartbeat told of may still be under way (rule H2), in ms. */
 const graceMs = 1_000;
-/** How long the next part of a snapshot may take, on a slow link say, in ms. */
-const partMs = 30_000;
 
 export const live: Freshness = { state: 'live' };
 
@@ -82,7 +80,7 @@ export class Subscription implements Delivery {
   declare signals?: Delivery['signals'];
   readonly #core: Core;
   readonly #channel: string;
-  readonly #reader: Reader;
+  readonly reader: Reader;
   #holds = 0;
   #start = 0;
   #position: Position | undefined;
@@ -104,7 +102,7 @@ export class Subscription implements Delivery {
   constructor(core: Core, channel: string, reader: Reader) {
     this.#core = core;
     this.#channel = channel;
-    this.#reader = reader;
+    this.reader = reader;
     this.freshness = new Value<Freshness>({ state: 'stale', since: core.clock.now() }, core.report);
   }
 
@@ -149,27 +147,14 @@ export class Subscription implements Delivery {
     this.#linked &&= moved;
     this.#failures = 0;
     this.#refused = undefined;
-    this.#show();
+    this.show();
   }
 
   entries({ first, entries }: FrameOf<ServerFrame, 'entries'>): void {
-    this.#take(
+    this.take(
       first - 1,
       entries.map((data, i) => ({ offset: first + i, data })),
     );
-  }
-
-  changes({ from, check, entries }: FrameOf<ServerFrame, 'changes'>): void {
-    this.#take(from, entries, check);
-  }
-
-  snapshot({ offset, check, more, data }: FrameOf<ServerFrame, 'snapshot'>): void {
-    const before = this.#position;
-    if (!before) return;
-    this.#trust();
-    this.#reader.snapshot?.(data, more ? undefined : this.#move(before, offset, check));
-    if (more) this.#doubt(partMs);
-    this.#show();
   }
 
   gap({ position, top, reason }: FrameOf<ServerFrame, 'gap'>): void {
@@ -182,11 +167,11 @@ export class Subscription implements Delivery {
     this.#gap = undefined;
     if (offset > place.offset) {
       this.#top = Math.max(this.#top, offset);
-      this.#doubt(graceMs);
+      this.doubt(graceMs);
     } else if (offset < place.offset || check !== place.check) {
       return this.#repair();
     } else this.#failures = 0;
-    this.#show();
+    this.show();
   }
 
   /** The server ended this subscription (rule I5). As after a refusal, it is asked for again on the next connection. */
@@ -196,7 +181,7 @@ export class Subscription implements Delivery {
   }
 
   /** @param checkGiven where the entries aren't all of those that lie between */
-  #take(from: number, entries: readonly Placed[], checkGiven?: number): void {
+  take(from: number, entries: readonly Placed[], checkGiven?: number): void {
     const before = this.#position;
     const offset = entries.at(-1)?.offset ?? 0;
     if (!before || offset <= before.offset) return;
@@ -210,11 +195,11 @@ export class Subscription implements Delivery {
       check = nextCheck(check, entry.data);
       return { offset, ...entry };
     });
-    this.#reader.received(received, this.#move(before, offset, checkGiven ?? check));
-    this.#show();
+    this.reader.received(received, this.move(before, offset, checkGiven ?? check));
+    this.show();
   }
 
-  #move({ epoch }: Position, offset: number, check: number): Position {
+  move({ epoch }: Position, offset: number, check: number): Position {
     this.#top = Math.max(this.#top, offset);
     this.#failures = 0;
     this.#gap = undefined;
@@ -223,7 +208,7 @@ export class Subscription implements Delivery {
   }
 
   /** If nothing has come within that time, it is read anew. */
-  #doubt(ms: number): void {
+  doubt(ms: number): void {
     const position = this.#position;
     this.#grace ??= this.#core.clock.timer(ms, () => {
       this.#grace = undefined;
@@ -231,7 +216,7 @@ export class Subscription implements Delivery {
     });
   }
 
-  #trust(): void {
+  trust(): void {
     this.#grace?.();
     this.#grace = undefined;
   }
@@ -239,7 +224,7 @@ export class Subscription implements Delivery {
   /** What was pushed doesn't follow, so it is read from the position (rules D3, H2). At once, then at growing intervals. */
   #repair(): void {
     this.#leave();
-    this.#show();
+    this.show();
     if (this.#failures++ === 0) this.ask();
     else this.#askLater(0);
   }
@@ -280,22 +265,22 @@ export class Subscription implements Delivery {
     if (this.#failures++ === 0 || ended) this.#core.report(error);
     if (ended) this.#refused = error;
     else this.#askLater(retryMsOf(error));
-    this.#show();
+    this.show();
   }
 
   #stand(recovery: Recovery, position: Position, top: number): void {
     this.#position = position;
     this.#top = top;
     if (recovery.via === 'gap') this.#gap = recovery.reason;
-    this.#reader.recovered(recovery, { position, top });
-    this.#show();
+    this.reader.recovered(recovery, { position, top });
+    this.show();
   }
 
   /** From now on nothing under the old number is taken. */
   #leave(): void {
     if (this.#id !== undefined) this.#core.deliveries.delete(this.#id);
     this.#id = undefined;
-    this.#trust();
+    this.trust();
   }
 
   #end(): void {
@@ -306,10 +291,10 @@ export class Subscription implements Delivery {
     this.#position = undefined;
     this.#gap = undefined;
     this.lost();
-    this.#reader.ended();
+    this.reader.ended();
   }
 
-  #show(): void {
+  show(): void {
     const before = this.freshness.get();
     const now = this.#judge();
     if (now.state === 'stale' && before.state === 'stale') return;
