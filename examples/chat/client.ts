@@ -1,9 +1,9 @@
 /**
- * This window's part in the chat: its connection, its mark on messages, the lists it shows, and how rooms and times are
- * written. All components of the page share it; it must not know them.
+ * This window's part in the chat: its connection, its hooks, its mark on messages, and how rooms and times are written. All
+ * components of the page share it; it must not know them.
  */
-import { createClient, type Store, type Timeline } from '@syncline/client';
-import { useSyncExternalStore } from 'preact/compat';
+import { createClient } from '@syncline/client';
+import { createHooks } from '@syncline/react';
 import { channels, type Message } from './channels.ts';
 
 /** What is typed while the server is away waits for up to an hour. */
@@ -14,15 +14,17 @@ addEventListener('beforeunload', (event) => client.unsent.get() > 0 && event.pre
 export const by = sessionStorage.getItem('by') ?? crypto.randomUUID();
 sessionStorage.setItem('by', by);
 
-/** The messages of each room that was visited. A list holds what isn't sent yet, so it outlives the visit. */
-const timelines = new Map<string, Timeline<Message>>();
-export function timelineOf(room: string): Timeline<Message> {
-  const timeline = timelines.get(room) ?? client.stream(`chat/${room}`).timeline({ pageSize: 100 });
-  timelines.set(room, timeline);
-  return timeline;
-}
+/** Typed by the contract. They are React's; Preact stands in for it on this page. */
+export const { SynclineProvider, useStore, useTimeline, useEntries, usePresence, useSignal, useFreshness } =
+  createHooks<typeof channels>();
 
-export const useStore = <T>(store: Store<T>): T => useSyncExternalStore(store.subscribe, store.get);
+/** A room's messages. What isn't sent yet stays in the list, also while another room is shown. */
+export const useRoom = (room: string) => useTimeline(`chat/${room}`, { pageSize: 100 });
+
+/** Publishes in a room; what fails is shown by its list. */
+export function say(room: string, message: Message): void {
+  void client.stream(`chat/${room}`).timeline().publish(message);
+}
 
 export const timeOf = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' }).format;
 const day = { weekday: 'long', day: 'numeric', month: 'long' } as const;

@@ -3,7 +3,7 @@
  * stays where it is, and history loads upward. It must not know how messages travel.
  */
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { client, timelineOf, useStore } from './client.ts';
+import { client, useRoom } from './client.ts';
 import { useReaders } from './people.tsx';
 import { type Line, reduce } from './reduce.ts';
 import { isOwn, Row } from './row.tsx';
@@ -16,8 +16,7 @@ interface LogProps {
 }
 
 export function Log({ room, name, onEdit }: LogProps) {
-  const timeline = timelineOf(room);
-  const { items, hasOlder, loading } = useStore(timeline);
+  const { items, hasOlder, loading, loadOlder } = useRoom(room);
   const box = useRef<HTMLDivElement>(null);
   const height = useRef(0);
   const [atBottom, setAtBottom] = useState(true);
@@ -42,7 +41,7 @@ export function Log({ room, name, onEdit }: LogProps) {
   const onScroll = (): void => {
     const { scrollTop = 0, scrollHeight = 0, clientHeight = 0 } = box.current ?? {};
     setAtBottom(scrollTop > -48);
-    if (scrollHeight - clientHeight + scrollTop < 400) timeline.loadOlder().catch(() => {});
+    if (scrollHeight - clientHeight + scrollTop < 400) loadOlder().catch(() => {});
   };
   const beginning = last ? 'Here begins what is kept' : 'Nothing here yet. Say the first word!';
   return (

@@ -6,12 +6,21 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Ask } from './ask.tsx';
 import { type Message, nameCharsMax, textCharsMax } from './channels.ts';
-import { by, client, roomName, timelineOf, timeOf, useStore } from './client.ts';
+import {
+  by,
+  client,
+  roomName,
+  SynclineProvider,
+  say,
+  timeOf,
+  useFreshness,
+  useStore,
+  useTimeline,
+} from './client.ts';
 import { Log } from './log.tsx';
 import { Here, Typing } from './people.tsx';
 import type { Line } from './reduce.ts';
 
-const opened = client.stream('rooms').timeline();
 const lastName = localStorage.getItem('name') ?? '';
 /** A connection that comes back sooner was never "offline". */
 const connectingMs = 2000;
@@ -20,7 +29,8 @@ const roomInAddress = (): string => roomName(location.hash) || 'lobby';
 function App() {
   const [room, setRoom] = useState(roomInAddress);
   const [name, setName] = useState(sessionStorage.getItem('name'));
-  const rooms = [...new Set(['lobby', ...useStore(opened).items.map(({ data }) => data), room])];
+  const opened = useTimeline('rooms');
+  const rooms = [...new Set(['lobby', ...opened.items.map(({ data }) => data), room])];
   useEffect(() => addEventListener('hashchange', () => setRoom(roomInAddress())), []);
   const join = (text: string): void => {
     for (const storage of [sessionStorage, localStorage]) storage.setItem('name', text);
@@ -32,11 +42,9 @@ function App() {
   };
   const [editing, edit] = useState<Line | null>(null);
   useEffect(() => edit(null), [room]);
-  const say = (message: Message): void => {
+  const send = (message: Message): void => {
     edit(null);
-    timelineOf(room)
-      .publish(message)
-      .catch(() => {});
+    say(room, message);
   };
   return (
     <>
@@ -86,7 +94,7 @@ function App() {
             charsMax={textCharsMax}
             first={editing.post.text}
             lines
-            onAnswer={(text) => say({ amends: editing.item.offset ?? 0, text, by })}
+            onAnswer={(text) => send({ amends: editing.item.offset ?? 0, text, by })}
             onCancel={() => edit(null)}
           />
         ) : (
@@ -96,7 +104,7 @@ function App() {
             button="Send"
             charsMax={textCharsMax}
             lines
-            onAnswer={(text) => say({ name, text, by })}
+            onAnswer={(text) => send({ name, text, by })}
             onType={() => client.stream(`chat/${room}`).signal({ name, by })}
           />
         )}
@@ -107,7 +115,7 @@ function App() {
 
 /** How fresh the room is, as the SDK tells it. */
 function Status({ room }: { room: string }) {
-  const is = useStore(client.stream(`chat/${room}`).freshness);
+  const is = useFreshness(`chat/${room}`);
   const unsent = useStore(client.unsent);
   const [, redraw] = useState({});
   useEffect(() => void setTimeout(redraw, connectingMs, {}), [is]);
@@ -122,4 +130,6 @@ function Status({ room }: { room: string }) {
   return <output class={`freshness ${is.state}`}>{words()}</output>;
 }
 
-render(<App />, document.body);
+// The provider's types are React's, and know no other's elements.
+const app = (<App />) as never;
+render(<SynclineProvider client={client}>{app}</SynclineProvider>, document.body);

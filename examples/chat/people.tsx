@@ -3,7 +3,7 @@
  * know what is written.
  */
 import { useEffect, useMemo } from 'preact/hooks';
-import { by, client, timelineOf, useStore } from './client.ts';
+import { by, client, useEntries, usePresence, useRoom, useSignal } from './client.ts';
 
 const list = new Intl.ListFormat(undefined, { type: 'conjunction' });
 /** How soon after one another what was read is told, in ms. */
@@ -24,13 +24,7 @@ export function Face({ name, title }: { name: string; title: string }) {
 
 /** Who is here, oneself first. While it is shown, this window is here too. */
 export function Here({ room, name }: { room: string; name: string | null }) {
-  const { presence } = client.stream(`chat/${room}`);
-  const members = useStore(presence.members);
-  useEffect(() => {
-    if (!name) return;
-    presence.enter({ name, by }).catch(() => {});
-    return () => void presence.leave().catch(() => {});
-  }, [room, name]);
+  const members = usePresence(`chat/${room}`, name ? { name, by } : undefined);
   const sorted = [...members].sort((a, b) => Number(b.self) - Number(a.self));
   const names = sorted.map(({ self, data }) => (self ? 'you' : data.name));
   return (
@@ -45,8 +39,8 @@ export function Here({ room, name }: { room: string; name: string | null }) {
 
 /** Who types, and hasn't sent it yet. */
 export function Typing({ room }: { room: string }) {
-  const signals = useStore(client.stream(`chat/${room}`).signals);
-  const { items } = useStore(timelineOf(room));
+  const [signals] = useSignal(`chat/${room}`);
+  const { items } = useRoom(room);
   const sent = (mark: string): number => items.findLast(({ data }) => data.by === mark)?.at ?? 0;
   const names = signals.filter(({ data, at }) => at > sent(data.by)).map(({ data }) => data.name);
   const shown = names.length > 3 ? [...names.slice(0, 2), `${names.length - 2} others`] : names;
@@ -63,9 +57,9 @@ export function Typing({ room }: { room: string }) {
  * @param seen the offset of the last message that this window shows; it is told to the others, and never a lower one after it
  */
 export function useReaders(room: string, name: string | null, seen: number): Map<number, string[]> {
-  const channel = client.state(`read/${room}`);
-  const entries = useStore(channel.entries);
+  const { entries } = useEntries(`read/${room}`);
   useEffect(() => {
+    const channel = client.state(`read/${room}`);
     if (!name || seen <= (channel.get(by).get()?.value.offset ?? 0)) return;
     const timer = setTimeout(() => channel.set(by, { name, offset: seen }).catch(() => {}), readMs);
     return () => clearTimeout(timer);

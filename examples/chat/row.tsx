@@ -2,8 +2,7 @@
  * One message of a room: who wrote it and when, what it says, what people think of it, who has read up to here, and what one
  * may do with it. The log makes a list of them; it must not know where messages come from.
  */
-import type { Message } from './channels.ts';
-import { by, dayOf, timelineOf, timeOf } from './client.ts';
+import { by, dayOf, say, timeOf } from './client.ts';
 import { Face, hueOf } from './people.tsx';
 import type { Item, Line } from './reduce.ts';
 
@@ -127,11 +126,4 @@ function Fault({ item: { data, error, retry, discard } }: { item: Item }) {
 function react(room: string, name: string, { item, reactions }: Line, emoji: string): void {
   const on = !reactions.get(emoji)?.has(by);
   say(room, { amends: item.offset ?? 0, emoji, on, name, by });
-}
-
-/** Publishes; what fails is shown by the timeline. */
-function say(room: string, message: Message): void {
-  timelineOf(room)
-    .publish(message)
-    .catch(() => {});
 }

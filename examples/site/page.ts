@@ -62,6 +62,8 @@ async function bundle({ folder }: Page, entryPoints: readonly string[]): Promise
     target: 'es2022',
     jsx: 'automatic',
     jsxImportSource: 'preact',
+    // What is made for React runs on Preact here.
+    alias: { react: 'preact/compat' },
     legalComments: 'eof',
     logLevel: 'silent',
   });
