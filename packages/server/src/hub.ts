@@ -9,7 +9,7 @@ import type { Broker } from './broker/broker.ts';
 import { memory } from './broker/memory.ts';
 import { Channel, type ChannelTools } from './channel.ts';
 import type { View } from './cursor.ts';
-import { type DocSettings, Docs, type Seed } from './fold/docs.ts';
+import { type DocOptions, type DocSettings, Docs } from './fold/docs.ts';
 import { type FoldSettings, foldOf } from './fold.ts';
 import { Admission } from './hub/admission.ts';
 import { type LeaseSettings, Leases } from './hub/leases.ts';
@@ -57,8 +57,7 @@ export class Hub {
   #cancelSweep: Cancel;
   #closed = false;
 
-  /** @param seed fills documents that nobody has edited */
-  constructor(settings: HubSettings, tools: ChannelTools, lookup: Lookup, seed?: Seed) {
+  constructor(settings: HubSettings, tools: ChannelTools, lookup: Lookup, docs: DocOptions = {}) {
     this.#settings = settings;
     this.#tools = tools;
     this.#lookup = lookup;
@@ -66,7 +65,7 @@ export class Hub {
     this.#volatile = { ...tools, broker: tools.broker.volatile ?? this.#ownBroker ?? tools.broker };
     this.admission = new Admission(settings.payloadBytesMax, tools.clock, settings.presenceBytesMax);
     this.leases = new Leases(settings, { ...tools, open: async (name) => await this.open(name) });
-    this.docs = new Docs(settings, tools, seed);
+    this.docs = new Docs(settings, tools, docs);
     this.#cancelSweep = this.#sweepLater();
   }
 

@@ -117,7 +117,7 @@ class Node<C extends Contract> implements Server<C> {
     });
     const own = { access: this.#access, broker: this.#broker, clock: this.#clock, metrics: this.metrics };
     const tools = { ...own, turn, logger };
-    this.#hub = new Hub(this.#numbers, tools, this.#find, options.seed);
+    this.#hub = new Hub(this.#numbers, tools, this.#find, { seed: options.seed });
     this.#writer = new Writer(this.#hub);
     this.#documents = new Documents(this.#hub, this.#clock);
     this.#pulse = new Pulse(this.#clock, this.#numbers.heartbeatMs);

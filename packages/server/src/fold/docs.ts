@@ -22,21 +22,28 @@ export interface DocSettings extends Omit<DocWorkerSettings, 'clock'> {
   readonly hookMs: number;
 }
 
+export interface DocOptions {
+  /** Fills documents that nobody has edited. */
+  readonly seed?: Seed | undefined;
+  /** What folds. Default: a process of its own, started when it is first needed; the simulator brings what folds at once. */
+  readonly worker?: Pick<DocWorker, 'run' | 'close'>;
+}
+
 const lineageBytes = 16;
 
 export class Docs {
   readonly #settings: DocSettings;
   readonly #tools: ChannelTools;
   readonly #seed: Seed | undefined;
-  readonly #worker: DocWorker;
+  readonly #worker: Pick<DocWorker, 'run' | 'close'>;
   readonly #faults = new Faults();
   readonly #folders = new Map<string, DocFolder>();
 
-  constructor(settings: DocSettings, tools: ChannelTools, seed: Seed | undefined) {
+  constructor(settings: DocSettings, tools: ChannelTools, { seed, worker }: DocOptions) {
     this.#settings = settings;
     this.#tools = tools;
     this.#seed = seed;
-    this.#worker = new DocWorker({ clock: tools.clock, ...settings });
+    this.#worker = worker ?? new DocWorker({ clock: tools.clock, ...settings });
   }
 
   /** After how much a document is folded anew. */
