@@ -136,7 +136,7 @@ function fields<T>(
   return Object.fromEntries(entries.map(([name, read], i) => [name, read(values[i], parts[i])])) as T;
 }
 
-export function tuple<T>(readers: { readonly [K in keyof T]: Reader<T[K]> }): (value: unknown) => T {
+function tuple<T>(readers: { readonly [K in keyof T]: Reader<T[K]> }): (value: unknown) => T {
   return (value) => fields(readers, list(value));
 }
 

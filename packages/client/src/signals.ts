@@ -25,9 +25,9 @@ export interface Signal<S> {
 }
 
 /** How long a signal is shown, in ms. */
-export const signalMs = 6_000;
+const signalMs = 6_000;
 /** How soon the same may be sent again, in ms: before those who got it stop showing it. */
-export const repeatMs = 3_000;
+const repeatMs = 3_000;
 
 /** A signal and what will end it. */
 interface Shown<S> {
