@@ -5,7 +5,7 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Ask } from './ask.tsx';
-import { type Message, nameCharsMax, textCharsMax } from './channels.ts';
+import { nameCharsMax, textCharsMax } from './channels.ts';
 import {
   by,
   client,
@@ -29,22 +29,10 @@ const roomInAddress = (): string => roomName(location.hash) || 'lobby';
 function App() {
   const [room, setRoom] = useState(roomInAddress);
   const [name, setName] = useState(sessionStorage.getItem('name'));
-  const opened = useTimeline('rooms');
-  const rooms = [...new Set(['lobby', ...opened.items.map(({ data }) => data), room])];
   useEffect(() => addEventListener('hashchange', () => setRoom(roomInAddress())), []);
   const join = (text: string): void => {
     for (const storage of [sessionStorage, localStorage]) storage.setItem('name', text);
     setName(text);
-  };
-  const open = (text: string): void => {
-    location.hash = roomName(text);
-    if (!rooms.includes(roomInAddress())) void opened.publish(roomInAddress());
-  };
-  const [editing, edit] = useState<Line | null>(null);
-  useEffect(() => edit(null), [room]);
-  const send = (message: Message): void => {
-    edit(null);
-    say(room, message);
   };
   return (
     <>
@@ -55,61 +43,94 @@ function App() {
           </a>{' '}
           chat
         </h1>
-        <ul>
-          {rooms.map((each) => (
-            <li key={each}>
-              <a href={`#${each}`} aria-current={each === room && 'page'}>
-                # {each}
-              </a>
-            </li>
-          ))}
-        </ul>
-        <Ask label="New room" button="Open" charsMax={40} onAnswer={open} />
+        <Rooms present={room} />
         <button type="button" title="Change name" hidden={!name} onClick={() => setName(null)}>
           {name}
         </button>
       </nav>
-      <main key={room}>
-        <header>
-          <h2># {room}</h2>
-          <Here room={room} name={name} />
-          <Status room={room} />
-        </header>
-        <Log room={room} name={name} onEdit={edit} />
-        <Typing room={room} />
-        {name === null ? (
-          <Ask
-            key="name"
-            label="Your name"
-            button="Chat as this"
-            charsMax={nameCharsMax}
-            first={lastName}
-            onAnswer={join}
-          />
-        ) : editing ? (
-          <Ask
-            key={editing.item.key}
-            label="Edit your message"
-            button="Save"
-            charsMax={textCharsMax}
-            first={editing.post.text}
-            lines
-            onAnswer={(text) => send({ amends: editing.item.offset ?? 0, text, by })}
-            onCancel={() => edit(null)}
-          />
-        ) : (
-          <Ask
-            key={room}
-            label={`Message ${room}`}
-            button="Send"
-            charsMax={textCharsMax}
-            lines
-            onAnswer={(text) => send({ name, text, by })}
-            onType={() => client.stream(`chat/${room}`).signal({ name, by })}
-          />
-        )}
-      </main>
+      <Room key={room} room={room} name={name} onJoin={join} />
     </>
+  );
+}
+
+/** The rooms that anybody opened, and how one opens another. */
+function Rooms({ present }: { present: string }) {
+  const { items, publish } = useTimeline('rooms');
+  const rooms = [...new Set(['lobby', ...items.map(({ data }) => data), present])];
+  const open = (text: string): void => {
+    location.hash = roomName(text);
+    if (!rooms.includes(roomInAddress())) void publish(roomInAddress());
+  };
+  return (
+    <>
+      <ul>
+        {rooms.map((each) => (
+          <li key={each}>
+            <a href={`#${each}`} aria-current={each === present && 'page'}>
+              # {each}
+            </a>
+          </li>
+        ))}
+      </ul>
+      <Ask label="New room" button="Open" charsMax={40} onAnswer={open} />
+    </>
+  );
+}
+
+interface RoomProps {
+  readonly room: string;
+  readonly name: string | null;
+  readonly onJoin: (name: string) => void;
+}
+
+/** What is said in a room, and a field for what one wants to say there; whoever has no name is asked for one. */
+function Room({ room, name, onJoin }: RoomProps) {
+  const [editing, edit] = useState<Line | null>(null);
+  const change = ({ item }: Line, text: string): void => {
+    edit(null);
+    say(room, { amends: item.offset ?? 0, text, by });
+  };
+  return (
+    <main>
+      <header>
+        <h2># {room}</h2>
+        <Here room={room} name={name} />
+        <Status room={room} />
+      </header>
+      <Log room={room} name={name} onEdit={edit} />
+      <Typing room={room} />
+      {name === null ? (
+        <Ask
+          key="name"
+          label="Your name"
+          button="Chat as this"
+          charsMax={nameCharsMax}
+          first={lastName}
+          onAnswer={onJoin}
+        />
+      ) : editing ? (
+        <Ask
+          key={editing.item.key}
+          label="Edit your message"
+          button="Save"
+          charsMax={textCharsMax}
+          first={editing.post.text}
+          lines
+          onAnswer={(text) => change(editing, text)}
+          onCancel={() => edit(null)}
+        />
+      ) : (
+        <Ask
+          key="message"
+          label={`Message ${room}`}
+          button="Send"
+          charsMax={textCharsMax}
+          lines
+          onAnswer={(text) => say(room, { name, text, by })}
+          onType={() => client.stream(`chat/${room}`).signal({ name, by })}
+        />
+      )}
+    </main>
   );
 }
 

@@ -16,7 +16,9 @@ export const channels = defineChannels({
   'board/:id': doc({ anonymous }),
 });
 
-export const { SynclineProvider, ...hooks } = createHooks<typeof channels>();
+const { SynclineProvider, ...hooks } = createHooks<typeof channels>();
+
+export { SynclineProvider };
 
 /** What is to be mounted. */
 export interface Wish {
