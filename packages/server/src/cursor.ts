@@ -165,6 +165,8 @@ export interface View extends Reading {
   readonly id: number;
   /** How many `Seen` it has given (rule V7). */
   readonly seen: number;
+  /** How many keys its reader has: what the view costs. */
+  readonly size: number;
   /** From now on it shows something else (rule V5). @throws SyncError `bad_payload` */
   move(filter: ViewFilter): void;
   /** Nothing more can be shown: the reader is told why. */

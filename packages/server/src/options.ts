@@ -189,6 +189,13 @@ export const optionsTable = {
     'ms',
     'time that a TLS handshake may take before it is given up, where `listen()` serves TLS',
   ),
+  viewRowsPerSessionMax: number(
+    200_000,
+    1000,
+    100_000_000,
+    'rows',
+    'keys with their values that all views of one session may show at once; one that comes to show more is ended',
+  ),
   viewsPerSessionMax: number(32, 1, 10_000, 'views', 'views of one session'),
 } as const satisfies Record<string, OptionRow>;
 

@@ -132,6 +132,27 @@ describe('a view', () => {
   });
 });
 
+describe('what views show', () => {
+  it('[V8] is bounded for a session: the view that comes to more is ended, and the others go on', async () => {
+    const { port, server } = await serveViews({ viewRowsPerSessionMax: 1000 });
+    for (let i = 0; i < 900; i++) await server.set(fleet, `v${i}`, at(52, 13));
+    const client = await WireClient.connect(port);
+    const kept = await ask(client, { prefix: 'v' });
+    const keys = Array.from({ length: 100 }, (_, i) => `v${i}`);
+    const full = await ask(client, { keys });
+    for (const frame of await client.flush()) expect(frame.type).toBe('seen');
+    const more = await ask(client, { keys: ['v100'] });
+    const frames = await client.flush();
+    expect(frames.at(-1)).toMatchObject({ type: 'revoked', id: more, code: 'too_many' });
+    await ask(client, null, full);
+    expect(await ask(client, { keys: ['v100'] })).toBeGreaterThan(0);
+    await server.set(fleet, 'v1', at(1, 1));
+    const told = (await client.flush()).filter(({ type }) => type === 'seen');
+    expect(told.some((frame) => 'id' in frame && frame.id === kept)).toBe(true);
+    expect(server.metrics.viewsOpen).toBe(2);
+  });
+});
+
 describe('a filter', () => {
   it('[V2] lets through what meets all of it, and may cross the antimeridian', async () => {
     const { port, server } = await serveViews();

@@ -6,7 +6,7 @@
 import { type Definition, SyncError } from '@syncline/protocol';
 import { type Head, toSyncError } from '@syncline/protocol/wire';
 import type { Channel } from '../channel.ts';
-import { type Cursor, Ended, type Reading, type View } from '../cursor.ts';
+import { type Cursor, Ended, type Reading, Seen, type View } from '../cursor.ts';
 import type { Taken } from './port.ts';
 
 /** What is read of one channel, by its number on the wire. */
@@ -34,6 +34,7 @@ export interface Viewing extends Reader {
 export interface SubscriptionBounds {
   readonly channelsPerSessionMax: number;
   readonly viewsPerSessionMax: number;
+  readonly viewRowsPerSessionMax: number;
 }
 
 export class Subscriptions {
@@ -155,6 +156,7 @@ export class Subscriptions {
   take(): Taken | undefined {
     for (let next = this.#ready.shift(); next; next = this.#ready.shift()) {
       const taken = next.reading.take();
+      if (taken instanceof Seen) this.#bound(next.id);
       // Whoever has more goes to the end of the line, so that one busy channel doesn't hold the others up.
       next.ready = taken !== undefined && next.reading.hasMore;
       if (next.ready) this.#ready.push(next);
@@ -181,6 +183,16 @@ export class Subscriptions {
     this.#byName.clear();
     this.#views = undefined;
     this.#ready = [];
+  }
+
+  /** A view costs as much as it shows: the one with which it becomes too much is ended. */
+  #bound(id: number): void {
+    const { viewRowsPerSessionMax: max } = this.#bounds;
+    let rows = 0;
+    for (const { reading } of this.#views?.values() ?? []) rows += reading.size;
+    if (rows <= max) return;
+    const many = `The views of a session may show ${max} keys at once. Narrow them, subscribe to the channel instead, or raise \`viewRowsPerSessionMax\`.`;
+    this.#views?.get(id)?.reading.end(new SyncError('too_many', many));
   }
 
   #readers(): Reader[] {

@@ -20,6 +20,7 @@ export interface SessionTools {
   readonly channelsPerSessionMax: number;
   readonly requestsPerSessionMax: number;
   readonly viewsPerSessionMax: number;
+  readonly viewRowsPerSessionMax: number;
 }
 
 /** What a publish needs; a plain client has no producer, so its publishes can't be told apart when repeated. */

@@ -86,6 +86,10 @@ export class FoldView implements View {
     return this.#seen;
   }
 
+  get size(): number {
+    return this.#told.size;
+  }
+
   move(to: ViewFilter): void {
     const filter = this.#sight.filter(to);
     if (this.#released) return;
