@@ -102,6 +102,43 @@ describe('a document', () => {
     expect(await textOf(folder)).toBe('hgfedcba');
   });
 
+  it('keeps the newer snapshot when an older one is finished after it, as happens when somebody waits for the newer', async () => {
+    const runs: [pieces: readonly Uint8Array[], urgent: boolean | undefined, go: () => void][] = [];
+    const held = {
+      run: (work: 'fold', pieces: readonly Uint8Array[], urgent?: boolean) =>
+        new Promise<unknown>((resolve, reject) =>
+          runs.push([pieces, urgent, () => worker.run(work, pieces).then(resolve, reject)]),
+        ),
+    } as unknown as DocFolderTools['worker'];
+    const { folder } = made({ worker: held });
+    const doc = new Y.Doc();
+    const log = logOf(
+      entriesOf(() => {
+        for (const one of 'abc') doc.getText('text').insert(0, one);
+      }, doc),
+    );
+    folder.add(log.slice(0, 1));
+    const older = folder.snapshot();
+    folder.add(log.slice(1, 2));
+    const newer = folder.folded();
+    expect(runs.map(([pieces, urgent]) => [pieces.length, urgent])).toEqual([
+      [1, false],
+      [2, true],
+    ]);
+    runs[1]?.[2]();
+    await newer;
+    runs[0]?.[2]();
+    await older;
+    folder.add(log);
+    const last = folder.folded();
+    runs[2]?.[2]();
+    expect(
+      documentOf([await last])
+        .getText('text')
+        .toString(),
+    ).toBe('cba');
+  });
+
   it('asks for a snapshot the later, the larger the last one was, and before it is too large', async () => {
     const { folder } = made({ bytesMax: 30_000 });
     expect([folder.size, folder.room]).toEqual([0, 30_000]);

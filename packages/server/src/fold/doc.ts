@@ -41,6 +41,14 @@ interface Held {
   readonly life: number;
 }
 
+/** A fold under way: of what, and whether somebody waits for it. */
+interface Folding {
+  readonly offset: number;
+  readonly life: number;
+  readonly urgent: boolean;
+  readonly done: Promise<Uint8Array>;
+}
+
 export class DocFolder implements Folder {
   readonly dueAt = Number.POSITIVE_INFINITY;
   readonly addsMeanwhile = true;
@@ -55,9 +63,7 @@ export class DocFolder implements Folder {
   #fault: SyncError | undefined;
   #oversize: SyncError | undefined;
   /** Folding under way, for whoever wants the same. */
-  #folding:
-    | { readonly offset: number; readonly life: number; readonly done: Promise<Uint8Array> }
-    | undefined;
+  #folding: Folding | undefined;
   #waiting: { readonly offset: number; readonly resolve: () => void }[] = [];
 
   constructor(tools: DocFolderTools) {
@@ -118,7 +124,7 @@ export class DocFolder implements Folder {
 
   async snapshot(): Promise<Data | undefined> {
     try {
-      return await this.#fold();
+      return await this.#fold(false);
     } catch (thrown) {
       const { logger, name } = this.#tools;
       const code = thrown instanceof SyncError ? thrown.code : 'internal';
@@ -166,7 +172,7 @@ export class DocFolder implements Folder {
    * @throws SyncError `quarantined`, `unavailable`, `restart`
    */
   async folded(): Promise<Uint8Array> {
-    return await this.#fold();
+    return await this.#fold(true);
   }
 
   /**
@@ -177,7 +183,7 @@ export class DocFolder implements Folder {
   async read(): Promise<DocJson> {
     const held = this.#hold();
     try {
-      return await this.#tools.worker.run('read', held.pieces);
+      return await this.#tools.worker.run('read', held.pieces, true);
     } catch (thrown) {
       if (!(thrown instanceof DocFault)) throw thrown;
       if (thrown.piece < held.pieces.length) throw this.#quarantine(held, thrown);
@@ -187,11 +193,12 @@ export class DocFolder implements Folder {
   }
 
   /** Folds what is held; what comes meanwhile is folded next time. */
-  #fold(): Promise<Uint8Array> {
-    const { offset, life } = this.#folding ?? {};
-    if (this.#folding && offset === this.#offset && life === this.#life) return this.#folding.done;
-    const done = this.#foldNow();
-    const folding = { offset: this.#offset, life: this.#life, done };
+  #fold(urgent: boolean): Promise<Uint8Array> {
+    const before = this.#folding;
+    const same = before?.offset === this.#offset && before.life === this.#life;
+    if (same && (before.urgent || !urgent)) return before.done;
+    const done = this.#foldNow(urgent);
+    const folding = { offset: this.#offset, life: this.#life, urgent, done };
     this.#folding = folding;
     const forget = (): void => {
       if (this.#folding === folding) this.#folding = undefined;
@@ -200,12 +207,12 @@ export class DocFolder implements Folder {
     return done;
   }
 
-  async #foldNow(): Promise<Uint8Array> {
+  async #foldNow(urgent: boolean): Promise<Uint8Array> {
     const held = this.#hold();
     if (held.snapshot && held.entries.length === 0) return held.snapshot;
     try {
-      const snapshot = await this.#tools.worker.run('fold', held.pieces);
-      if (held.life === this.#life) this.#adopt(held, snapshot);
+      const snapshot = await this.#tools.worker.run('fold', held.pieces, urgent);
+      if (held.life === this.#life && held.offset >= this.#snapshotAt) this.#adopt(held, snapshot);
       return snapshot;
     } catch (thrown) {
       throw thrown instanceof DocFault ? this.#quarantine(held, thrown) : thrown;

@@ -121,6 +121,22 @@ describe('the worker', () => {
     expect((await endless).message).toContain('longer than');
   });
 
+  it('does first what somebody waits for, in its order, and ends nothing for it', async () => {
+    const docs = worker();
+    const order: string[] = [];
+    const run = async (name: string, urgent: boolean) => {
+      await docs.run('fold', letter(name), urgent);
+      order.push(name);
+    };
+    const first = docs.run('fold', slowEntries(4, 500)).then(() => order.push('under way'));
+    await Promise.all([first, run('a', false), run('b', true), run('c', false), run('d', true)]);
+    expect(order).toEqual(['b', 'd', 'under way', 'a', 'c']);
+    order.length = 0;
+    const again = docs.run('fold', slowEntries(4, 500)).then(() => order.push('under way'));
+    await Promise.all([again, run('a', false), run('b', true)]);
+    expect(order).toEqual(['under way', 'b', 'a']);
+  });
+
   it('ends what is under way and what waits when it is closed, and takes no more', async () => {
     const docs = worker();
     const runs = [docs.run('fold', slowEntries(20, 4000)), docs.run('fold', letter('a'))];
