@@ -21,7 +21,7 @@ import type { DocChannel, DocOptions, DocReplaced } from '../docs.ts';
 import { epoch, type Scene, type ScriptedLink, scene } from './scripted.ts';
 
 /** The number by which the node calls the channel. */
-export const id = 1;
+const id = 1;
 const name = 'board/a';
 
 /** A log that is kept here, so that positions and checks are right. */
