@@ -10,7 +10,6 @@ import {
   readDocData,
   type ServerFrame,
   sameLineage,
-  updateEntry,
 } from '@syncline/protocol/wire';
 import * as Y from 'yjs';
 import { contentOf, entriesOf } from './documents.ts';
@@ -134,11 +133,4 @@ export class Copy {
     if (read.type === 'snapshot') Y.applyUpdateV2(this.doc, read.update);
     else Y.applyUpdate(this.doc, read.update);
   }
-}
-
-/** An entry with this text at the beginning, by an author of its own. */
-export function wordEntry(text: string): Uint8Array {
-  const doc = new Y.Doc();
-  doc.getText('text').insert(0, text);
-  return updateEntry(Y.encodeStateAsUpdate(doc));
 }

@@ -16,6 +16,13 @@ export function entriesOf(edit: (doc: Y.Doc) => void, doc = new Y.Doc()): Uint8A
   return entries;
 }
 
+/** An entry with this text at the beginning, by an author of its own. */
+export function wordEntry(text: string): Uint8Array {
+  const doc = new Y.Doc();
+  doc.getText('text').insert(0, text);
+  return updateEntry(Y.encodeStateAsUpdate(doc));
+}
+
 /** A copy of the document that a log holds. */
 export function documentOf(log: readonly Data[]): Y.Doc {
   let doc = new Y.Doc();

@@ -2,11 +2,15 @@
  * The worker that documents are folded by, the real one: what it makes of documents, what becomes of one that takes too long, too
  * much memory, or can't be taken at all, and of the others meanwhile.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { readDocData, systemClock } from '@syncline/protocol/wire';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import * as Y from 'yjs';
 import { documentOf, entriesOf, largeEntries, slowEntries } from '../../testing/documents.ts';
-import { eventually } from '../../testing/wire.ts';
+import { eventually, within } from '../../testing/wire.ts';
 import { DocFault, DocWorker } from './worker.ts';
 
 const mebibyte = 1024 * 1024;
@@ -152,5 +156,44 @@ describe('the worker', () => {
     const docs = worker({}, new URL('./nowhere.ts', import.meta.url));
     const outcomes = await Promise.allSettled([docs.run('fold', []), docs.run('read', [])]);
     expect(outcomes).toMatchObject(outcomes.map(() => ({ reason: { code: 'unavailable' } })));
+  });
+
+  it('tells the process nothing of what is in this one’s environment', async () => {
+    process.env['SECRET_OF_THE_TEST'] = 'secret';
+    onTestFinished(() => void delete process.env['SECRET_OF_THE_TEST']);
+    const docs = worker({}, new URL('./environment.fixture.ts', import.meta.url));
+    const { names } = await docs.run('read', []);
+    expect(names).not.toContain('SECRET_OF_THE_TEST');
+    expect(names).not.toContain('PATH');
+  });
+});
+
+// Only there can be seen whose child a process is.
+describe.runIf(process.platform === 'linux')('a process that goes without closing the worker', () => {
+  /** Runs the fixture until it is ready: itself, and its worker's process. */
+  async function owner(mode: string) {
+    const script = fileURLToPath(new URL('./owner.fixture.ts', import.meta.url));
+    const own = spawn(process.execPath, [script, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void own.kill('SIGKILL'));
+    const ended = once(own, 'exit');
+    await within(once(own.stdout, 'data'), 'the fixture');
+    const children = readFileSync(`/proc/${own.pid}/task/${own.pid}/children`, 'utf8');
+    const worker = Number(children.trim());
+    const lives = () => existsSync(`/proc/${worker}`);
+    return { own, ended, lives };
+  }
+
+  it('is not held by it, and takes it along', async () => {
+    const { ended, lives } = await owner('idle');
+    expect(await within(ended, 'the end of the fixture')).toEqual([0, null]);
+    await eventually(lives).toBe(false);
+  });
+
+  it('takes it along when it is killed, though a job is under way', async () => {
+    const { own, ended, lives } = await owner('busy');
+    expect(lives()).toBe(true);
+    own.kill('SIGKILL');
+    await within(ended, 'the end of the fixture');
+    await eventually(lives).toBe(false);
   });
 });
