@@ -3,9 +3,9 @@
  * desk; it must not know what a tool does.
  */
 import { usePart } from './client.ts';
-import { type Desk, type DeskState, type Tool, tools } from './desk.ts';
+import { type Desk, type Tool, tools } from './desk.ts';
 import { Icon, type IconName } from './icons.tsx';
-import { letters } from './input.ts';
+import { letters } from './keys.ts';
 import { colors } from './shapes.ts';
 
 const names: Readonly<Record<Tool, string>> = {
@@ -35,23 +35,17 @@ function Button({ icon, name, keys, pressed, ...rest }: ButtonProps) {
   );
 }
 
-export function Bar({ desk, locked }: { desk: Desk; locked: boolean }) {
-  const { board } = desk;
-  const part = <P,>(of: (state: DeskState) => P): P => usePart(desk, of);
-  const [tool, color, size] = [part((s) => s.tool), part((s) => s.color), part((s) => s.size)];
-  const some = part(({ selected }) => selected.size > 0);
-  const steps = { subscribe: board.onChange, get: () => board };
-  const [canUndo, canRedo] = [usePart(steps, (b) => b.canUndo), usePart(steps, (b) => b.canRedo)];
+interface DeskProps {
+  readonly desk: Desk;
+}
+
+/** `locked`: nothing may be changed. */
+export function Bar({ desk, locked }: DeskProps & { readonly locked: boolean }) {
+  const tool = usePart(desk, (state) => state.tool);
+  const some = usePart(desk, ({ selected }) => selected.size > 0);
   return (
     <div class="bars">
-      {some && !locked && (
-        <div class="card" role="toolbar" aria-label="What is selected">
-          <Button icon="duplicate" name="Duplicate" keys="Ctrl+D" onClick={() => desk.duplicate()} />
-          <Button icon="front" name="To the front" keys="]" onClick={() => desk.restack('front')} />
-          <Button icon="back" name="To the back" keys="[" onClick={() => desk.restack('back')} />
-          <Button icon="remove" name="Delete" keys="Delete" onClick={() => desk.remove()} />
-        </div>
-      )}
+      {some && !locked && <Selected desk={desk} />}
       <div class="card tools" role="toolbar" aria-label="Tools">
         <div>
           {tools.map((each) => (
@@ -66,53 +60,76 @@ export function Bar({ desk, locked }: { desk: Desk; locked: boolean }) {
             />
           ))}
         </div>
-        <div class="styles">
-          {colors.map((each) => (
-            <button
-              key={each}
-              type="button"
-              class={`swatch ${each}`}
-              aria-label={each}
-              title={each}
-              aria-pressed={each === color}
-              onClick={() => desk.style({ color: each })}
-            />
-          ))}
-        </div>
-        <div class="styles">
-          {([1, 2, 3] as const).map((each) => (
-            <button
-              key={each}
-              type="button"
-              class="size"
-              aria-label={`Thickness ${each}`}
-              aria-pressed={each === size}
-              onClick={() => desk.style({ size: each })}
-            >
-              <i style={{ height: `${each * 3 - 1}px` }} />
-            </button>
-          ))}
-        </div>
-        <div>
-          <Button icon="undo" name="Undo" keys="Ctrl+Z" disabled={!canUndo} onClick={() => board.undo()} />
-          <Button
-            icon="redo"
-            name="Redo"
-            keys="Ctrl+Shift+Z"
-            disabled={!canRedo}
-            onClick={() => board.redo()}
-          />
-        </div>
+        <Styles desk={desk} />
+        <Steps desk={desk} />
       </div>
     </div>
   );
 }
 
-export function Zoom({ desk }: { desk: Desk }) {
+function Selected({ desk }: DeskProps) {
+  return (
+    <div class="card" role="toolbar" aria-label="What is selected">
+      <Button icon="duplicate" name="Duplicate" keys="Ctrl+D" onClick={() => desk.duplicate()} />
+      <Button icon="front" name="To the front" keys="]" onClick={() => desk.restack('front')} />
+      <Button icon="back" name="To the back" keys="[" onClick={() => desk.restack('back')} />
+      <Button icon="remove" name="Delete" keys="Delete" onClick={() => desk.remove()} />
+    </div>
+  );
+}
+
+function Styles({ desk }: DeskProps) {
+  const color = usePart(desk, (state) => state.color);
+  const size = usePart(desk, (state) => state.size);
+  return (
+    <>
+      <div class="styles">
+        {colors.map((each) => {
+          const attributes = { class: `swatch ${each}`, title: each, 'aria-label': each };
+          const onClick = (): void => desk.style({ color: each });
+          return (
+            <button
+              key={each}
+              type="button"
+              aria-pressed={each === color}
+              onClick={onClick}
+              {...attributes}
+            />
+          );
+        })}
+      </div>
+      <div class="styles">
+        {([1, 2, 3] as const).map((each) => {
+          const attributes = { class: 'size', 'aria-label': `Thickness ${each}` };
+          const onClick = (): void => desk.style({ size: each });
+          return (
+            <button key={each} type="button" aria-pressed={each === size} onClick={onClick} {...attributes}>
+              <i style={{ height: `${each * 3 - 1}px` }} />
+            </button>
+          );
+        })}
+      </div>
+    </>
+  );
+}
+
+function Steps({ desk: { board } }: DeskProps) {
+  const steps = { subscribe: board.onChange, get: () => board };
+  const canUndo = usePart(steps, (now) => now.canUndo);
+  const canRedo = usePart(steps, (now) => now.canRedo);
+  return (
+    <div>
+      <Button icon="undo" name="Undo" keys="Ctrl+Z" disabled={!canUndo} onClick={() => board.undo()} />
+      <Button icon="redo" name="Redo" keys="Ctrl+Shift+Z" disabled={!canRedo} onClick={() => board.redo()} />
+    </div>
+  );
+}
+
+export function Zoom({ desk }: DeskProps) {
   const percent = usePart(desk, ({ camera }) => Math.round(camera.scale * 100));
   return (
     <div class="card zoom" role="toolbar" aria-label="Zoom">
-      <button type="button" aria-label="Zoom out" onClick={() => desk.zoom(0.8)}>
+      <button type="button" aria-label="Zoom out" title="Zoom out (-)" onClick={() => desk.zoom(0.8)}>
         −
       </button>
       <button
@@ -122,7 +139,7 @@ export function Zoom({ desk }: { desk: Desk }) {
       >
         {percent} %
       </button>
-      <button type="button" aria-label="Zoom in" onClick={() => desk.zoom(1.25)}>
+      <button type="button" aria-label="Zoom in" title="Zoom in (+)" onClick={() => desk.zoom(1.25)}>
         +
       </button>
       <Button icon="fit" name="Show all" keys="1" onClick={() => desk.fit()} />

@@ -103,6 +103,15 @@ export class Desk {
     const { camera, extent } = this.#state;
     this.set({ camera: zoomed(camera, factor, { x: extent.width / 2, y: extent.height / 2 }) });
   }
+  /** Where one begins to look: at all there is, unless that is in sight where boards begin. */
+  arrive(): void {
+    const { x, y } = first.camera;
+    this.set({ camera: first.camera });
+    const { width, height } = this.#state.extent;
+    const all = union(this.board.all().map(({ box }) => box));
+    if (all && (all.x < x || all.y < y || all.x + all.w > x + width || all.y + all.h > y + height))
+      this.fit();
+  }
   /** Shows all there is. */
   fit(): void {
     const all = union(this.board.all().map(({ box }) => box));

@@ -146,9 +146,11 @@ function paintNote(
   const { px, lines } = fitText(context, text, box.w, box.h);
   const most = Math.max(1, Math.floor((box.h - 2 * notePadding) / (px * lineHeight)));
   context.fillStyle = lineColor('ink', dark);
-  context.textBaseline = 'middle';
+  const { fontBoundingBoxAscent: up, fontBoundingBoxDescent: down } = context.measureText('x');
+  // Where a line of text stands in a page, so that it doesn't jump when it is written on.
+  const first = box.y + notePadding + (px * lineHeight + up - down) / 2;
   for (const [i, line] of lines.slice(0, most).entries())
-    context.fillText(line, box.x + notePadding, box.y + notePadding + (i + 0.5) * px * lineHeight);
+    context.fillText(line, box.x + notePadding, first + i * px * lineHeight);
 }
 
 /** The largest letters in which a text fits a note, and its lines. Leaves the font set. */

@@ -17,7 +17,7 @@ const dots = 24;
 /** A color for each name, the same on every screen. */
 export function colorOf(name: string): string {
   const sum = [...name].reduce((n, letter) => (n * 25 + letter.charCodeAt(0)) % 1009, 40);
-  return `oklch(0.56 0.17 ${(sum % 12) * 30})`;
+  return `oklch(0.56 0.17 ${(sum % 10) * 36})`;
 }
 
 export interface Layers {

@@ -57,9 +57,11 @@ function draw(desk: Desk, first: Press): Gesture {
     after += ink.length;
     ink = [];
   };
-  const move = ({ x, y, pressure }: Press): void => {
+  const move = ({ x, y, pressure, reach }: Press): void => {
     const [inkX, inkY] = [Math.round((x - shape.x) * inkPerUnit), Math.round((y - shape.y) * inkPerUnit)];
-    if (ink.length > 0 && ink.at(-3) === inkX && ink.at(-2) === inkY) return;
+    // Devices tell more than anybody sees.
+    const step = Math.hypot(inkX - (ink.at(-3) ?? Infinity), inkY - (ink.at(-2) ?? Infinity));
+    if (step < (reach * inkPerUnit) / 8) return;
     ink = [...ink, inkX, inkY, Math.round(pressure)];
     if (ink.length >= chunkPoints * 3) store();
     desk.set({ draft: { shape, after, ink, ...(id && { id }) } });
