@@ -235,7 +235,7 @@ describe.skipIf(noBrowser)('documents in Chromium', { timeout: 60_000 }, () => {
     await says(page, 'Other title');
     expect(await page.evaluate(() => tab.replaced)).toEqual([{ reason: 'lineage', text: 'Title by me' }]);
     expect(await faults(page)).toEqual([
-      expect.stringContaining('1 edits of the one before it were not stored'),
+      expect.stringContaining('1 unsaved edits are not in it'),
     ]);
     await kept(page, { edits: 0, log: 1 });
     await reload(page);

@@ -68,7 +68,7 @@ describe('another document', () => {
     ]);
     await here.settle();
     expect(here.errors).toMatchObject([
-      { code: 'precondition', message: expect.stringContaining('2 edits') },
+      { code: 'precondition', message: expect.stringContaining('2 unsaved edits') },
     ]);
     // What becomes of the old edit is nothing to the new document.
     here.link().ack(frame, 4);

@@ -386,7 +386,7 @@ export class Document extends Channel<never> implements DocChannel, Listener {
   }
 
   #tellLost(edits: number): void {
-    const what = `${this.name} is another document now: ${edits} edits of the one before it were not stored.`;
+    const what = `${this.name} is another document now. Of the one before it ${edits} unsaved edits are not in it.`;
     this.core.report(new SyncError('precondition', what));
   }
 }

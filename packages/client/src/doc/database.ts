@@ -25,7 +25,7 @@ export async function openDatabase(name: string, client: string): Promise<KeptDo
   database.onversionchange = () => database.close();
   const lock = await claim(`${name} `, client);
   return {
-    content: await read(database, lock),
+    read: () => read(database, lock),
     write: (change) => write(database, change),
     close: () => {
       database.close();

@@ -9,7 +9,7 @@ import type { Report } from '../store.ts';
 import type { Copy, Said } from './copy.ts';
 import { indexedDb } from './indexeddb.ts';
 import { Records, type RecordsParts } from './records.ts';
-import type { DocStorage, KeptLog } from './storage.ts';
+import type { DocStorage, KeptContent, KeptLog } from './storage.ts';
 
 /** Records of the log beyond which they are made one, and edits beyond which they are. */
 const recordsMax = 200;
@@ -25,18 +25,22 @@ export interface KeeperParts extends Omit<RecordsParts, 'storage'> {
 export class Keeper {
   readonly #records: Records;
   readonly #report: Report;
+  /** Until it is recalled. */
+  #content: KeptContent | undefined;
   /** Up to which offset the log holds which own edits, as far as that was answered and not yet read. */
   #acked: { readonly offset: number; readonly upTo: number } | undefined;
 
-  constructor(records: Records, report: Report) {
+  constructor(records: Records, content: KeptContent, report: Report) {
     this.#records = records;
+    this.#content = content;
     this.#report = report;
   }
 
   /** Opens what is kept. Rejects where nothing can be. */
   static async open({ storage, url, report, ...parts }: KeeperParts): Promise<Keeper> {
     const opened = storage === 'indexeddb' ? indexedDb(url) : storage;
-    return new Keeper(await Records.open({ ...parts, storage: opened }), report);
+    const { records, content } = await Records.open({ ...parts, storage: opened });
+    return new Keeper(records, content, report);
   }
 
   /** Whether something is stored that is still to be read. */
@@ -50,7 +54,8 @@ export class Keeper {
    * @returns where that stands in the log, if anything of it was kept, and how many edits were of another document
    */
   recall(copy: Copy): { readonly place: Position | undefined; readonly strange: number } {
-    const { place: kept, log, edits } = this.#records.content;
+    const { place: kept, log = [], edits = [] } = this.#content ?? {};
+    this.#content = undefined;
     const said = this.#read(log);
     const place = said && kept;
     if (place) {

@@ -46,16 +46,16 @@ export class Records {
   #busy = false;
   #closed = false;
 
-  constructor(parts: RecordsParts, client: string, doc: KeptDoc) {
+  constructor(parts: RecordsParts, client: string, doc: KeptDoc, { place, log }: KeptContent) {
     this.#parts = parts;
     this.#client = client;
     this.#doc = doc;
-    this.#life = doc.content.place?.life;
-    this.log = doc.content.log.length;
+    this.#life = place?.life;
+    this.log = log.length;
   }
 
-  /** Opens them. Rejects where nothing can be kept. */
-  static async open(parts: RecordsParts): Promise<Records> {
+  /** Opens them, and gives what was kept. Rejects where nothing can be. */
+  static async open(parts: RecordsParts): Promise<{ records: Records; content: KeptContent }> {
     const { storage, channel, clock } = parts;
     const client = token(clock);
     let tired: Cancel = () => {};
@@ -64,7 +64,9 @@ export class Records {
     });
     const opening = storage.open(channel, client);
     try {
-      return new Records(parts, client, await Promise.race([opening, patience]));
+      const doc = await Promise.race([opening, patience]);
+      const content = await Promise.race([doc.read(), patience]);
+      return { records: new Records(parts, client, doc, content), content };
     } catch (thrown) {
       opening.then(
         (late) => late.close(),
@@ -74,11 +76,6 @@ export class Records {
     } finally {
       tired();
     }
-  }
-
-  /** What was kept when they were opened. */
-  get content(): KeptContent {
-    return this.#doc.content;
   }
 
   /**

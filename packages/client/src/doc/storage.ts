@@ -55,8 +55,8 @@ export interface KeptChange {
 
 /** One document's records, while they are open. */
 export interface KeptDoc {
-  /** What was kept when it was opened. */
-  readonly content: KeptContent;
+  /** What is kept. Called once, before anything is written. */
+  read(): Promise<KeptContent>;
   /** Makes a change, as one transaction. Resolves with the life of what is kept then. Never called while another is under way. */
   write(change: KeptChange): Promise<string | undefined>;
   /** Nothing more is written. */

@@ -28,10 +28,12 @@ export class Shelf implements DocStorage {
     await this.before;
     if (this.broken) throw this.broken;
     this.living.add(client);
-    const own = (id: string) => id.split('.')[0] ?? '';
-    const edits = [...this.edits.values()].filter(({ id }) => !this.living.has(own(id)));
+    const ownerOf = (id: string) => id.split('.')[0] ?? '';
     return {
-      content: structuredClone({ place: this.place, log: this.log, edits }),
+      read: async () => {
+        const edits = [...this.edits.values()].filter(({ id }) => !this.living.has(ownerOf(id)));
+        return structuredClone({ place: this.place, log: this.log, edits });
+      },
       write: async (change) => {
         await this.before;
         if (this.broken) throw this.broken;
