@@ -227,7 +227,7 @@ const others = {
   beforePublish: {
     type: 'function',
     default: undefined,
-    doc: 'called with `{ identity, channel, key, data }` before what a client publishes is stored; throws to refuse it, returns `{ data }` to store something else; `key` is undefined on streams, `data` when a key is removed',
+    doc: 'called with `{ identity, channel, key, data }` before what a client publishes is stored; throws to refuse it, returns `{ data }` to store something else; `key` is undefined on streams, `data` when a key is removed; edits of documents are not looked into',
     expected: 'a function',
     fits: (v: unknown) => typeof v === 'function',
   },

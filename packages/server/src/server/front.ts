@@ -29,7 +29,7 @@ export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
   readonly authenticate?: Authenticate;
   /** Whether someone may do what neither their capabilities nor the contract allow. Default: nobody may. */
   readonly authorize?: Authorize;
-  /** Looks at what clients publish before it is stored: refuses it, or replaces it. */
+  /** Looks at what clients publish before it is stored, but for edits of documents: refuses it, or replaces it. */
   readonly beforePublish?: BeforePublish;
   /** The query parameter in which a token may come, such as `token`. Default none: addresses end up in logs. */
   readonly tokenParameter?: string;
