@@ -298,7 +298,7 @@ test('[S9] under hundreds of edits the log is folded: who was away and who comes
     shape.set('x', i);
     await ada.whenSynced();
   }
-  await expect.poll(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
+  await expect.poll(() => server.metrics.snapshotsStored, { timeout: 10_000 }).toBeGreaterThan(0);
   proxy.refuse(false);
   await synced(mira.board);
   expect(mira.board.doc.getMap('shapes').toJSON()).toEqual({ a: { x: 600 } });
