@@ -11,7 +11,7 @@ import { spanOf, statusOf } from './words.ts';
 const tickMs = 500;
 
 /** Draws the component anew now and then. */
-export function useTick(): void {
+function useTick(): void {
   const [, redraw] = useState({});
   useEffect(() => {
     const timer = setInterval(() => redraw({}), tickMs);

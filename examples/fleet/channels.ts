@@ -21,7 +21,7 @@ const Fix = object({
 export type Fix = InferOutput<typeof Fix>;
 
 /** Who says nothing for so long is offline. */
-export const fixTtl = '40s';
+const fixTtl = '40s';
 
 /** A demo: whoever gets in may look, and be a courier. In earnest a courier would own its key: `state({ own: true })`. */
 const anonymous = ['subscribe', 'publish', 'history'] as const;

@@ -4,7 +4,7 @@
  */
 import { createClient, type Store } from '@syncline/client';
 import { useSyncExternalStore } from 'preact/compat';
-import type { channels, Fix } from './channels.ts';
+import type { channels } from './channels.ts';
 import { Couriers } from './couriers.ts';
 
 export const client = createClient<typeof channels>();
@@ -14,8 +14,6 @@ export const view = client.state('fleet/city').view({ keys: [] });
 export const couriers = new Couriers(view, () => client.serverNow());
 /** How many couriers there are altogether. */
 export const duty = client.state('duty').get('city');
-
-export type { Fix };
 
 export const useStore = <T>(store: Store<T>): T => useSyncExternalStore(store.subscribe, store.get);
 

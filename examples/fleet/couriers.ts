@@ -21,7 +21,7 @@ export interface Courier {
 }
 
 /** Couriers send a fix each second: after so long without one something is wrong. */
-export const staleMs = 10_000;
+const staleMs = 10_000;
 /** Whoever is lost for longer is no longer shown. */
 const lostMs = 10 * 60_000;
 

@@ -20,7 +20,7 @@ export interface PhoneOptions {
   readonly report: (thrown: unknown) => void;
 }
 
-export const phone = 'phone';
+const phone = 'phone';
 const fixMs = 1000;
 /** Every two minutes there is a tunnel. */
 const [tunnelEveryMs, tunnelMs] = [120_000, 8000];

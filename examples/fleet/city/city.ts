@@ -30,7 +30,7 @@ interface Properties {
 }
 
 /** Where the city would lie: in the North Sea, so that nobody takes it for one that there is. */
-export const origin = { lng: 6.9, lat: 55.2 } as const;
+const origin = { lng: 6.9, lat: 55.2 } as const;
 
 const metresPerDegree = 111_320;
 const lngMetres = metresPerDegree * Math.cos((origin.lat * Math.PI) / 180);
