@@ -3,13 +3,13 @@
  * what others see is asked of a client outside of it. The page is react/app.tsx.
  */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createClient } from '@syncline/client/doc';
+import { createClient, type StreamChannel, type WithPresence } from '@syncline/client/doc';
 import { createServer, disk } from '@syncline/server';
 import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
@@ -42,9 +42,39 @@ beforeAll(async () => {
     });
     scripts.set(version, outputFiles[0]?.text ?? '');
   }
+  scripts.set('guide', await bundleGuide());
   browser = await openBrowser();
 }, 60_000);
 afterAll(() => browser?.close());
+
+/** The chat that the guide shows, as a page. */
+async function bundleGuide(): Promise<string> {
+  const guide = readFileSync(new URL('../../docs/guide/react.md', import.meta.url), 'utf8');
+  const file = (name: string) => guide.split(`// ${name}\n`)[1]?.split('```')[0] ?? '';
+  const resolveDir = fileURLToPath(new URL('.', import.meta.url));
+  const { outputFiles } = await build({
+    stdin: { contents: file('main.tsx'), resolveDir, loader: 'tsx' },
+    plugins: [
+      {
+        name: 'guide',
+        setup({ onResolve, onLoad }) {
+          onResolve({ filter: /^\.\/sync\.ts$/ }, () => ({ path: 'sync.ts', namespace: 'guide' }));
+          onLoad({ filter: /./, namespace: 'guide' }, ({ path }) => ({
+            contents: file(path),
+            loader: 'ts',
+            resolveDir,
+          }));
+        },
+      },
+    ],
+    define: { 'process.env.NODE_ENV': '"development"' },
+    bundle: true,
+    format: 'esm',
+    jsx: 'automatic',
+    write: false,
+  });
+  return outputFiles[0]?.text ?? '';
+}
 
 describe.skipIf(noBrowser).each(versions)('React %s', { timeout: 60_000 }, (version) => {
   test('each channel is subscribed to once and entered once, and all of it ends on unmount', async () => {
@@ -255,16 +285,33 @@ describe.skipIf(noBrowser).each(versions)('React %s', { timeout: 60_000 }, (vers
   });
 });
 
+test.skipIf(noBrowser)('the chat of the guide is one', { timeout: 60_000 }, async () => {
+  const { client, visit } = await serve();
+  const room = client.stream('chat/lobby') as StreamChannel<unknown> & WithPresence<unknown, unknown>;
+  for (let n = 1; n <= 51; n++) await room.publish({ name: 'Mira', text: `line ${n}` });
+  const { page } = await visit('guide', {});
+  await page.getByText('live, here: Ada').waitFor();
+  await page.getByText('Mira: line 51').waitFor();
+  room.signal({ name: 'Mira' });
+  await page.getByText('Mira is typing …').waitFor();
+  await page.getByRole('button', { name: 'Earlier' }).click();
+  await page.getByText('Mira: line 1', { exact: true }).waitFor();
+  await page.getByRole('textbox').fill('hello');
+  await page.keyboard.press('Enter');
+  await page.locator('.sent', { hasText: 'Ada: hello' }).waitFor();
+  expect((await room.history({ limit: 1 })).messages[0]?.data).toEqual({ name: 'Ada', text: 'hello' });
+});
+
 /** A server with its page on one port, and a client beside it. */
 async function serve() {
   const dir = mkdtempSync(join(tmpdir(), 'syncline-'));
   let html = '';
   const http = createHttpServer(({ url = '' }, response) => {
-    const [, version] = /^\/(\d+)\.js$/.exec(url) ?? [];
+    const [, version] = /^\/(\w+)\.js$/.exec(url) ?? [];
     response.setHeader('Content-Type', version ? 'text/javascript' : 'text/html');
     const page = (major: string) =>
       `<!doctype html><div id=root>${html}</div><script type=module src=/${major}.js></script>`;
-    response.end(version ? scripts.get(version) : page(url.slice(1, 3)));
+    response.end(version ? scripts.get(version) : page(/\w+/.exec(url)?.[0] ?? ''));
   });
   const attach = () => {
     const server = createServer({ channels, broker: disk({ dir }), authenticate: () => ({ user: null }) });
