@@ -274,6 +274,8 @@ class Node<C extends Contract> implements Server<C> {
     await this.#members.emptied(cutMs);
     this.#access.close();
     this.#hub.close();
+    // The process that folds is gone when this one has closed.
+    await this.#hub.docs.close();
     await this.#broker.close();
   }
 }

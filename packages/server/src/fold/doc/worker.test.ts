@@ -145,7 +145,7 @@ describe('the worker', () => {
     const docs = worker();
     const runs = [docs.run('fold', slowEntries(20, 4000)), docs.run('fold', letter('a'))];
     const outcomes = Promise.allSettled(runs);
-    await docs.close();
+    await Promise.all([docs.close(), docs.close()]);
     expect(await outcomes).toMatchObject(
       runs.map(() => ({ status: 'rejected', reason: { code: 'restart' } })),
     );
