@@ -39,13 +39,13 @@ interface DeskProps {
   readonly desk: Desk;
 }
 
-/** `locked`: nothing may be changed. */
-export function Bar({ desk, locked }: DeskProps & { readonly locked: boolean }) {
+export function Bar({ desk }: DeskProps) {
   const tool = usePart(desk, (state) => state.tool);
+  const locked = usePart(desk, (state) => state.locked);
   const some = usePart(desk, ({ selected }) => selected.size > 0);
   return (
     <div class="bars">
-      {some && !locked && <Selected desk={desk} />}
+      {some && <Selected desk={desk} />}
       <div class="card tools" role="toolbar" aria-label="Tools">
         <div>
           {tools.map((each) => (
@@ -55,7 +55,7 @@ export function Bar({ desk, locked }: DeskProps & { readonly locked: boolean }) 
               name={names[each]}
               keys={letters[each].toUpperCase()}
               pressed={each === tool}
-              disabled={locked && each !== 'select' && each !== 'hand'}
+              disabled={locked && each !== 'hand'}
               onClick={() => desk.take(each)}
             />
           ))}

@@ -11,6 +11,8 @@ export type Tool = (typeof tools)[number] & ('select' | 'hand' | Kind);
 
 export interface DeskState {
   readonly tool: Tool;
+  /** Whether one may only look: then every tool moves the board, and keys change nothing on it. */
+  readonly locked: boolean;
   readonly color: Color;
   readonly size: Size;
   readonly camera: Camera;
@@ -28,6 +30,7 @@ export interface DeskState {
 
 const first: DeskState = {
   tool: 'stroke',
+  locked: false,
   color: 'blue',
   size: 2,
   camera: { x: 0, y: 0, scale: 1 },
@@ -70,6 +73,10 @@ export class Desk {
   }
   select(ids: Iterable<string>): void {
     this.set({ selected: new Set(ids) });
+  }
+  lock(locked: boolean): void {
+    if (locked) this.take('hand');
+    this.set({ locked });
   }
   take(tool: Tool): void {
     this.set({ tool, selected: new Set(), editing: undefined });

@@ -49,8 +49,9 @@ class Input {
     this.#element.setPointerCapture(event.pointerId);
     this.#down.set(event.pointerId, this.#place(event));
     if (this.#down.size > 1) return this.#drop();
-    const moves = event.button === 1 || this.#spaced;
-    this.#gesture = begin(this.#desk, this.#press(event), moves ? 'hand' : this.#desk.get().tool);
+    const { tool, locked } = this.#desk.get();
+    const moves = event.button === 1 || this.#spaced || locked;
+    this.#gesture = begin(this.#desk, this.#press(event), moves ? 'hand' : tool);
   };
 
   readonly move = (event: PointerEvent): void => {

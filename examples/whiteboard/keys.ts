@@ -38,10 +38,14 @@ const plain: Readonly<Record<string, (desk: Desk, step: number) => void>> = {
   '1': (desk) => desk.fit(),
 };
 
+/** Keys that change nothing on the board. */
+const looking = '+=-01';
+
 /** Does what a key stands for; false when it stands for nothing. */
 export function act(desk: Desk, event: KeyboardEvent): boolean {
   const { key, ctrlKey, metaKey, shiftKey, altKey, target } = event;
   const letter = key.toLowerCase();
+  if (desk.get().locked && !looking.includes(key)) return false;
   if (altKey || (key === 'Enter' && target instanceof HTMLButtonElement)) return false;
   const command = ctrlKey || metaKey ? commands[letter] : undefined;
   command?.(desk, shiftKey);

@@ -45,6 +45,7 @@ function Room({ id, channel }: { id: string; channel: client.BoardChannel }) {
   const [asking, ask] = useState<Question | undefined>(name ? undefined : 'name');
   const { desk, peers } = useDesk(channel, name);
   const { state } = client.useStore(channel.sync);
+  useEffect(() => desk.lock(state === 'read-only'), [desk, state === 'read-only']);
   const count = client.usePart(
     { subscribe: desk.board.onChange, get: () => desk.board },
     (board) => board.size,
@@ -91,7 +92,7 @@ function Room({ id, channel }: { id: string; channel: client.BoardChannel }) {
       {count === 0 && state !== 'loading' && (
         <p class="hint">Draw something. Everyone here sees it at once.</p>
       )}
-      <Bar desk={desk} locked={state === 'read-only'} />
+      <Bar desk={desk} />
       <Zoom desk={desk} />
     </>
   );

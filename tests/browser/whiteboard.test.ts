@@ -252,6 +252,9 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
     await page.getByText('Read only', { exact: true }).waitFor();
     await has(page, 1);
     await painted(page, 600, 250, false);
+    await pull(page, 'r', [600, 500], [700, 500]);
+    await painted(page, 400, 250);
+    await has(page, 1);
     expect(await page.getByRole('button', { name: 'Pen' }).isDisabled()).toBe(true);
   });
 });
