@@ -186,8 +186,7 @@ export class Views implements Sight {
       this.#items = items;
       let count = 0;
       for (const [key, value] of this.#viewed.values()) {
-        // What changed meanwhile is there already.
-        if (!items.get(key)) items.put(key, value);
+        items.put(key, value);
         if (++count % itemsPerTurn === 0) await this.#pause();
         if (life !== this.#lives) break;
       }

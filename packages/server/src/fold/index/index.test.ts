@@ -229,6 +229,23 @@ describe('watchers', () => {
 });
 
 describe('items', () => {
+  it('are found by how their keys begin, those that came and went since somebody asked for the first time too', () => {
+    const items = new Items(null);
+    const value = { text: '1', version: 1, since: 5, from: null, at: undefined, ttlMs: undefined };
+    const find = (prefix: string) =>
+      [...items.candidates(new Filter({ prefix }, false))].flatMap((item) => item?.key ?? []);
+    for (const key of ['b', 'ab', 'aa', 'a']) items.put(key, value);
+    // One who begins to look and doesn't go on.
+    items.candidates(new Filter({ prefix: 'a' }, false)).next();
+    expect(find('a')).toEqual(['a', 'aa', 'ab']);
+    items.put('ac', value);
+    const gone = items.get('aa');
+    if (gone) items.remove(gone);
+    expect(find('a')).toEqual(['a', 'ab', 'ac']);
+    expect([...items.candidates(new Filter({ prefix: 'a' }, false))]).toHaveLength(3);
+    expect(find('c')).toEqual([]);
+  });
+
   it('reads a place only where a value says two numbers, and keeps a row until the value is another', () => {
     const items = new Items({ lat: 'y', lng: '__proto__' });
     const put = (text: string, version: number) =>

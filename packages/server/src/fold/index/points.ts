@@ -77,7 +77,7 @@ export class PointGrid<P extends Point> {
 
 /** From the last to the first: one that leaves is replaced by the last, which has come by already. */
 function* backwards<P>(points: readonly P[]): Generator<P, void, undefined> {
-  for (let i = points.length - 1; i >= 0; i = Math.min(i, points.length) - 1) {
+  for (let i = points.length - 1; i >= 0; i--) {
     const point = points[i];
     if (point) yield point;
   }
