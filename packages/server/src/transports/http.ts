@@ -8,7 +8,7 @@ import { type Answering, type Route, respond } from './http/answer.ts';
 import { type PublishSettings, publishRoute } from './http/publish.ts';
 import { readyRoute, type TicketSettings, ticketRoute } from './http/tickets.ts';
 
-export type HttpSettings = Answering & TicketSettings & PublishSettings;
+export type HttpSettings = TicketSettings & PublishSettings;
 
 /** A route, and what of the path it is told. */
 interface Found {

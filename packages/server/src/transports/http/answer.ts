@@ -3,12 +3,7 @@
  * the end of what nobody reads. http.ts calls it with a route; it must not know what the route does.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Clock } from '@syncline/protocol/wire';
 import { checkCaller, type DoorRules, Refusal } from '../handshake.ts';
-
-export interface Answering extends DoorRules {
-  readonly clock: Clock;
-}
 
 export interface Answer {
   readonly status: number;
@@ -24,16 +19,12 @@ export interface Route {
   readonly answer: (request: IncomingMessage, rest: string) => Answer | Promise<Answer>;
 }
 
-/** What still comes of a body after its answer is read away up to this, so that the answer arrives; then it is cut off. */
-const leftBytesMax = 1024 * 1024;
-const leftMs = 1000;
-
 export async function respond(
   route: Route,
   rest: string,
   request: IncomingMessage,
   response: ServerResponse,
-  settings: Answering,
+  settings: DoorRules,
 ): Promise<void> {
   const common = {
     'Cache-Control': 'no-store',
@@ -56,10 +47,10 @@ export async function respond(
     answer.status === 204
       ? {}
       : { 'Content-Type': 'application/json', 'Content-Length': String(body.length) };
+  // Nobody waits for a body that goes on and on after its answer: Node ends the connection then.
   const last: Record<string, string> = request.complete ? {} : { Connection: 'close' };
   response.writeHead(answer.status, { ...type, ...common, ...answer.headers, ...last });
   response.end(body);
-  if (!request.complete) readAway(request, settings.clock);
 }
 
 /** An error as the body of an answer. */
@@ -76,7 +67,7 @@ async function answerOf(
   route: Route,
   rest: string,
   request: IncomingMessage,
-  settings: Answering,
+  settings: DoorRules,
 ): Promise<Answer> {
   const { method, headers } = route;
   if (request.method === method || (method === 'GET' && request.method === 'HEAD'))
@@ -88,22 +79,10 @@ async function answerOf(
   return { status: 204, body: null, headers: preflight };
 }
 
-/** Nobody waits for a body that goes on and on after its answer; but cut off at once, its sender might not see the answer. */
-function readAway(request: IncomingMessage, clock: Clock): void {
-  let left = leftBytesMax;
-  const cut = (): void => void request.destroy();
-  const cancel = clock.timer(leftMs, cut);
-  request.once('close', cancel);
-  request.on('data', (chunk: Uint8Array) => {
-    left -= chunk.length;
-    if (left < 0) cut();
-  });
-}
-
 /** Pages of the origins on the list may read the answer; those of the server's own need no leave. */
 function cors(
   { headers: { origin } }: IncomingMessage,
-  { originsAllowed }: Answering,
+  { originsAllowed }: DoorRules,
 ): Record<string, string> {
   if (origin === undefined || !originsAllowed.includes(origin)) return { Vary: 'Origin' };
   return {

@@ -405,6 +405,15 @@ describe('limits', () => {
     expect(sockets.at(-1)?.bytesRead).toBeLessThan(4 * 1024 * 1024);
   });
 
+  it('a body that says it is larger is refused before it comes', async () => {
+    const { port } = await serve();
+    const { socket, ...client } = await raw(port);
+    socket.write(
+      `POST /sync/publish/chat/x HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Type: application/json\r\nContent-Length: 100000000\r\n\r\n`,
+    );
+    expect(await client.head()).toContain('HTTP/1.1 413');
+  });
+
   it('a body that comes too slowly is given up', async () => {
     const clock = fakeClock();
     const { port, sockets } = await serve({ clock });
