@@ -4,7 +4,7 @@
  */
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { pathOf } from './handshake.ts';
-import { type Answering, type Route, respond } from './http/answer.ts';
+import { type Route, respond } from './http/answer.ts';
 import { type PublishSettings, publishRoute } from './http/publish.ts';
 import { readyRoute, type TicketSettings, ticketRoute } from './http/tickets.ts';
 
