@@ -3,10 +3,12 @@
  * alike. A run is tried again only because of what others did on the machine meanwhile, never because of its figure;
  * what was set aside so is kept and reported, and a fault in any attempt counts against its server.
  */
+
+import { type Contender, lineups } from './contenders.ts';
 import { type Rig, waitForQuiet } from './rig.ts';
 import { run } from './round.ts';
 import { renderRun } from './rows.ts';
-import { type Contender, type Effort, lineups, type Scenario } from './scenarios.ts';
+import type { Effort, Scenario } from './scenarios.ts';
 import {
   DISTURBED,
   disturbed,

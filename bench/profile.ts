@@ -5,9 +5,10 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { type Contender, labels } from './contenders.ts';
 import type { Rig } from './rig.ts';
 import { runLoad } from './round.ts';
-import { type Contender, type Effort, labels, type Throughput } from './scenarios.ts';
+import type { Effort, Throughput } from './scenarios.ts';
 import { startServer } from './server.ts';
 
 /** The parts of Node's .cpuprofile format that are read here. */

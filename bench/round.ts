@@ -3,19 +3,11 @@
  * is asked for it before and after; a load run is measured by the generator alone.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Contender, dialects } from './contenders.ts';
 import { startGenerator } from './generator.ts';
 import { runRestart } from './restart.ts';
 import type { Rig } from './rig.ts';
-import {
-  type Contender,
-  dialects,
-  type Effort,
-  type Idle,
-  type Latency,
-  type Scenario,
-  type Stalled,
-  type Throughput,
-} from './scenarios.ts';
+import type { Effort, Idle, Latency, Scenario, Stalled, Throughput } from './scenarios.ts';
 import { type Server, startServer } from './server.ts';
 import type { IdleRun, LoadRun, Run, StalledRun } from './statistics.ts';
 import { identitySettings } from './tokens.ts';

@@ -2,7 +2,8 @@
  * The figures of each kind of scenario as cells of a table: what its columns are called and how a contender's runs fill
  * them. table.ts makes the page of it. Pure: no figure comes from anywhere but the results.
  */
-import { type Contender, type Fact, labels, type Scenario, type Told } from './scenarios.ts';
+import { type Contender, labels } from './contenders.ts';
+import type { Fact, Scenario, Told } from './scenarios.ts';
 import {
   disturbed,
   figure,

@@ -6,20 +6,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Contender, contenders, lineups } from './contenders.ts';
 import { describeMachine } from './machine.ts';
 import { measure } from './measure.ts';
 import { profile } from './profile.ts';
 import { prepareRig } from './rig.ts';
-import {
-  type Contender,
-  contenders,
-  type Effort,
-  efforts,
-  lineups,
-  type Scenario,
-  scenarios,
-  type Throughput,
-} from './scenarios.ts';
+import { type Effort, efforts, type Scenario, scenarios, type Throughput } from './scenarios.ts';
 import type { Result } from './statistics.ts';
 import { type Report, renderPage, renderRatios } from './table.ts';
 

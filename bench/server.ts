@@ -5,8 +5,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { Contender } from './contenders.ts';
 import { onCore, type Rig } from './rig.ts';
-import type { Contender } from './scenarios.ts';
 import type { Memory, Usage } from './servers/control.ts';
 
 const ANSWER_MS = 20_000;

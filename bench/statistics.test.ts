@@ -3,8 +3,9 @@
  * The figures in here are inventions; measured ones stand only where the benchmark itself wrote them.
  */
 import { describe, expect, it } from 'vitest';
+import type { Contender } from './contenders.ts';
 import { selfTimes } from './profile.ts';
-import { type Contender, efforts, type Scenario, scenarios } from './scenarios.ts';
+import { efforts, type Scenario, scenarios } from './scenarios.ts';
 import {
   figure,
   generatorBound,

@@ -2,7 +2,8 @@
  * Pure arithmetic on what the runs gave: medians, spreads, ratios, and whether a bar is met. It starts nothing and
  * prints nothing. A run counts only when every publish reached every subscriber once; what failed is never averaged in.
  */
-import type { Bar, Contender, Pair, RatioBar, Scenario } from './scenarios.ts';
+import type { Contender, Pair } from './contenders.ts';
+import type { Bar, RatioBar, Scenario } from './scenarios.ts';
 
 /** Publishes, deliveries and faults of a whole run, warm-up and drain included. */
 export interface Deliveries {

@@ -2,17 +2,11 @@
  * The page that the benchmark writes about itself, as Markdown: ratios first, the figures they come from beside them,
  * then how it was measured. Pure: it is given everything it prints, and no figure on the page comes from elsewhere.
  */
+
+import { type Lineup, labels, lineups, type Pair } from './contenders.ts';
 import type { Machine } from './machine.ts';
 import { columnsOf, count, percent, remarks } from './rows.ts';
-import {
-  type Bar,
-  type Effort,
-  type Lineup,
-  labels,
-  lineups,
-  type Pair,
-  type Scenario,
-} from './scenarios.ts';
+import type { Bar, Effort, Scenario } from './scenarios.ts';
 import {
   DISTURBED,
   disturbed,

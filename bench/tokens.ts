@@ -5,8 +5,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { mintToken } from '@syncline/server';
+import type { Contender } from './contenders.ts';
 import type { Rig } from './rig.ts';
-import type { Contender } from './scenarios.ts';
 import { capabilities, secret } from './servers/syncline.options.ts';
 
 const LIFETIME_MS = 3_600_000;

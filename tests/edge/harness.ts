@@ -125,7 +125,7 @@ export class Target {
   }
 }
 
-/** Words in a row, with a number where one is repeated. */
+/** Words in a row, with a number where one is repeated: of hundreds about how many, since bounds by time let a few more pass. */
 function brief(words: readonly string[]): string {
   const runs: { word: string; count: number }[] = [];
   for (const word of words) {
@@ -133,7 +133,9 @@ function brief(words: readonly string[]): string {
     if (last?.word === word) last.count++;
     else runs.push({ word, count: 1 });
   }
-  return runs.map(({ word, count }) => (count > 1 ? `${word} (${count}×)` : word)).join(', ');
+  const times = (count: number): string =>
+    count > 100 ? `about ${Math.round(count / 100) * 100}` : `${count}`;
+  return runs.map(({ word, count }) => (count > 1 ? `${word} (${times(count)}×)` : word)).join(', ');
 }
 
 /** What a row says of one entry. */

@@ -242,7 +242,7 @@ export const insistence: readonly Row[] = [
   ),
   native(
     '1,100 bad frames one after another',
-    'error bad_frame for 7 (1000×), close 4429',
+    'error bad_frame for 7 (about 1000×), close 4429',
     Array<string>(1100).fill('["shout",7]'),
   ),
 ];

@@ -4,6 +4,7 @@
  */
 import { limits, SyncError } from '@syncline/protocol';
 import { type Clock, systemClock } from '@syncline/protocol/wire';
+import { isOrigins, isPath, isTls } from './options/fits.ts';
 
 /** One number in the table. */
 export interface OptionRow {
@@ -98,7 +99,7 @@ export const optionsTable = {
     1024,
     16 * mebibyte,
     'bytes',
-    'size of one frame, or of the body of one post, that a client may send',
+    'size of one frame, or of the body of one post, that a client may send; 1,049,600 by default where the contract has documents',
   ),
   handshakeBytesMax: number(
     8192,
@@ -121,7 +122,13 @@ export const optionsTable = {
     'ms',
     'time between heartbeats; a session that answers none for two of them is ended',
   ),
-  payloadBytesMax: number(limits.payloadBytesMax.default, 1, 16 * mebibyte, 'bytes', 'size of one payload'),
+  payloadBytesMax: number(
+    limits.payloadBytesMax.default,
+    1,
+    16 * mebibyte,
+    'bytes',
+    'size of one payload; 1,048,576 by default where the contract has documents, since one edit may hold all that somebody pasted',
+  ),
   pingsPerSecondMax: number(10, 1, 10_000, 'pings', 'WebSocket pings of one client within a second'),
   presenceBytesMax: number(
     8192,
@@ -376,25 +383,4 @@ function nearest(name: string): string {
     known.toLowerCase().startsWith(name.slice(0, 4).toLowerCase()),
   );
   return near ? `; did you mean \`${near}\`?` : '. See the options in docs/reference/options.md.';
-}
-
-function isPath(value: unknown): boolean {
-  return typeof value === 'string' && /^\/[A-Za-z0-9_\-./]*$/.test(value);
-}
-
-function isOrigins(value: unknown): boolean {
-  return (
-    Array.isArray(value) &&
-    value.every(
-      (origin) => typeof origin === 'string' && URL.canParse(origin) && new URL(origin).origin === origin,
-    )
-  );
-}
-
-function isTls(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || !('cert' in value && 'key' in value)) return false;
-  const { cert, key, ...more } = value;
-  const fits = (part: unknown): boolean =>
-    (typeof part === 'string' && part !== '') || (part instanceof Uint8Array && part.length > 0);
-  return fits(cert) && fits(key) && Object.keys(more).length === 0;
 }

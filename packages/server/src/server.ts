@@ -39,6 +39,8 @@ export type { Server, ServerOptions } from './server/front.ts';
 const windowShare = 0.4;
 /** How long a revoked token is remembered when nobody says when it ends. */
 const tokenLifeMsMax = 30 * 86_400_000;
+/** Size of one payload where there are documents. */
+const pastedBytesMax = 1_048_576;
 /** How long sockets that are cut off may take to say that they are gone. */
 const cutMs = 1000;
 
@@ -89,10 +91,10 @@ class Node<C extends Contract> implements Server<C> {
       );
     }
     this.#options = Object.freeze({ ...options });
-    this.#numbers = resolveNumbers({ ...options });
     this.#find = lookup(options.channels);
     const definitions = Object.values(options.channels);
     const takesBinary = definitions.some(({ carries }) => carries === 'bytes');
+    this.#numbers = resolveNumbers({ ...(takesBinary && room(options)), ...options });
     if (takesBinary) demandYjs();
     this.#paths({});
     this.#clock = resolveClock(options.clock);
@@ -278,4 +280,10 @@ class Node<C extends Contract> implements Server<C> {
     await this.#hub.docs.close();
     await this.#broker.close();
   }
+}
+
+/** An edit of a document may hold all that somebody pasted: there is room for that, unless somebody says how much there is. */
+function room({ payloadBytesMax, frameBytesMax }: Partial<Numbers>): Partial<Numbers> {
+  if (payloadBytesMax !== undefined || frameBytesMax !== undefined) return {};
+  return { payloadBytesMax: pastedBytesMax, frameBytesMax: pastedBytesMax + 1024 };
 }
