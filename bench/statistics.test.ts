@@ -71,6 +71,8 @@ function page(results: readonly Result[], of = [scenario('fanout-16')]): string 
     node: '24.0.0',
     ws: '8.0.0',
     socketio: '4.0.0',
+    hocuspocus: '4',
+    yjs: '13',
     commit: 'abc1234',
     date: '2026-01-01',
   };
