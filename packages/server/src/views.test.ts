@@ -332,6 +332,31 @@ describe('rights', () => {
     expect(server.metrics.viewsOpen).toBe(1);
   });
 
+  it('[V8] [I4] whoever opens a view in the very moment of a renewal is held to the new rights', async () => {
+    const authenticate = named({
+      ada: { user: 'ada', capabilities: everything },
+      less: { user: 'ada', capabilities: { 'chat/x': ['*'] } },
+    });
+    const { port, server } = await serveViews({ authenticate });
+    for (let i = 0; i < 1200; i++) await server.set(fleet, `v${i}`, at(52, 13));
+    // The answers cross in every way that the numbers of steps allow; what is looked for takes some turns.
+    for (let before = 0; before < 24; before++) {
+      const client = await WireClient.connect(port, '/sync?ada');
+      const renewals = Array.from({ length: before % 8 }, (_, i) => `["auth",${100 + i},"ada"]`);
+      const view = `["view",7,"${fleet}",0,{"prefix":"v"}]`;
+      for (const text of [view, ...renewals, '["auth",8,"less"]', view.replace('7', '9')])
+        client.inbox.socket.send(text);
+      for (let done = 0; done < 3; ) {
+        const frame = await client.frame();
+        const ref = 'ref' in frame ? frame.ref : null;
+        if (ref === 7 || ref === 8 || ref === 9) done++;
+        if (ref === 9) expect(frame).toMatchObject({ type: 'error', code: 'forbidden' });
+      }
+      expect(server.metrics.viewsOpen, `after ${before}`).toBe(0);
+      client.close();
+    }
+  });
+
   it('[V8] a channel of another kind is refused, and one that nobody knows too', async () => {
     const { port } = await serveViews();
     const client = await WireClient.connect(port);

@@ -236,7 +236,7 @@ describe('moving', () => {
     const client = await log.open({ bbox: [0, 50, 5, 55], maxHz: 0.01 });
     while (client.take());
     for (let i = 0; i < 10; i++) log.set(`else${i}`, at52(50));
-    client.move({ bbox: [40, 50, 55, 55], maxHz: 0.01 });
+    client.move({ bbox: [60, 50, 65, 55], maxHz: 0.01 });
     const frames = client.frames.length;
     while (client.take());
     expect(client.rows).toEqual(client.expected);

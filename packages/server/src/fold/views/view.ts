@@ -27,8 +27,8 @@ export interface Sight {
 
 /** A key of which the reader must be told. */
 interface Change {
-  /** As it was when it changed last. */
-  item: Item | undefined;
+  /** As it was when it changed first. */
+  readonly item: Item | undefined;
   /** The offset of the first entry that it hasn't been told of. */
   readonly since: number;
   /** What took it out of the log, where that is what happened to it. */
@@ -200,8 +200,7 @@ export class FoldView implements View {
   /** The reader must be told of a key. */
   #note(key: string, item: Item | undefined, since: number): Change {
     let change = this.#changes.get(key);
-    if (change) change.item = item;
-    else {
+    if (!change) {
       change = { item, since, why: undefined };
       this.#changes.set(key, change);
     }
