@@ -126,6 +126,10 @@ export function Standing(): void {
   void fresh;
   // @ts-expect-error A name alone is a stream's.
   hooks.useFreshness('fleet/berlin');
+  same<number, ReturnType<typeof hooks.useStore<number>>>(true);
+  hooks.useStore(hooks.useClient().unsent).toFixed();
+  // @ts-expect-error A client is no store.
+  hooks.useStore(hooks.useClient());
 }
 
 export function Documents(): void {

@@ -105,6 +105,8 @@ export interface Hooks<C extends Contract = Contract> {
    * Who is in a channel. Given `data`, this client is there too while the component is mounted, with the newest data, compared
    * by its JSON. Where several components enter one channel, what the last of them says counts.
    *
+   * A document's `awareness` enters its channel too: there only one of both has a say.
+   *
    * A refusal is an unhandled rejection of the page, with why the server refused.
    *
    * @example
