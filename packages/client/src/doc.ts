@@ -17,7 +17,7 @@ import type { Core } from './core.ts';
 import { AwarenessFor } from './doc/awareness.ts';
 import { type Batch, Copy, lineageOf } from './doc/copy.ts';
 import type { Keeper } from './doc/keeper.ts';
-import { type Item, isBeginning, type Listener, Reading } from './doc/reading.ts';
+import { type Doubt, type Item, isBeginning, type Listener, Reading } from './doc/reading.ts';
 import type { DocChannel, DocOptions, DocReplaced, DocSync } from './doc/types.ts';
 import { badOption, toFault } from './faults.ts';
 import { FoldingSubscription } from './folding.ts';
@@ -171,14 +171,17 @@ export class Document extends Channel<never> implements DocChannel, Listener {
     this.#reading.snapshot(part, position);
   }
 
-  anew(items: readonly Item[], position: Position, doubt: boolean): void {
+  anew(items: readonly Item[], position: Position, doubt: Doubt): void {
     const copy = this.#copy;
     const said = items.map((item) => item.said);
     if (this.#refusal?.due) return this.#replace(this.#refusal.state, items, position);
     if (!copy.isOf(lineageOf(said))) return this.#replace('lineage', items, position);
-    copy.reread(said, doubt);
+    const lacking = copy.reread(said, doubt !== undefined);
     this.#keep('anew', items, position);
-    if (!doubt || !copy.pending) return;
+    // What the log lacks is kept here as edits are, until it is in the log again.
+    if (lacking) this.#keeper?.edited(copy, lacking, true);
+    else if (!copy.pending) this.#keeper?.stored(copy.saved);
+    if (!lacking || doubt !== 'gap') return;
     const { clock } = this.core;
     this.#pause = clock.timer(clock.random() * mendMsMax, () => {
       this.#pause = undefined;

@@ -84,17 +84,24 @@ export class Copy {
    * The log was read anew, and says just this, of the same document.
    *
    * @param doubt whether it may lack what it held before
+   * @returns all that it lacks, where that was in doubt; giving it back counts as an edit
    */
-  reread(said: readonly Said[], doubt: boolean): void {
+  reread(said: readonly Said[], doubt: boolean): Uint8Array | undefined {
     this.lineage = lineageOf(said);
     this.#apply(said);
-    if (!doubt && !this.#known) return;
+    if (!doubt && !this.#known) return undefined;
     this.flying = undefined;
     this.#waiting = [];
     const log = new Y.Doc();
     apply(log, said, undefined, this.#parts.report);
     this.#known = Known.of(log);
     log.destroy();
+    const rest = this.rest();
+    if (!rest) {
+      this.#known = undefined;
+      this.saved = this.made;
+    } else if (this.saved === this.made) this.made++;
+    return rest;
   }
 
   /** Edits that were made in an earlier life, and which the log may lack or hold. */

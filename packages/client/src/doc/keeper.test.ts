@@ -188,7 +188,10 @@ describe('records', () => {
       go = resolve;
     });
     const { changes } = shelf;
-    for (let i = 0; i < 50; i++) append(log, 'x').say(here.link(), i);
+    for (let i = 0; i < 50; i++) {
+      append(log, 'x').say(here.link(), i);
+      await here.settle();
+    }
     go();
     for (let i = 0; i < 4; i++) await here.settle();
     expect([shelf.changes - changes, shelf.place?.position.offset, shelf.log.length]).toEqual([2, 50, 50]);
@@ -230,6 +233,40 @@ describe('records', () => {
     expect([after.text(), shelf.edits.size]).toEqual(['new', 0]);
     expect(after.errors).toMatchObject([{ code: 'precondition' }]);
   });
+});
+
+test('[Y5] what a lost log lacks is kept like an edit until it is in the log again, whatever becomes of the page', async () => {
+  const shelf = new Shelf();
+  const here = await opened(shelf, append(new DocLog(), 'precious'));
+  await comeBack(here);
+  const after = append(new DocLog('1e1epoch'), 'new ');
+  follow({ ...here, log: after }, { gap: 'epoch' });
+  await here.settle();
+  expect([shelf.log.length, shelf.edits.size]).toEqual([1, 1]);
+  reload(shelf, here);
+  const next = await kept(shelf, after);
+  expect([next.text().length, next.state()]).toEqual([12, 'offline 1']);
+  next.link().welcome();
+  follow(next, { position: after.position(1) });
+  await next.store();
+  await next.settle();
+  expect(textOf(after.doc())).toBe(next.text());
+  expect([next.state(), shelf.edits.size]).toEqual(['synced', 0]);
+});
+
+test('[S9] [Y5] a log that was rolled back, and folded beyond where this copy was, is given back what it lacks', async () => {
+  const shelf = new Shelf();
+  const log = append(append(new DocLog(), 'one '), 'two ');
+  const here = await opened(shelf, log);
+  await comeBack(here);
+  const back = new DocLog();
+  back.take(log.entries[0] as Uint8Array);
+  for (const word of ['other ', 'than ', 'two ']) append(back, word);
+  here.link().subscribed({ id: 1, position: log.position(2), top: 4 });
+  back.saySnapshot(here.link(), 4);
+  await here.store();
+  expect(here.state()).toBe('synced');
+  expect(here.text().split('two ')).toHaveLength(3);
 });
 
 describe('two tabs', () => {

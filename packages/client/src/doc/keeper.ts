@@ -75,10 +75,10 @@ export class Keeper {
     return { place: place?.position, strange };
   }
 
-  /** Something was edited. */
-  edited(copy: Copy, update: Uint8Array): void {
+  /** Something was edited. @param all whether it is all that the log may lack */
+  edited(copy: Copy, update: Uint8Array, all = false): void {
     const { made, lineage } = copy;
-    const rest = this.#records.edits.length >= recordsMax ? copy.rest() : undefined;
+    const rest = all ? update : this.#records.edits.length >= recordsMax ? copy.rest() : undefined;
     if (rest) this.#records.remove(made);
     this.#records.add(rest ?? update, made, lineage);
   }

@@ -26,19 +26,22 @@ export interface Listener {
   /**
    * The log says just this.
    *
-   * @param doubt whether it may lack what it held
+   * @param doubt why it may lack what it held: it says itself that it is another, or nobody asked it, since it was folded
    */
-  anew(items: readonly Item[], position: Position, doubt: boolean): void;
+  anew(items: readonly Item[], position: Position, doubt: Doubt): void;
   /** The log goes on with this. */
   more(items: readonly Item<DocUpdate | DocBeginning>[], position: Position): void;
   /** It was read up to there. */
   read(position: Position): void;
 }
 
+/** Why a log may lack what it held; undefined: there is no reason. */
+export type Doubt = 'gap' | 'folded' | undefined;
+
 /** What is put together to be shown when the log was read up to where it was when that began. */
 interface Draft {
   items: readonly Item[];
-  readonly doubt: boolean;
+  readonly doubt: Doubt;
 }
 
 export class Reading {
@@ -62,7 +65,7 @@ export class Reading {
     this.#parts = [];
     this.caughtUp = false;
     this.top = top;
-    if (via !== 'recovered') this.#draft = { items: [], doubt: via === 'gap' };
+    if (via !== 'recovered') this.#draft = { items: [], doubt: via === 'gap' ? via : undefined };
     this.#read(position);
   }
 
@@ -80,7 +83,9 @@ export class Reading {
     this.#parts.push(part);
     if (!position) return;
     const item = this.#item(joined(this.#parts.splice(0) as Uint8Array[]), readDocSnapshot);
-    this.#draft = { items: item ? [item] : [], doubt: this.#draft?.doubt ?? false };
+    // Where a log was rolled back and folded since, no check can tell: what was read before may not be in it.
+    const doubt = this.#draft ? this.#draft.doubt : 'folded';
+    this.#draft = { items: item ? [item] : [], doubt };
     this.#read(position);
   }
 

@@ -43,6 +43,7 @@ export class Records {
   #news: (Omit<KeptLog, 'place'> & { readonly place: Place }) | undefined;
   #added: KeptEdit[] = [];
   #removed: string[] = [];
+  #planned = false;
   #busy = false;
   #closed = false;
 
@@ -92,7 +93,7 @@ export class Records {
       if (type === 'anew') this.#life = token(this.#parts.clock);
     }
     this.log = said.length + (type === 'append' ? this.log : 0);
-    this.#write();
+    this.#soon();
   }
 
   /** Keeps an edit, which holds own edits up to that number. */
@@ -100,7 +101,7 @@ export class Records {
     const id = `${this.#client}.${String(++this.#ids).padStart(12, '0')}`;
     this.edits.push({ id, upTo });
     this.#added.push({ id, update, lineage: lineage ?? null });
-    this.#write();
+    this.#soon();
   }
 
   /** Edits up to that number needn't be kept any more. */
@@ -110,13 +111,23 @@ export class Records {
     this.edits = this.edits.filter(({ id }) => !gone.has(id));
     this.#added = this.#added.filter(({ id }) => !gone.has(id));
     this.#removed.push(...gone);
-    this.#write();
+    this.#soon();
   }
 
   /** What is still to be written is; then nothing more. */
   close(): void {
     this.#closed = true;
-    this.#write();
+    this.#soon();
+  }
+
+  /** What is to be written at once is one transaction: it is kept whole or not at all. */
+  #soon(): void {
+    if (this.#planned) return;
+    this.#planned = true;
+    queueMicrotask(() => {
+      this.#planned = false;
+      this.#write();
+    });
   }
 
   /** Writes what there is, unless that is under way. */
