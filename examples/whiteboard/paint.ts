@@ -16,10 +16,10 @@ const palette: Record<Color, readonly [string, string, string, string]> = {
   blue: ['#2f5bd0', '#d3e0ff', '#82a8ff', '#2b427e'],
   violet: ['#7c3aed', '#e6d9ff', '#b794ff', '#4b3380'],
 };
-export const lineColor = (color: Color, dark: boolean): string => palette[color][dark ? 2 : 0];
+const lineColor = (color: Color, dark: boolean): string => palette[color][dark ? 2 : 0];
 export const noteColor = (color: Color, dark: boolean): string => palette[color][dark ? 3 : 1];
 
-export const thicknessOf = (size: Size): number => [2.5, 5, 10][size - 1] ?? 5;
+const thicknessOf = (size: Size): number => [2.5, 5, 10][size - 1] ?? 5;
 /** A stroke thinner than this on the screen is a plain line; a shape smaller than this is a dot. Both in device pixels. */
 const plainBelow = 2.2;
 
