@@ -30,6 +30,7 @@ export interface DocOutcome {
   readonly edits: number;
   readonly crashes: number;
   readonly kills: number;
+  readonly folds: number;
   /** How often the log was lost or an older one taken. */
   readonly losses: number;
 }
@@ -59,7 +60,16 @@ interface Seat {
   tab: Tab | undefined;
 }
 
-export async function simulateDoc({ seed, plant }: DocRun): Promise<DocOutcome> {
+/** What is only loaded when it is needed takes turns that no seed decides; so all is loaded once before. */
+let loaded: Promise<unknown> | undefined;
+
+export async function simulateDoc(options: DocRun): Promise<DocOutcome> {
+  loaded ??= run({ seed: 0 });
+  await loaded;
+  return await run(options);
+}
+
+async function run({ seed, plant }: DocRun): Promise<DocOutcome> {
   const dir = mkdtempSync(join(tmpdir(), 'syncline-simulation-'));
   try {
     return await new Run(seed, plant, dir).run();
@@ -99,7 +109,13 @@ class Run {
     const loss = world.chance(0.5) ? 0.1 : 0;
     const tamper = (broker: Broker) => losing(lossyNews(broker, world, loss), plant === 'lose-edit');
     const tailEntriesMax = world.whole(1, 40);
-    this.#node = new SimNode(world, { dir: this.#data, channels, heartbeatMs, tailEntriesMax, tamper });
+    // As often as it can, or never.
+    const docFoldEntriesMax = world.chance(0.7) ? world.whole(1, 20) : 500;
+    const settings = { channels, heartbeatMs, tailEntriesMax, docFoldEntriesMax, tamper };
+    const fill = (_: string, d: Y.Doc) => d.getText('text').insert(0, 'seed ');
+    const seeded = world.chance(0.5);
+    if (seeded) Y.applyUpdate(this.#oracle, begun(fill));
+    this.#node = new SimNode(world, { dir: this.#data, ...settings, ...(seeded && { seed: fill }) });
     this.#network.door = this.#node.door;
     this.#seats = Array.from({ length: world.whole(2, 4) }, (_, i) => ({
       name: `client${i}`,
@@ -128,8 +144,9 @@ class Run {
     for (const { tab } of this.#seats) tab?.close();
     this.#node.crash();
     const { injected } = this.#network;
-    const counts = { edits: this.#edits, kills: this.#kills, losses: this.#losses };
-    return { faults: this.#faults, injected, crashes: this.#node.crashes, ...counts };
+    const { crashes, folds } = this.#node;
+    const counts = { edits: this.#edits, kills: this.#kills, losses: this.#losses, crashes, folds };
+    return { faults: this.#faults, injected, ...counts };
   }
 
   /** Somebody opens the document. */
@@ -277,6 +294,14 @@ function content(doc: Y.Doc): string {
   const seen = [doc.getText('text').toString(), map, doc.getArray('list').toJSON()];
   const waiting = doc.store.pendingStructs ? 'something waits' : '';
   return JSON.stringify([seen, inOrder(sv), inOrder(ds.clients), waiting]);
+}
+
+/** What a document begins with that is filled by a server (rule Y3). */
+function begun(fill: (channel: string, doc: Y.Doc) => void): Uint8Array {
+  const doc = new Y.Doc();
+  doc.clientID = 0;
+  fill(name, doc);
+  return Y.encodeStateAsUpdate(doc);
 }
 
 /** A broker that stores nothing of every 20th edit, and says that it did. */

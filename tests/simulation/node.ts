@@ -9,6 +9,7 @@ import {
   Bucket,
   diskOver,
   type Executor,
+  foldDocument,
   Hub,
   newMetrics,
   openAccess,
@@ -20,6 +21,7 @@ import {
   silentLogger,
   Turn,
 } from '@syncline/server/internal';
+import type { Doc } from 'yjs';
 import type { Life, World } from './world.ts';
 
 /** A fault planted on purpose, to see that the checker finds it. */
@@ -31,6 +33,10 @@ export interface NodeSettings {
   readonly heartbeatMs: number;
   readonly tailEntriesMax: number;
   readonly tamper: Tamper;
+  /** After how many entries a document is folded. Default: that of servers. */
+  readonly docFoldEntriesMax?: number;
+  /** What new documents begin with. Default: nothing. */
+  readonly seed?: (channel: string, doc: Doc) => void;
 }
 
 /** One life of the node, from a start to a crash. */
@@ -44,6 +50,8 @@ interface Running {
 
 export class SimNode {
   crashes = 0;
+  /** Documents that were folded. */
+  folds = 0;
   readonly #world: World;
   readonly #settings: NodeSettings;
   #running: Running | undefined;
@@ -62,7 +70,7 @@ export class SimNode {
   readonly door = (port: Port): Session | undefined => this.#running?.open(port);
 
   start(): void {
-    const { dir, channels, heartbeatMs, tailEntriesMax, tamper } = this.#settings;
+    const { dir, channels, heartbeatMs, tailEntriesMax, tamper, docFoldEntriesMax, seed } = this.#settings;
     const life = this.#world.life();
     const { clock } = life;
     const store = new Store({ dir, clock });
@@ -76,8 +84,13 @@ export class SimNode {
       metrics: newMetrics(),
       logger: silentLogger,
     };
-    const numbers = resolveNumbers({ heartbeatMs, tailEntriesMax, channelIdleMs: 5000 });
-    const hub = new Hub(numbers, tools, lookup(channels));
+    const numbers = resolveNumbers({
+      heartbeatMs,
+      tailEntriesMax,
+      channelIdleMs: 5000,
+      ...(docFoldEntriesMax && { docFoldEntriesMax }),
+    });
+    const hub = new Hub(numbers, tools, lookup(channels), { worker: this.#folder(life), seed });
     const pulse = new Pulse(clock, heartbeatMs);
     const open = (port: Port): Session => {
       const session = new Session(
@@ -105,6 +118,17 @@ export class SimNode {
     this.#running = undefined;
     running.life.kill();
     running.store.close();
+  }
+
+  /** Folds documents after the time that takes; a crash may fall before. */
+  #folder(life: Life) {
+    const run = (_work: 'fold' | 'read', pieces: readonly Uint8Array[]) =>
+      new Promise<never>((resolve) => {
+        const snapshot = foldDocument(pieces, () => {});
+        this.folds++;
+        life.clock.timer(this.#world.between(1, 500), () => resolve(snapshot as never));
+      });
+    return { run, close: async () => {} };
   }
 
   /** Commits a group after the time a disk takes, and answers a little later; a crash may fall before, between and after. */

@@ -7,6 +7,7 @@ export type { Broker } from './broker/broker.ts';
 export type { Executor, Operation, Outcome } from './broker/disk/operation.ts';
 export { Store } from './broker/disk/store.ts';
 export { diskOver } from './broker/disk.ts';
+export { foldDocument } from './fold/doc/work.ts';
 export { Hub } from './hub.ts';
 export { newMetrics, silentLogger } from './observe.ts';
 export { resolveNumbers } from './options.ts';
