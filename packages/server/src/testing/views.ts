@@ -19,7 +19,7 @@ import { StateFolder } from '../fold/state.ts';
 const geo = { lat: 'lat', lng: 'lng' };
 
 /** The rule V2 as it reads, about one value. */
-export function lets({ keys, prefix, bbox }: ViewFilter, key: string, text: string): boolean {
+function lets({ keys, prefix, bbox }: ViewFilter, key: string, text: string): boolean {
   if (keys && !keys.includes(key)) return false;
   if (prefix !== undefined && !key.startsWith(prefix)) return false;
   if (!bbox) return true;
