@@ -2,10 +2,13 @@
  * Documents with the real client against the real server over real sockets, used as stock bindings use them: texts and maps, undo,
  * cursors, work without a network, rights that end, and a server that loses what it had.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createClient, type DocChannel, type DocOptions, type DocReplaced } from '@syncline/client/doc';
 import { defineChannels, doc, type SyncError } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
-import { createServer, memory, type ServerOptions } from '@syncline/server';
+import { createServer, disk, memory, type ServerOptions } from '@syncline/server';
 import { afterEach, expect, test } from 'vitest';
 import * as Y from 'yjs';
 import { FaultProxy } from '../faults/proxy.ts';
@@ -308,7 +311,7 @@ test('[S9] under hundreds of edits the log is folded: who was away and who comes
   expect(text(late).toString()).toBe('offline ');
 }, 60_000);
 
-test('a long paste goes in parts, and a document of a megabyte comes whole', async () => {
+test('tldraw #10131: a long paste goes in parts, and a document of a megabyte comes whole, in parts too', async () => {
   const { port } = await serve();
   const ada = open(port).board;
   const long = 'a\u{1f6a2}b'.repeat(100_000);
@@ -320,3 +323,44 @@ test('a long paste goes in parts, and a document of a megabyte comes whole', asy
   expect(text(late).toString() === long).toBe(true);
   expect(late.doc.getMap('shapes').size).toBe(200);
 }, 60_000);
+
+test('hocuspocus #1110, #954: what is acknowledged is stored, whatever becomes of folding; one append for each publish', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'syncline-doc-'));
+  cleanups.push(() => rmSync(dir, { recursive: true, force: true }));
+  const first = await serve({ broker: disk({ dir }) });
+  const { client, board } = open(first.port);
+  for (let i = 0; i < 50; i++) {
+    text(board).insert(i, 'x');
+    await board.whenSynced();
+  }
+  expect(first.server.metrics.snapshotsStored).toBe(0);
+  const { epoch, offset } =
+    (await first.server.withDoc('board/a', (d) => void d.getMap('m').set('k', 1))) ?? {};
+  expect(offset).toBe(51);
+  await first.server.close({ drainMs: 0 });
+  await until(client.status, ({ state }) => state === 'waiting');
+  const second = await serve({ broker: disk({ dir }) }, first.port);
+  await synced(board);
+  expect(await second.server.readDoc('board/a')).toEqual({ text: 'x'.repeat(50), m: { k: 1 } });
+  const position = await second.server.withDoc('board/a', (d) => void d.getMap('m').set('k', 2));
+  expect(position).toMatchObject({ epoch, offset: 52 });
+}, 60_000);
+
+test('what one deleted oneself can be undone after the server has folded it away', async () => {
+  const { server, port } = await serve({ docFoldEntriesMax: 5 });
+  const { board } = open(port);
+  const undo = new Y.UndoManager(text(board), { captureTimeout: 0 });
+  text(board).insert(0, 'precious');
+  await board.whenSynced();
+  text(board).delete(0, 8);
+  for (let i = 0; i < 10; i++) {
+    board.doc.getMap('shapes').set('a', i);
+    await board.whenSynced();
+  }
+  await expect.poll(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
+  undo.undo();
+  await board.whenSynced();
+  const late = open(port, {}, 'mira').board;
+  await late.whenSynced();
+  expect([text(board).toString(), text(late).toString()]).toEqual(['precious', 'precious']);
+});
