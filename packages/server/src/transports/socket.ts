@@ -60,7 +60,7 @@ export class SocketWriter {
   pump(from: Taker, last = false): void {
     if (this.#resting && !last) return;
     let written = 0;
-    while (this.#room() && this.#ws.readyState === 1) {
+    while (this.#room(last) && this.#ws.readyState === 1) {
       if (written >= this.#bytesMax) return this.#rest(from);
       const first = from.take();
       if (!first) return;
@@ -97,8 +97,13 @@ export class SocketWriter {
     this.#cancelCut ??= this.#clock.timer(closeMs, () => this.#ws.terminate());
   }
 
-  #room(): boolean {
-    return this.#socket.writableLength < this.#bytesMax;
+  /**
+   * Once the kernel takes no more, what comes next isn't taken before all that waits here has left: the longer it can wait in its
+   * channel, the newer it is when it is read, and the less is held. What is said last has no other time.
+   */
+  #room(last: boolean): boolean {
+    const { writableLength, writableNeedDrain } = this.#socket;
+    return writableLength < this.#bytesMax && (last || !writableNeedDrain);
   }
 
   #write(bytes: Uint8Array): void {
