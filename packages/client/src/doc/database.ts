@@ -3,12 +3,12 @@
  * may have one open; each sees to its own edits while it lives, which a lock tells the others. It must not know what records mean.
  */
 import {
-  fits,
   type KeptChange,
   type KeptContent,
   type KeptDoc,
   type KeptEdit,
   type KeptPlace,
+  toWrite,
 } from './storage.ts';
 
 /** Opens a database, or makes one. Rejects where there can be none. @param client its edits are its own while it lives */
@@ -50,16 +50,16 @@ async function read(database: IDBDatabase, lock: Lock | undefined): Promise<Kept
 async function write(database: IDBDatabase, change: KeptChange): Promise<string | undefined> {
   const { place, log, edits, done } = transact(database, 'readwrite');
   const kept = await outcome<KeptPlace | undefined>(place.get(0));
-  const news = change.log && fits(kept, change.log) ? change.log : undefined;
-  if (news) {
-    if (news.type !== 'append') log.clear();
-    for (const one of news.said) log.add(one);
-    place.put(news.place, 0);
+  const said = change.log && toWrite(kept, change.log);
+  if (change.log && said) {
+    if (change.log.type !== 'append') log.clear();
+    for (const one of said) log.add(one);
+    place.put(change.log.place, 0);
   }
   for (const edit of change.added) edits.put(edit);
   for (const id of change.removed) edits.delete(id);
   await done;
-  return (news?.place ?? kept)?.life;
+  return said ? change.log?.place.life : kept?.life;
 }
 
 function transact(database: IDBDatabase, mode: IDBTransactionMode) {

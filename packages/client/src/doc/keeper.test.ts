@@ -17,7 +17,7 @@ import {
   written,
 } from '../testing/board.ts';
 import { Shelf } from '../testing/shelf.ts';
-import { fits, type KeptLog } from './storage.ts';
+import { type KeptLog, toWrite } from './storage.ts';
 // What is loaded when it is needed is there at once, so that turns can be counted.
 import './keeper.ts';
 
@@ -321,15 +321,15 @@ describe('what is to be written', () => {
   });
   const log = (type: KeptLog['type'], place: KeptLog['place'], from = 0, instead?: string): KeptLog => ({
     type,
-    said: [],
+    said: Array.from({ length: place.position.offset - from }, (_, i) => Uint8Array.of(from + i + 1)),
     place,
     from,
     instead,
   });
 
   test.each([
-    ['behind what is kept', at(3), log('append', at(5), 3), true],
-    ['overlapping it', at(4), log('append', at(5), 3), true],
+    ['behind what is kept', at(3), log('append', at(5), 3), [4, 5]],
+    ['overlapping it', at(4), log('append', at(5), 3), [5]],
     ['what is kept already', at(5), log('append', at(5), 3), false],
     ['with a hole before it', at(2), log('append', at(5), 3), false],
     ['of another life', at(3, 'b'), log('append', at(5), 3), false],
@@ -343,7 +343,14 @@ describe('what is to be written', () => {
     ['anew, where another did so and read less', at(4, 'c'), log('anew', at(5, 'b'), 0, 'a'), true],
     ['anew, where another did so with another log', at(9, 'c', 'f'), log('anew', at(5, 'b'), 0, 'a'), true],
   ])('%s', (_, kept, change, expected) => {
-    expect(fits(kept, change)).toBe(expected);
+    const all = change.said.map((data) => data[0]);
+    const written = expected === true ? all : expected || undefined;
+    expect(toWrite(kept, change)?.map((data) => data[0])).toEqual(written);
+  });
+
+  test('entries that can’t be read leave holes, so that all the others are written', () => {
+    const holed = { ...log('append', at(5), 3), said: [Uint8Array.of(5)] };
+    expect(toWrite(at(4), holed)).toEqual(holed.said);
   });
 });
 

@@ -32,7 +32,7 @@ export interface KeptContent {
   readonly edits: readonly KeptEdit[];
 }
 
-/** What to do with what is kept of the log; `settle` says whether to. */
+/** What to do with what is kept of the log; `toWrite` says whether to. */
 export interface KeptLog {
   /** `append`: goes behind what is kept. `compact`: takes its place, and says the same. `anew`: takes its place. */
   readonly type: 'append' | 'compact' | 'anew';
@@ -74,21 +74,21 @@ export interface DocStorage {
 }
 
 /**
- * Whether a change of the log is to be made to what is kept. Several clients may keep one document: each writes what it reads, and
- * only what follows what is there counts.
+ * What of a change of the log is to be written to what is kept; undefined for nothing at all. Several clients may keep one document:
+ * each writes what it reads, and only what follows what is there counts.
  */
-export function fits(kept: KeptPlace | undefined, { type, place, from, instead }: KeptLog): boolean {
+export function toWrite(kept: KeptPlace | undefined, log: KeptLog): readonly Uint8Array[] | undefined {
+  const { type, said, from, instead, place } = log;
   const { life, position } = place;
+  const { offset = 0, epoch } = kept?.position ?? {};
   if (type === 'anew') {
-    // Someone else has begun it anew as well, and read on further.
-    const theirs = kept && kept.life !== instead && kept.position.epoch === position.epoch;
-    return !(
-      theirs &&
-      kept.position.offset >= position.offset &&
-      String(kept.lineage) === String(place.lineage)
-    );
+    // Someone else has begun it anew as well, and read on as far.
+    const theirs = kept?.life !== instead && epoch === position.epoch && offset >= position.offset;
+    return theirs && String(kept?.lineage) === String(place.lineage) ? undefined : said;
   }
-  const { offset = 0 } = kept?.position ?? {};
-  if (kept?.life !== life || offset < from) return false;
-  return type === 'append' ? offset < position.offset : offset <= position.offset;
+  if (kept?.life !== life || offset < from || offset > position.offset) return undefined;
+  if (type === 'compact') return said;
+  if (offset === position.offset) return undefined;
+  // Where each entry is there, those that are kept already needn't be again.
+  return said.length === position.offset - from ? said.slice(offset - from) : said;
 }

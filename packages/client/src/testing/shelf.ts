@@ -4,11 +4,11 @@
  */
 import {
   type DocStorage,
-  fits,
   type KeptChange,
   type KeptDoc,
   type KeptEdit,
   type KeptPlace,
+  toWrite,
 } from '../doc/storage.ts';
 
 export class Shelf implements DocStorage {
@@ -50,9 +50,10 @@ export class Shelf implements DocStorage {
 
   #write({ log, added, removed }: KeptChange): string | undefined {
     this.changes++;
-    if (log && fits(this.place, log)) {
+    const said = log && toWrite(this.place, log);
+    if (said) {
       if (log.type !== 'append') this.log = [];
-      this.log.push(...log.said);
+      this.log.push(...said);
       this.place = log.place;
     }
     for (const edit of added) this.edits.set(edit.id, edit);
