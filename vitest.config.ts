@@ -15,6 +15,8 @@ export default defineConfig({
     maxWorkers: '100%',
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    // How long something is looked at again and again: a machine with much else to do gets there too.
+    expect: { poll: { timeout: 10_000, interval: 10 } },
     restoreMocks: true,
     unstubGlobals: true,
   },

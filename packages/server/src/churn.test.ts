@@ -6,12 +6,12 @@
 import { defineChannels, type Position, stream } from '@syncline/protocol';
 import { fakeClock, seeded } from '@syncline/protocol/testing';
 import { decodeServer, nextCheck, type ServerFrame } from '@syncline/protocol/wire';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Broker } from './broker/broker.ts';
 import { memory } from './broker/memory.ts';
 import { type Meddling, meddle, turns } from './testing/meddle.ts';
 import { serveChannels } from './testing/serve.ts';
-import { WireClient } from './testing/wire.ts';
+import { passes, WireClient } from './testing/wire.ts';
 
 const rooms = ['chat/a', 'chat/b', 'chat/c'] as const;
 type Room = (typeof rooms)[number];
@@ -230,11 +230,11 @@ it.each([1, 2, 3, 4])(
         }
       }
     };
-    await vi.waitFor(complete, { timeout: 10_000, interval: 10 });
+    await passes(complete);
     expect([...faults, ...clients.flatMap((client) => client.faults)]).toEqual([]);
 
     for (const { wire } of clients) wire.close();
-    await vi.waitFor(() => expect(server.metrics).toMatchObject({ sessionsOpen: 0, cursorsOpen: 0 }));
+    await passes(() => expect(server.metrics).toMatchObject({ sessionsOpen: 0, cursorsOpen: 0 }));
     await clock.advance(6000);
     expect(server.metrics.channelsOpen).toBe(0);
     expect(clock.timers).toBe(timers);

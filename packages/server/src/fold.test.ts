@@ -4,7 +4,7 @@
  */
 import { fakeClock } from '@syncline/protocol/testing';
 import { deleteEntry, type Entry, setEntry, stateKind } from '@syncline/protocol/wire';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Broker, Slice } from './broker/broker.ts';
 import { memory } from './broker/memory.ts';
 import { Channel } from './channel.ts';
@@ -13,6 +13,7 @@ import { StateFolder } from './fold/state.ts';
 import { Fold } from './fold.ts';
 import { newMetrics } from './observe.ts';
 import { gate, meddle, turns } from './testing/meddle.ts';
+import { passes } from './testing/wire.ts';
 import { Turn } from './turn.ts';
 
 const range = { direction: 'after', offset: 0, entriesMax: 100_000, bytesMax: 1e9, keep: null } as const;
@@ -69,7 +70,7 @@ describe('snapshots', () => {
     await turns();
     expect(metrics.snapshotsStored).toBe(0);
     await append(setEntry('k', '11'));
-    await vi.waitFor(() => expect(metrics.snapshotsStored).toBe(1));
+    await passes(() => expect(metrics.snapshotsStored).toBe(1));
     const slice = await read();
     expect([slice.oldest, slice.snapshot?.offset, contentOf(slice)]).toEqual([12, 11, [['k', '11']]]);
   });
@@ -83,7 +84,7 @@ describe('snapshots', () => {
     // The first when it had 11 keys and as many entries, which is not more; so none before a key came again.
     expect((await read()).snapshot).toBeNull();
     for (let i = 1; i <= 2; i++) await append(setEntry('k1', '2'), 'k1');
-    await vi.waitFor(() => expect(metrics.snapshotsStored).toBe(1));
+    await passes(() => expect(metrics.snapshotsStored).toBe(1));
     expect((await read()).snapshot?.offset).toBeGreaterThan(30);
   });
 
@@ -92,7 +93,7 @@ describe('snapshots', () => {
     const { fold, metrics } = await node(undefined, { foldBytesMax: 2000, foldEntriesMax: 1e6 });
     await fold.open();
     for (let i = 1; i <= 3; i++) await append(setEntry('k', `"${'x'.repeat(1000)}"`));
-    await vi.waitFor(() => expect(metrics.snapshotsStored).toBe(1));
+    await passes(() => expect(metrics.snapshotsStored).toBe(1));
   });
 
   it('are made one at a time, and what comes meanwhile is in the next', async () => {
@@ -113,9 +114,9 @@ describe('snapshots', () => {
     }
     expect(calls).toBe(1);
     held.open();
-    await vi.waitFor(() => expect(metrics.snapshotsStored).toBe(1));
+    await passes(() => expect(metrics.snapshotsStored).toBe(1));
     await append(setEntry('k', '41'));
-    await vi.waitFor(() => expect(metrics.snapshotsStored).toBe(2));
+    await passes(() => expect(metrics.snapshotsStored).toBe(2));
     expect(contentOf(await read())).toEqual([['k', '41']]);
   });
 
@@ -126,12 +127,10 @@ describe('snapshots', () => {
     const compact = broker.compact.bind(broker);
     broker.compact = () => Promise.reject(new Error('full'));
     for (let i = 1; i <= 15; i++) await append(setEntry('k', String(i)));
-    await vi.waitFor(() =>
-      expect(errors).toEqual([expect.stringContaining('A snapshot could not be stored')]),
-    );
+    await passes(() => expect(errors).toEqual([expect.stringContaining('A snapshot could not be stored')]));
     broker.compact = compact;
     for (let i = 1; i <= 15; i++) await append(setEntry('k', String(i)));
-    await vi.waitFor(() => expect(metrics.snapshotsStored).toBe(1));
+    await passes(() => expect(metrics.snapshotsStored).toBe(1));
   });
 
   it('[S9] of an older fold are where the next one begins', async () => {
@@ -139,7 +138,7 @@ describe('snapshots', () => {
     const first = await node();
     await first.fold.open();
     for (let i = 1; i <= 25; i++) await append(setEntry(`k${i % 3}`, String(i)), `k${i % 3}`);
-    await vi.waitFor(() => expect(first.metrics.snapshotsStored).toBe(1));
+    await passes(() => expect(first.metrics.snapshotsStored).toBe(1));
     first.fold.close();
     first.channel.close();
     const { fold, folder } = await node();
@@ -308,7 +307,7 @@ describe('trouble', () => {
     const { fold, channel } = await node();
     await fold.open();
     await append('{"no":"entry"}');
-    await vi.waitFor(() => expect(errors).toEqual([expect.stringContaining('can no longer be folded')]));
+    await passes(() => expect(errors).toEqual([expect.stringContaining('can no longer be folded')]));
     for (let i = 0; i < 30; i++) await append(setEntry('k', '1'));
     await turns();
     expect([(await read()).snapshot, channel.top.offset, errors.length]).toEqual([null, 31, 1]);
@@ -349,10 +348,10 @@ describe('trouble', () => {
     expect(folder.size).toBe(3);
     replace(memory({ clock }));
     await set('d');
-    await vi.waitFor(() => expect(folder.size).toBe(1));
+    await passes(() => expect(folder.size).toBe(1));
     for (let i = 0; i < 5; i++) await set('d');
-    await vi.waitFor(() => expect(metrics.snapshotsStored).toBe(1));
+    await passes(() => expect(metrics.snapshotsStored).toBe(1));
     await channel.append({ data: deleteEntry('d'), from: null, key: 'd', keyEnds: true });
-    await vi.waitFor(() => expect(folder.size).toBe(0));
+    await passes(() => expect(folder.size).toBe(0));
   });
 });

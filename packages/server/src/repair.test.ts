@@ -3,12 +3,12 @@
  * turns out to be another one, when reads fail or hang, and when any of that meets a subscriber on its way in or out.
  */
 import { fakeClock, seeded } from '@syncline/protocol/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Announcement, Append, Broker } from './broker/broker.ts';
 import { memory } from './broker/memory.ts';
 import { gate, meddle, turns } from './testing/meddle.ts';
 import { channels, serve } from './testing/serve.ts';
-import { WireClient } from './testing/wire.ts';
+import { passes, WireClient } from './testing/wire.ts';
 
 const room = 'chat/x';
 const { keep } = channels['chat/:room'];
@@ -260,7 +260,7 @@ describe('another log', () => {
     };
     const client = await WireClient.connect(port);
     client.send({ type: 'subscribe', ref: 1, channel: room, start });
-    await vi.waitFor(() => expect(meddling.reads).toBe(2));
+    await passes(() => expect(meddling.reads).toBe(2));
     meddling.read = (read) => read();
     replace(memory());
     const { epoch } = await server.publish(room, 'anew');
@@ -291,7 +291,7 @@ describe('another log', () => {
       return slice;
     };
     await client.subscribe(room, 200);
-    await vi.waitFor(() => expect(pages).toBe(1));
+    await passes(() => expect(pages).toBe(1));
     const other = memory();
     for (let n = 1; n <= 50; n++) await other.append(room, foreign(`new ${n}`));
     replace(other);
@@ -320,7 +320,7 @@ describe('reads that fail', () => {
     };
     const behind = await WireClient.connect(port);
     await behind.subscribe(room, 250);
-    await vi.waitFor(() => expect(errors).toHaveLength(1));
+    await passes(() => expect(errors).toHaveLength(1));
     for (let n = 301; n <= 320; n++) {
       await server.publish(room, n);
       await live.entries(n - 1, n);
@@ -383,7 +383,7 @@ describe('reads that fail', () => {
       return { ...slice, entries: [] };
     };
     await client.subscribe(room, 200);
-    await vi.waitFor(() => expect(empty).toBe(1));
+    await passes(() => expect(empty).toBe(1));
     await turns(50);
     expect(empty).toBe(1);
     meddling.read = (read) => read();
@@ -408,7 +408,7 @@ describe('on the way in and out', () => {
     meddling.read = (read) => held.passed.then(read);
     const client = await WireClient.connect(port);
     client.send({ type: 'subscribe', ref: 1, channel: room, start });
-    await vi.waitFor(() => expect(meddling.reads).toBe(2));
+    await passes(() => expect(meddling.reads).toBe(2));
     await clock.advance(5000);
     held.open();
     await client.expect('subscribed');
@@ -426,9 +426,9 @@ describe('on the way in and out', () => {
     meddling.read = (read) => held.passed.then(read);
     const client = await WireClient.connect(port);
     client.send({ type: 'subscribe', ref: 1, channel: room, start });
-    await vi.waitFor(() => expect(meddling.reads).toBe(2));
+    await passes(() => expect(meddling.reads).toBe(2));
     client.inbox.socket.terminate();
-    await vi.waitFor(() => expect(server.metrics.sessionsOpen).toBe(0));
+    await passes(() => expect(server.metrics.sessionsOpen).toBe(0));
     held.open();
     await turns(10);
     expect(server.metrics.cursorsOpen).toBe(0);
@@ -476,7 +476,7 @@ describe('on the way in and out', () => {
             ? inbox.socket.close()
             : inbox.socket.send('nonsense')),
     );
-    await vi.waitFor(() => expect(server.metrics).toMatchObject({ sessionsOpen: 0, cursorsOpen: 0 }));
+    await passes(() => expect(server.metrics).toMatchObject({ sessionsOpen: 0, cursorsOpen: 0 }));
     await clock.advance(2000);
     expect(server.metrics.channelsOpen).toBe(0);
     expect(clock.timers).toBe(timers);

@@ -5,12 +5,12 @@
 import { defineChannels, errors, type Position, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { nextCheck, type ServerFrame } from '@syncline/protocol/wire';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { memory } from './broker/memory.ts';
 import { gate, meddle } from './testing/meddle.ts';
 import { clientFrame, RawClient } from './testing/raw.ts';
 import { everything, serve, serveChannels } from './testing/serve.ts';
-import { WireClient } from './testing/wire.ts';
+import { passes, WireClient } from './testing/wire.ts';
 
 const room = 'chat/x';
 
@@ -73,7 +73,7 @@ describe('frames', () => {
     const large = await WireClient.connect(port);
     large.sendText(`["publish",1,"chat/x","p",1,"${'x'.repeat(1024 * 1024)}"]`);
     expect(await large.inbox.closed()).toBe(1009);
-    await vi.waitFor(() => expect(server.metrics.sessionsOpen).toBe(0));
+    await passes(() => expect(server.metrics.sessionsOpen).toBe(0));
   });
 
   it('[F5] does nothing that comes after the frame which ended the session', async () => {
@@ -267,7 +267,7 @@ describe('subscribing', () => {
     await server.publish(room, 'once');
     expect(await client.flush()).toMatchObject([{ type: 'entries', first: 1, entries: ['"once"'] }]);
     client.close();
-    await vi.waitFor(() => expect(server.metrics.cursorsOpen).toBe(0));
+    await passes(() => expect(server.metrics.cursorsOpen).toBe(0));
   });
 });
 
@@ -400,7 +400,7 @@ describe('limits', () => {
       await clock.advance(100);
       expect(server.metrics.sessionsOpen).toBe(0);
     };
-    await vi.waitFor(ended, { timeout: 10_000, interval: 5 });
+    await passes(ended);
     expect(sockets.every((socket) => socket.destroyed)).toBe(true);
   });
 });
@@ -417,7 +417,7 @@ describe('large answers', () => {
     for (let i = 1; i <= 200; i++) client.send(`["history",${i},"${room}","after",0,500]`);
     // Each page has a quarter of a mebibyte; the kernel's buffers take some, the server's one.
     let reads = 0;
-    await vi.waitFor(() => {
+    await passes(() => {
       const still = meddling.reads === reads && (sockets[0]?.writableLength ?? 0) > 0;
       reads = meddling.reads;
       expect(still).toBe(true);
@@ -472,7 +472,7 @@ describe('heartbeats', () => {
       await clock.advance(1000);
       talks.send('["heartbeat"]');
       await answers.flush();
-      await vi.waitFor(() => expect(server.metrics.framesReceived).toBe(2 * (beat + 1)));
+      await passes(() => expect(server.metrics.framesReceived).toBe(2 * (beat + 1)));
       expect(server.metrics.sessionsSilent).toBe(beat < 2 ? 0 : 1);
     }
     const frames: number[] = [];
@@ -485,7 +485,7 @@ describe('heartbeats', () => {
     // The welcome, two heartbeats each with its ping, and the end.
     expect(frames).toEqual([1, 1, 9, 1, 9, 8]);
     await silent.closed();
-    await vi.waitFor(() => expect(server.metrics.sessionsOpen).toBe(2));
+    await passes(() => expect(server.metrics.sessionsOpen).toBe(2));
   });
 });
 

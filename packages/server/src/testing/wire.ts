@@ -13,7 +13,7 @@ import {
   type FrameOf,
   type ServerFrame,
 } from '@syncline/protocol/wire';
-import { expect, onTestFinished } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 
 /** How long a test waits for something that should come at once. */
@@ -32,6 +32,11 @@ export function within<T>(promise: Promise<T>, what: string): Promise<T> {
 /** What something comes to be, looked at again and again for as long as a machine with much else to do may take. */
 export function eventually<T>(look: () => T) {
   return expect.poll(look, { timeout: patienceMs, interval: 5 });
+}
+
+/** What a check returns once it no longer throws; it is made again and again for as long. */
+export function passes<T>(check: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(check, { timeout: patienceMs, interval: 5 });
 }
 
 /** Messages of a socket as a queue: `next` resolves with the next one, or rejects when none comes. */

@@ -13,7 +13,7 @@ import { resolveNumbers } from '../options.ts';
 import { gate } from '../testing/meddle.ts';
 import { type Answer, clientFrame, handshake, RawClient } from '../testing/raw.ts';
 import { serve } from '../testing/serve.ts';
-import { WireClient } from '../testing/wire.ts';
+import { passes, WireClient } from '../testing/wire.ts';
 import { type DoorSettings, Doors } from './doors.ts';
 
 type Changes = NonNullable<Parameters<typeof handshake>[1]>;
@@ -88,7 +88,7 @@ describe('one address', () => {
     waiting.socket.write(handshake(port));
     const gone = await RawClient.connect(port);
     gone.socket.write(handshake(port));
-    await vi.waitFor(() => expect(authenticate).toHaveBeenCalledTimes(2), { interval: 5 });
+    await passes(() => expect(authenticate).toHaveBeenCalledTimes(2));
     gone.socket.resetAndDestroy();
     const answer = await knock(port);
     expect(codeOf(answer)).toBe('429 too_many');
@@ -109,10 +109,10 @@ describe('one address', () => {
     expect(codeOf(refused)).toBe('429 too_many');
     expect(refused.body).toContain('`sessionsPerIpMax`');
     first.close();
-    await vi.waitFor(() => expect(server.metrics.sessionsOpen).toBe(1));
+    await passes(() => expect(server.metrics.sessionsOpen).toBe(1));
     expect(await knock(port)).toMatchObject({ status: 101 });
     second.socket.resetAndDestroy();
-    await vi.waitFor(() => expect(server.metrics.sessionsOpen).toBe(1));
+    await passes(() => expect(server.metrics.sessionsOpen).toBe(1));
     await WireClient.connect(port);
     expect(codeOf(await knock(port))).toBe('429 too_many');
   });
@@ -139,7 +139,7 @@ describe('one address', () => {
     expect(late.received.toString()).toBe('');
     expect(metrics.sessionsRefused).toBe(1);
     silent[0]?.socket.destroy();
-    await vi.waitFor(async () => expect((await knock(port)).status).toBe(500));
+    await passes(async () => expect((await knock(port)).status).toBe(500));
   });
 
   it('is not counted by connection behind a proxy, where all have the proxy’s', async () => {
@@ -215,6 +215,6 @@ describe('a large frame', () => {
       if (at + size < text.length) fragment[0] = (fragment[0] ?? 0) & 0x7f;
       client.socket.write(fragment);
     }
-    await vi.waitFor(() => expect(server.metrics.entriesAppended).toBe(1));
+    await passes(() => expect(server.metrics.entriesAppended).toBe(1));
   });
 });

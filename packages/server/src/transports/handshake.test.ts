@@ -10,7 +10,7 @@ import type { Credentials } from '../access.ts';
 import { gate, turns } from '../testing/meddle.ts';
 import { type Answer, clientFrame, handshake, RawClient } from '../testing/raw.ts';
 import { serve } from '../testing/serve.ts';
-import { dial, WireClient } from '../testing/wire.ts';
+import { dial, passes, WireClient } from '../testing/wire.ts';
 
 type Changes = NonNullable<Parameters<typeof handshake>[1]>;
 
@@ -262,7 +262,7 @@ describe('authentication', () => {
     const { port, server } = await serve({ clock, authenticate });
     const client = await RawClient.connect(port);
     client.socket.write(handshake(port));
-    await vi.waitFor(() => expect(authenticate).toHaveBeenCalledOnce(), { interval: 5 });
+    await passes(() => expect(authenticate).toHaveBeenCalledOnce());
     await clock.advance(9_999);
     expect(server.metrics.sessionsRefused).toBe(0);
     await clock.advance(1);
@@ -283,7 +283,7 @@ describe('authentication', () => {
     for (let i = 0; i < 5; i++) {
       const client = await RawClient.connect(port);
       client.socket.write(handshake(port));
-      await vi.waitFor(() => expect(authenticate).toHaveBeenCalledTimes(i + 1), { interval: 5 });
+      await passes(() => expect(authenticate).toHaveBeenCalledTimes(i + 1));
       const serverEnd = sockets[i];
       client.socket.resetAndDestroy();
       if (serverEnd && !serverEnd.closed) await once(serverEnd, 'close').catch(() => {});
@@ -303,9 +303,9 @@ describe('authentication', () => {
     expect([answer.status, codeOf(answer)]).toEqual([429, 'too_many']);
     // A handshake that `ws` refuses after a place was taken gives it back.
     first.close();
-    await vi.waitFor(() => expect(server.metrics.sessionsOpen).toBe(0));
+    await passes(() => expect(server.metrics.sessionsOpen).toBe(0));
     expect((await knock(port, handshake(port, { 'Sec-WebSocket-Key': 'short' }))).status).toBe(400);
-    await vi.waitFor(async () => expect((await knock(port, handshake(port))).status).toBe(101));
+    await passes(async () => expect((await knock(port, handshake(port))).status).toBe(101));
   });
 });
 
@@ -319,7 +319,7 @@ describe('while the server leaves', () => {
     const staying = await RawClient.open(port);
     const slow = await RawClient.connect(port);
     slow.socket.write(handshake(port, { Authorization: 'Bearer slow' }));
-    await vi.waitFor(() => expect(authenticate).toHaveBeenCalledTimes(2), { interval: 5 });
+    await passes(() => expect(authenticate).toHaveBeenCalledTimes(2));
     const closed = server.close();
     const late = await knock(port, handshake(port));
     expect([late.status, codeOf(late)]).toEqual([503, 'restart']);
@@ -336,7 +336,7 @@ describe('while the server leaves', () => {
     const { port, server } = await serve({ authenticate });
     const client = await RawClient.connect(port);
     client.socket.write(handshake(port));
-    await vi.waitFor(() => expect(authenticate).toHaveBeenCalledOnce(), { interval: 5 });
+    await passes(() => expect(authenticate).toHaveBeenCalledOnce());
     await server.close();
     await client.closed();
   });

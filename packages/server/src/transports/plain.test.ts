@@ -4,12 +4,12 @@
  */
 import { defineChannels, type Schema, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { memory } from '../broker/memory.ts';
 import { gate, meddle } from '../testing/meddle.ts';
 import { clientFrame, handshake, RawClient } from '../testing/raw.ts';
 import { serve, serveChannels } from '../testing/serve.ts';
-import { dial, type Inbox, WireClient } from '../testing/wire.ts';
+import { dial, type Inbox, passes, WireClient } from '../testing/wire.ts';
 
 const room = 'chat/lobby';
 const plain = { '/chat': room };
@@ -58,7 +58,7 @@ describe('bare payloads', () => {
       (i % 2 === 0 ? a : b).socket.send(String(i));
       if (i % 50 === 0) await server.publish(room, 1000 + i);
     }
-    await vi.waitFor(() => expect(server.metrics.entriesAppended).toBe(204));
+    await passes(() => expect(server.metrics.entriesAppended).toBe(204));
     await server.publish(room, 'end');
     for (const [inbox, numbers] of [
       [a, seen.a],
@@ -87,7 +87,7 @@ describe('bare payloads', () => {
     meddling.read = (read) => held.passed.then(read);
     for (let sent = 500; sent <= 5000; sent += 500) {
       for (let i = 0; i < 500; i++) inbox.socket.send('"own"');
-      await vi.waitFor(() => expect(server.metrics.entriesAppended).toBe(sent), { interval: 5 });
+      await passes(() => expect(server.metrics.entriesAppended).toBe(sent));
     }
     for (let i = 0; i < 10; i++) await server.publish(room, i);
     meddling.news = (news, tell) => tell(news);
@@ -96,7 +96,7 @@ describe('bare payloads', () => {
     expect(await inbox.next()).toBe('5');
     for (let i = 6; i < 10; i++) expect(await inbox.next()).toBe(String(i));
     inbox.socket.send('"own again"');
-    await vi.waitFor(() => expect(server.metrics.entriesAppended).toBe(5011));
+    await passes(() => expect(server.metrics.entriesAppended).toBe(5011));
     await server.publish(room, 'other');
     expect(await inbox.next()).toBe('"other"');
   });
@@ -137,7 +137,7 @@ describe('refusals', () => {
     large.socket.send(`"${'x'.repeat(1024 ** 2)}"`);
     expect(await large.closed()).toBe(1009);
     expect(await server.publish(room, 0)).toMatchObject({ offset: 2 });
-    await vi.waitFor(() => expect(server.metrics).toMatchObject({ sessionsOpen: 0, cursorsOpen: 0 }));
+    await passes(() => expect(server.metrics).toMatchObject({ sessionsOpen: 0, cursorsOpen: 0 }));
   });
 
   it('[W3] a connection that could not be subscribed is closed, so that its page connects again', async () => {
@@ -169,7 +169,7 @@ describe('refusals', () => {
       (await silent.frame()).opcode,
     ]).toEqual([9, 9, 8]);
     await silent.closed();
-    await vi.waitFor(() => expect(server.metrics).toMatchObject({ sessionsOpen: 1, sessionsSilent: 1 }));
+    await passes(() => expect(server.metrics).toMatchObject({ sessionsOpen: 1, sessionsSilent: 1 }));
   });
 });
 
@@ -196,6 +196,6 @@ describe('paths', () => {
     const request = handshake(port, { 'Sec-WebSocket-Protocol': null }, 'GET /chat?name=ada HTTP/1.1');
     raw.socket.write(Buffer.concat([Buffer.from(request), clientFrame('"early"')]));
     expect((await raw.answer()).status).toBe(101);
-    await vi.waitFor(() => expect(server.metrics.entriesAppended).toBe(1));
+    await passes(() => expect(server.metrics.entriesAppended).toBe(1));
   });
 });

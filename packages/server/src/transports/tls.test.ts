@@ -17,7 +17,7 @@ import { createServer, type Server, type ServerOptions } from '../server.ts';
 import { filesOf, makePair, type Pair } from '../testing/certificates.ts';
 import { handshake, RawClient } from '../testing/raw.ts';
 import { channels } from '../testing/serve.ts';
-import { dial, type Inbox, within } from '../testing/wire.ts';
+import { dial, type Inbox, passes, within } from '../testing/wire.ts';
 import { readCertificate } from './tls.ts';
 
 vi.mock('node:fs', async (original) => {
@@ -67,7 +67,7 @@ async function isShown(port: number, { cert }: Pair): Promise<boolean> {
 
 /** Lets time pass, as the files rest, until that is so. */
 function settled(clock: FakeClock, so: () => unknown): Promise<unknown> {
-  return vi.waitFor(async () => {
+  return passes(async () => {
     await clock.advance(500);
     await so();
   });
@@ -271,7 +271,7 @@ describe('files that change', () => {
     old.socket.send('["subscribe",1,"chat/x",0]');
     await old.next();
     files.replace(second);
-    await vi.waitFor(async () => expect(await isShown(port, second)).toBe(true), { timeout: 8000 });
+    await passes(async () => expect(await isShown(port, second)).toBe(true));
     const fresh = await enter(port, second.cert);
     await fresh.next();
     await server.publish('chat/x', 'after the change');
@@ -293,7 +293,7 @@ describe('files that change', () => {
     const { port } = await serveTls({ tls });
     symlinkSync('../two', join(mount, '..data_new'));
     renameSync(join(mount, '..data_new'), join(mount, '..data'));
-    await vi.waitFor(async () => expect(await isShown(port, second)).toBe(true), { timeout: 8000 });
+    await passes(async () => expect(await isShown(port, second)).toBe(true));
   });
 
   it('reach new connections where the system tells of no change, within a minute', async () => {
@@ -364,7 +364,7 @@ describe('files that change', () => {
     expect(logger.error).not.toHaveBeenCalled();
     clock.setNow(clock.now() + 2 * 86_400_000);
     await clock.advance(60_000);
-    await vi.waitFor(() => expect(logger.error).toHaveBeenCalledOnce());
+    await passes(() => expect(logger.error).toHaveBeenCalledOnce());
     await clock.advance(600_000);
     expect(logger.error).toHaveBeenCalledExactlyOnceWith(
       { days: 12 },
@@ -391,7 +391,7 @@ describe('files that change', () => {
     onTestFinished(() => server.close());
     const timers = clock.timers;
     await expect(server.listen(port)).rejects.toMatchObject({ code: 'unavailable' });
-    await vi.waitFor(() => expect(clock.timers).toBe(timers));
+    await passes(() => expect(clock.timers).toBe(timers));
   });
 });
 

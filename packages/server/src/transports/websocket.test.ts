@@ -5,11 +5,11 @@
 import { once } from 'node:events';
 import { defineChannels, errors, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { turns } from '../testing/meddle.ts';
 import { handshake, RawClient } from '../testing/raw.ts';
 import { serve, serveChannels } from '../testing/serve.ts';
-import { WireClient } from '../testing/wire.ts';
+import { passes, WireClient } from '../testing/wire.ts';
 
 const deep = `${'['.repeat(40)}${']'.repeat(40)}`;
 const many = `[${'0,'.repeat(20_000)}0]`;
@@ -68,7 +68,7 @@ describe('a client that reads slowly', () => {
     client.socket.write(request(port));
     await client.answer();
     if (request(port).includes('/sync')) client.send('["subscribe",1,"chat/x",0]');
-    await vi.waitFor(() => expect(server.metrics.cursorsOpen).toBe(1), { interval: 5 });
+    await passes(() => expect(server.metrics.cursorsOpen).toBe(1));
     const [socket] = sockets;
     if (!socket) throw new Error('There is no socket.');
     const fill = async (): Promise<void> => {

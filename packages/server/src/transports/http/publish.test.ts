@@ -4,12 +4,12 @@
  */
 import { defineChannels, doc, errors, SyncError, state, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Authenticate, Capabilities } from '../../access.ts';
 import { gate } from '../../testing/meddle.ts';
 import { RawClient } from '../../testing/raw.ts';
 import { serveChannels } from '../../testing/serve.ts';
-import { WireClient } from '../../testing/wire.ts';
+import { passes, WireClient } from '../../testing/wire.ts';
 import { bodyMs } from './body.ts';
 
 const text = {
@@ -164,7 +164,7 @@ describe('a batch', () => {
       },
     });
     const answer = post('said/x?batch=1', [{ text: '1' }, { text: '2' }]);
-    await vi.waitFor(() => expect(first).toBe(false), { interval: 5 });
+    await passes(() => expect(first).toBe(false));
     held.open();
     expect(await (await answer).json()).toHaveLength(2);
     expect(await entriesOf(port, 'said/x')).toEqual(['{"text":"1"}', '{"text":"2"}']);
@@ -314,7 +314,7 @@ describe('is refused', () => {
       },
     });
     const answer = post('chat/x', 1);
-    await vi.waitFor(() => expect(asked).toBe(true), { interval: 5 });
+    await passes(() => expect(asked).toBe(true));
     await clock.advance(1000);
     held.open();
     expect(await refusal(await answer)).toEqual([401, 'expired']);
@@ -401,7 +401,7 @@ describe('limits', () => {
     socket.on('drain', pour).on('error', () => {});
     pour();
     expect(await client.head()).toContain('HTTP/1.1 413');
-    await vi.waitFor(() => expect(sockets.at(-1)?.destroyed).toBe(true), { interval: 5 });
+    await passes(() => expect(sockets.at(-1)?.destroyed).toBe(true));
     expect(sockets.at(-1)?.bytesRead).toBeLessThan(4 * 1024 * 1024);
   });
 
@@ -422,14 +422,14 @@ describe('limits', () => {
     socket.write(
       `POST /sync/publish/chat/x HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n`,
     );
-    await vi.waitFor(() => expect(clock.timers).toBeGreaterThan(timers), { interval: 5 });
+    await passes(() => expect(clock.timers).toBeGreaterThan(timers));
     for (let ms = 0; ms < bodyMs; ms += 1000) {
       socket.write('1');
       await clock.advance(1000);
     }
     expect(await client.head()).toContain(`HTTP/1.1 ${errors.silent.http}`);
     await clock.advance(1000);
-    await vi.waitFor(() => expect(sockets.at(-1)?.destroyed).toBe(true), { interval: 5 });
+    await passes(() => expect(sockets.at(-1)?.destroyed).toBe(true));
   });
 
   it('one that breaks off appends nothing and leaves nothing behind', async () => {
@@ -439,9 +439,9 @@ describe('limits', () => {
       `POST /sync/publish/chat/x HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[1`,
     );
     const busy = () => fetch(`http://localhost:${port}/sync/ticket`, { method: 'POST' });
-    await vi.waitFor(async () => expect((await busy()).status).toBe(429), { interval: 5 });
+    await passes(async () => expect((await busy()).status).toBe(429));
     socket.destroy();
-    await vi.waitFor(async () => expect((await busy()).status).not.toBe(429), { interval: 5 });
+    await passes(async () => expect((await busy()).status).not.toBe(429));
     expect(await entriesOf(port, 'chat/x')).toEqual([]);
   });
 });
@@ -487,7 +487,7 @@ describe('a server that leaves', () => {
       },
     });
     const early = post('chat/x', 1);
-    await vi.waitFor(() => expect(asked).toBe(true), { interval: 5 });
+    await passes(() => expect(asked).toBe(true));
     const closing = server.close({ drainMs: 1000 });
     const late = await post('chat/x', 2);
     expect(await refusal(late)).toEqual([503, 'restart']);
@@ -504,13 +504,10 @@ async function raw(port: number) {
   const chunks: string[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(String(chunk)));
   const head = (): Promise<string> =>
-    vi.waitFor(
-      () => {
-        const [found, ...more] = chunks.join('').split('\r\n\r\n');
-        expect(more.length).toBeGreaterThan(0);
-        return found ?? '';
-      },
-      { interval: 5 },
-    );
+    passes(() => {
+      const [found, ...more] = chunks.join('').split('\r\n\r\n');
+      expect(more.length).toBeGreaterThan(0);
+      return found ?? '';
+    });
   return { socket, head };
 }
