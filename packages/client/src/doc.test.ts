@@ -282,6 +282,19 @@ describe('a link that is lost', () => {
     expect(textOf(here.log.doc())).toBe('ab');
   });
 
+  test('an edit that was acknowledged and not yet read is looked for in the log, which may have been rolled back since', async () => {
+    const here = opened();
+    here.type('a');
+    await here.settle();
+    here.link().ack(here.link().take('publish'), 1);
+    expect(here.state()).toBe('synced');
+    await comeBack(here);
+    expect(here.state()).toBe('syncing 1');
+    follow(here);
+    expect(said(await here.store())).toBe('a');
+    expect(here.state()).toBe('synced');
+  });
+
   test('[L3] on the next link nothing is sent before it was read on', async () => {
     const here = opened();
     here.type('a');

@@ -180,7 +180,6 @@ export class Document extends Channel<never> implements DocChannel, Listener {
     this.#keep('anew', items, position);
     // What the log lacks is kept here as edits are, until it is in the log again.
     if (lacking) this.#keeper?.edited(copy, lacking, true);
-    else if (!copy.pending) this.#keeper?.stored(copy.saved);
     if (!lacking || doubt !== 'gap') return;
     const { clock } = this.core;
     this.#pause = clock.timer(clock.random() * mendMsMax, () => {
@@ -200,7 +199,7 @@ export class Document extends Channel<never> implements DocChannel, Listener {
   read(position: Position): void {
     this.#place = position;
     if (this.#reading.caughtUp) this.#load();
-    this.#keeper?.read(this.#copy, position);
+    this.#confirm();
     this.#soon();
     this.#update();
   }
@@ -293,7 +292,7 @@ export class Document extends Channel<never> implements DocChannel, Listener {
       const batch = copy.take(this.core.connection.payloadBytesMax - 1);
       if (batch) {
         this.outbox.carry(updateEntry(batch.update), (outcome) => this.#answered(copy, batch, outcome));
-      } else this.#stored();
+      } else this.#confirm();
     } catch (thrown) {
       this.#refused(toFault(thrown, 'internal'));
     }
@@ -305,17 +304,18 @@ export class Document extends Channel<never> implements DocChannel, Listener {
     // The log holds that number and has forgotten where: that is stored too (rule A2).
     const forgotten = outcome instanceof SyncError && outcome.code === 'unavailable';
     if (outcome instanceof SyncError && !forgotten) return this.#refused(outcome);
-    copy.stored(batch);
+    copy.stored(batch, outcome instanceof SyncError ? this.#reading.top : outcome.offset);
     this.#refusal = undefined;
-    this.#stored(outcome instanceof SyncError ? this.#reading.top : outcome.offset);
+    this.#confirm();
     this.#soon();
     this.#update();
   }
 
-  /** @param offset of the last entry that holds any of what the log holds now */
-  #stored(offset?: number): void {
-    this.#keeper?.stored(this.#copy.saved, offset);
-    if (this.#place) this.#keeper?.read(this.#copy, this.#place);
+  /** The copy stands at its place in the log: what is known to be there needn't be kept besides. */
+  #confirm(): void {
+    if (!this.#place) return;
+    this.#copy.read(this.#place.offset);
+    this.#keeper?.read(this.#copy, this.#place);
   }
 
   /** An edit isn't taken, so all that follows it would be seen by nobody: another copy is made, of what the log says (rule Y6). */
@@ -337,7 +337,7 @@ export class Document extends Channel<never> implements DocChannel, Listener {
     const { subscription, core } = this;
     const live = this.#ready && !core.connection.closedBy;
     const seen = live && this.#holds > 0;
-    const wanted = seen || (live && (this.#copy.pending || this.#keeper?.waits));
+    const wanted = seen || (live && (this.#copy.pending || this.#copy.confirmed < this.#copy.made));
     if (wanted && !this.#release) {
       if (!subscription.place) subscription.seek(this.#place);
       this.#release = subscription.hold(Number.MAX_SAFE_INTEGER);

@@ -50,6 +50,8 @@ export class Copy {
   #waiting: Uint8Array[] = [];
   /** What the log holds, where that may be less than all but what waits and flies. */
   #known: Known | undefined;
+  /** What was answered to be stored, at which offset, and wasn't read yet; and what was saved before. */
+  #unread: { readonly update: Uint8Array; readonly offset: number; readonly saved: number }[] = [];
 
   /** @param doc what it holds before has been edited here, of a document whose log tells of no beginning */
   constructor(doc: Y.Doc, parts: CopyParts) {
@@ -66,6 +68,11 @@ export class Copy {
   /** Whether the log may lack something. */
   get pending(): boolean {
     return (this.flying ?? this.#known ?? this.#waiting[0]) !== undefined;
+  }
+
+  /** The last own edit that was read in the log, or is known to be in what was, with all before it. */
+  get confirmed(): number {
+    return this.#unread[0]?.saved ?? this.saved;
   }
 
   /** Whether it may be of that lineage. */
@@ -92,6 +99,7 @@ export class Copy {
     if (!doubt && !this.#known) return undefined;
     this.flying = undefined;
     this.#waiting = [];
+    this.#unread = [];
     const log = new Y.Doc();
     apply(log, said, undefined, this.#parts.report);
     this.#known = Known.of(log);
@@ -134,17 +142,30 @@ export class Copy {
     return this.flying;
   }
 
-  /** What flew is stored. */
-  stored({ update, upTo }: Batch): void {
+  /** What flew is stored, in the entry at that offset. */
+  stored({ update, upTo }: Batch, offset: number): void {
     this.flying = undefined;
+    this.#unread.push({ update, offset, saved: this.saved });
     this.saved = upTo;
     this.#known?.add([update]);
   }
 
-  /** Nobody knows what became of what flew: the log will say. */
+  /** The log was read up to there. */
+  read(offset: number): void {
+    this.#unread = this.#unread.filter((stored) => stored.offset > offset);
+  }
+
+  /**
+   * Nobody knows what became of what flew, nor whether the log will still hold what it answered to have stored and nobody has read:
+   * the log will say.
+   */
   lost(): void {
-    if (!this.flying) return;
-    this.#known = this.#doubt();
+    if (!this.flying && this.#unread.length === 0) return;
+    this.saved = this.confirmed;
+    const known = this.#doubt();
+    known.drop(this.#unread.map(({ update }) => update));
+    this.#known = known;
+    this.#unread = [];
     this.#waiting = [];
     this.flying = undefined;
   }

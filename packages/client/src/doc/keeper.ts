@@ -27,8 +27,6 @@ export class Keeper {
   readonly #report: Report;
   /** Until it is recalled. */
   #content: KeptContent | undefined;
-  /** Up to which offset the log holds which own edits, as far as that was answered and not yet read. */
-  #acked: { readonly offset: number; readonly upTo: number } | undefined;
 
   constructor(records: Records, content: KeptContent, report: Report) {
     this.#records = records;
@@ -41,11 +39,6 @@ export class Keeper {
     const opened = storage === 'indexeddb' ? indexedDb(url) : storage;
     const { records, content } = await Records.open({ ...parts, storage: opened });
     return new Keeper(records, content, report);
-  }
-
-  /** Whether something is stored that is still to be read. */
-  get waits(): boolean {
-    return this.#acked !== undefined;
   }
 
   /**
@@ -85,23 +78,13 @@ export class Keeper {
 
   /** The log says this, and the copy does too. */
   said(type: KeptLog['type'], data: readonly Data[], copy: Copy, position: Position, from?: number): void {
-    if (type === 'anew') this.#acked = undefined;
     const place = { position, lineage: copy.lineage ?? null };
     this.#records.say(type, data as readonly Uint8Array[], place, from);
   }
 
-  /** Edits are stored up to that number, in entries up to that offset. */
-  stored(upTo: number, offset: number = this.#acked?.offset ?? 0): void {
-    this.#acked = { offset, upTo };
-  }
-
   /** The log was read up to there: edits that it holds needn't be kept besides. */
   read(copy: Copy, position: Position): void {
-    const acked = this.#acked;
-    if (acked && position.offset >= acked.offset) {
-      this.#acked = undefined;
-      this.#records.remove(acked.upTo);
-    }
+    this.#records.remove(copy.confirmed);
     this.#compact(copy, position);
   }
 
@@ -126,8 +109,8 @@ export class Keeper {
 
   /** Where the copy says what the log does and nothing more, it may stand for many records. */
   #compact(copy: Copy, position: Position): void {
-    const { doc, lineage = noLineage, pending } = copy;
-    if (this.#records.log <= recordsMax || pending || this.#acked) return;
+    const { doc, lineage = noLineage, pending, confirmed, made } = copy;
+    if (this.#records.log <= recordsMax || pending || confirmed < made) return;
     this.said('compact', [docSnapshot(lineage, Y.encodeStateAsUpdateV2(doc))], copy, position);
   }
 }
