@@ -12,7 +12,7 @@ const store = memory();
 const shared: Broker = {
   append: (channel, append) => store.append(channel, append),
   read: (channel, range) => store.read(channel, range),
-  compact: (channel, epoch, snapshot, keys) => store.compact(channel, epoch, snapshot, keys),
+  compact: (channel, epoch, snapshot) => store.compact(channel, epoch, snapshot),
   listen: (channel, onNews) => store.listen(channel, onNews),
   // A server closes its broker when it leaves; this one is the other server's too.
   close: async () => {},

@@ -238,7 +238,7 @@ export function methods(broker: Broker): Broker {
   return {
     append: (channel, append) => broker.append(channel, append),
     read: (channel, range) => broker.read(channel, range),
-    compact: (channel, epoch, snapshot, keys) => broker.compact(channel, epoch, snapshot, keys),
+    compact: (channel, epoch, snapshot) => broker.compact(channel, epoch, snapshot),
     listen: (channel, onNews) => broker.listen(channel, onNews),
     close: () => broker.close(),
   };

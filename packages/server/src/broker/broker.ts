@@ -106,12 +106,11 @@ export interface Broker {
   read(channel: string, range: Range): Promise<Slice>;
   /**
    * Stores a snapshot and drops the entries it covers. False, and nothing changes, unless it is of this epoch, newer than
-   * the stored one, not beyond the top, and has the check of the entry at its offset. `keys` are those still alive in it; the
-   * log forgets other keys it covers, or none when `keys` is left out.
+   * the stored one, not beyond the top, and has the check of the entry at its offset. The keys of what it covers stay known.
    *
    * @throws SyncError `too_many`, `storage`, `corrupt`, `unavailable`, `closed`.
    */
-  compact(channel: string, epoch: string, snapshot: Snapshot, keys?: Iterable<string>): Promise<boolean>;
+  compact(channel: string, epoch: string, snapshot: Snapshot): Promise<boolean>;
   /**
    * Calls `onNews` for what is appended to `channel` from now on, by any node. Returns a function that ends it. What a
    * listener throws is warned of, and harms neither the append nor other listeners.

@@ -104,15 +104,10 @@ class Disk implements DiskBroker {
     );
   }
 
-  compact(
-    channel: string,
-    epoch: string,
-    { offset, check, data }: Snapshot,
-    keys?: Iterable<string>,
-  ): Promise<boolean> {
+  compact(channel: string, epoch: string, { offset, check, data }: Snapshot): Promise<boolean> {
     const snapshot = { offset, check, data: owned(data) };
     return this.#call<boolean>(
-      { type: 'compact', channel, now: this.#clock.now(), epoch, snapshot, keys: keys ? [...keys] : null },
+      { type: 'compact', channel, now: this.#clock.now(), epoch, snapshot },
       dataBytes(data),
     );
   }

@@ -225,21 +225,11 @@ export function takes(
   return (offset === head.top ? head.check : checkAt(offset)) === check;
 }
 
-/** Moves the head over a snapshot that it takes. `bytes` are those left; of the keys covered only those in `alive` stay. */
-export function compacted(
-  head: Head,
-  offset: number,
-  bytes: number,
-  alive: ReadonlySet<string> | null,
-): void {
+/** Moves the head over a snapshot that it takes. `bytes` are those left. Keys that ended were forgotten then; the others stay. */
+export function compacted(head: Head, offset: number, bytes: number): void {
   head.snapshot = offset;
   head.oldest = offset + 1;
   head.bytes = bytes;
-  if (!alive) return;
-  for (const [key, keyAt] of head.keys) {
-    if (keyAt > offset) return;
-    if (!alive.has(key)) forgetKey(head, key);
-  }
 }
 
 /** Bytes of a payload as it travels: UTF-8 for text. */

@@ -65,18 +65,13 @@ class MemoryBroker implements Broker {
     return { epoch, top: { offset: top, check }, oldest, snapshot, entries: cut(log, range) };
   }
 
-  async compact(
-    channel: string,
-    epoch: string,
-    snapshot: Snapshot,
-    keys?: Iterable<string>,
-  ): Promise<boolean> {
+  async compact(channel: string, epoch: string, snapshot: Snapshot): Promise<boolean> {
     const log = this.#log(channel);
     const { head } = log;
     if (!takes(head, epoch, snapshot, (offset) => entryAt(log, offset).check)) return false;
     const left = log.entries.slice(snapshot.offset + 1 - firstStored(log));
     const bytes = left.reduce((sum, entry) => sum + dataBytes(entry.data), 0);
-    compacted(head, snapshot.offset, bytes, keys ? new Set(keys) : null);
+    compacted(head, snapshot.offset, bytes);
     log.entries = left;
     log.snapshot = { ...snapshot, data: owned(snapshot.data) };
     return true;

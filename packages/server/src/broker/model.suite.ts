@@ -29,7 +29,7 @@ type Call =
       readonly entriesMax: number;
       readonly bytesMax: number;
     }
-  | { readonly type: 'compact'; readonly offset: number; readonly keys: readonly string[] | undefined }
+  | { readonly type: 'compact'; readonly offset: number }
   | { readonly type: 'time'; readonly ms: number };
 
 const key = fc.constantFrom('a', 'b', '__proto__');
@@ -67,11 +67,7 @@ const calls: fc.Arbitrary<Call[]> = fc.array(
     },
     {
       weight: 1,
-      arbitrary: fc.record({
-        type: fc.constant('compact' as const),
-        offset: fc.nat(12),
-        keys: fc.option(fc.array(key), { nil: undefined }),
-      }),
+      arbitrary: fc.record({ type: fc.constant('compact' as const), offset: fc.nat(12) }),
     },
     {
       weight: 1,
@@ -124,8 +120,8 @@ export function modelSuite(make: Make): void {
               check: model.all[call.offset - 1]?.check ?? 0,
               data: `"${i}"`,
             };
-            expected.push(outcomeOf(() => model.compact(snapshot, call.keys)));
-            answered.push(settled(broker.compact(channel, epoch, snapshot, call.keys)));
+            expected.push(outcomeOf(() => model.compact(snapshot)));
+            answered.push(settled(broker.compact(channel, epoch, snapshot)));
           }
         }
         expect(await Promise.all(answered)).toEqual(expected);
@@ -224,14 +220,12 @@ class Model {
     return { epoch: this.#epoch, top, oldest: this.#oldest, snapshot, entries };
   }
 
-  compact(snapshot: Snapshot, keys: readonly string[] | undefined): boolean {
+  compact(snapshot: Snapshot): boolean {
     const { offset } = snapshot;
     if (offset < this.#oldest || offset > this.all.length || offset <= (this.#snapshot?.offset ?? 0))
       return false;
     this.#snapshot = snapshot;
     this.#oldest = offset + 1;
-    if (keys)
-      for (const [about, at] of this.#keys) if (at <= offset && !keys.includes(about)) this.#forget(about);
     return true;
   }
 

@@ -35,7 +35,7 @@ export function meddle(first: Broker): Meddled {
       meddling.reads++;
       return meddling.read(() => inner.read(channel, range), range);
     },
-    compact: (channel, epoch, snapshot, keys) => inner.compact(channel, epoch, snapshot, keys),
+    compact: (channel, epoch, snapshot) => inner.compact(channel, epoch, snapshot),
     listen: (channel, onNews) => {
       const listener = (news: Announcement): void => meddling.news(news, onNews);
       listening.set(listener, { channel, stop: inner.listen(channel, listener) });

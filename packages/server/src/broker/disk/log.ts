@@ -77,17 +77,12 @@ export class StoredLog implements Sizes {
     return { epoch, top: { offset: top, check }, oldest, snapshot, entries: this.#cut(range) };
   }
 
-  compact(epoch: string, snapshot: Snapshot, keys: readonly string[] | null): boolean {
+  compact(epoch: string, snapshot: Snapshot): boolean {
     const id = this.#id;
     if (id === undefined || !takes(this.head, epoch, snapshot, (offset) => this.#entryAt(id, offset).check))
       return false;
     this.#tables.putSnapshot(id, snapshot);
-    compacted(
-      this.head,
-      snapshot.offset,
-      this.#tables.bytesFrom(id, snapshot.offset + 1),
-      keys && new Set(keys),
-    );
+    compacted(this.head, snapshot.offset, this.#tables.bytesFrom(id, snapshot.offset + 1));
     return true;
   }
 

@@ -15,7 +15,6 @@ export type Operation =
       readonly now: number;
       readonly epoch: string;
       readonly snapshot: Snapshot;
-      readonly keys: readonly string[] | null;
     };
 
 export interface Fault {

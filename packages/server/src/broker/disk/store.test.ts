@@ -262,7 +262,7 @@ describe('damage in one log', () => {
     const before = opened(dir);
     const { epoch, entries } = slice(before.commit([read('b')])[0]);
     const snapshot = { offset: 50, check: entries[49]?.check ?? 0, data: '{}' };
-    const compact = { type: 'compact', channel: 'b', now: 1, epoch, snapshot, keys: null } as const;
+    const compact = { type: 'compact', channel: 'b', now: 1, epoch, snapshot } as const;
     expect(before.commit([compact])).toMatchObject([{ type: 'compacted', value: true }]);
     before.close();
     const db = new DatabaseSync(join(dir, fileName));

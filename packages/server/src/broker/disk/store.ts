@@ -101,7 +101,7 @@ export class Store {
         if (!value.duplicate) this.#changed.add(log);
         return { type: 'appended', value };
       }
-      const value = log.compact(operation.epoch, operation.snapshot, operation.keys);
+      const value = log.compact(operation.epoch, operation.snapshot);
       if (value) this.#changed.add(log);
       return { type: 'compacted', value };
     } catch (thrown) {
