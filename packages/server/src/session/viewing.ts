@@ -2,10 +2,13 @@
  * How a session opens views of channels, moves them and ends them (rules V1 to V8). The session's switch calls it. What a view
  * lets through and when it tells of it is the fold's matter; it is taken from as cursors are.
  */
-import { SyncError } from '@syncline/protocol';
+import { limits, SyncError } from '@syncline/protocol';
 import type { ClientFrame, FrameOf, ViewFilter } from '@syncline/protocol/wire';
 import type { Context } from './context.ts';
 import type { Viewing } from './subscriptions.ts';
+
+/** How often a view is told whose reader doesn't say: a frame for each change would cost more than it is worth. */
+const usual = { maxHz: limits.viewHz.default };
 
 /** Answers `view`: a new view begins, one of this session's shows something else from now on, or one is over. */
 export async function view(context: Context, frame: FrameOf<ClientFrame, 'view'>): Promise<void> {
@@ -17,7 +20,7 @@ export async function view(context: Context, frame: FrameOf<ClientFrame, 'view'>
   const known = viewing?.name === name ? viewing : undefined;
   if (filter === null) {
     if (known) subscriptions.end(known);
-  } else if (known) known.reading.move(filter);
+  } else if (known) known.reading.move({ ...usual, ...filter });
   else
     throw new SyncError(
       'bad_payload',
@@ -40,7 +43,7 @@ async function open(
   const wake = () => {
     if (viewing && context.subscriptions.wake(viewing)) context.wake();
   };
-  const reading = await context.tools.hub.view(channel, filter, wake);
+  const reading = await context.tools.hub.view(channel, { ...usual, ...filter }, wake);
   try {
     // They may have been renewed meanwhile, and others checked before this one was there to be checked.
     while (rights !== context.rights) {
