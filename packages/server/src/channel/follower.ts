@@ -12,8 +12,8 @@ import { firstAfter, type Pages, pageAfter } from './pages.ts';
 import type { Retry } from './retry.ts';
 import type { Tail } from './tail.ts';
 
-/** Who wants to know: the channel. */
-export interface Reader {
+/** What the channel wants to be told. */
+export interface FollowerHooks {
   /** The head moved: there is something to read, or to find missing. */
   onMore(): void;
   /** The log is another one than the one known until now; `slice` begins at its oldest entry. */
@@ -31,7 +31,7 @@ export interface FollowerTools {
 
 export class Follower {
   readonly #tools: FollowerTools;
-  readonly #reader: Reader;
+  readonly #hooks: FollowerHooks;
   #top: Position;
   #breaks = 0;
   #acked = 0;
@@ -39,9 +39,9 @@ export class Follower {
   #repairing: Promise<void> | undefined;
   #closed = false;
 
-  constructor(slice: Slice, tools: FollowerTools, reader: Reader) {
+  constructor(slice: Slice, tools: FollowerTools, hooks: FollowerHooks) {
     this.#tools = tools;
-    this.#reader = reader;
+    this.#hooks = hooks;
     this.#top = { epoch: slice.epoch, ...slice.top };
     for (const entry of slice.entries) tools.tail.push(entry);
   }
@@ -78,7 +78,7 @@ export class Follower {
     if (epoch !== top.epoch || (known ?? check) !== check) return void this.repair();
     if (offset <= top.offset) return;
     this.#acked = Math.max(this.#acked, offset);
-    this.#reader.onMore();
+    this.#hooks.onMore();
   }
 
   /** Reads on if an acknowledged entry hasn't arrived. */
@@ -178,12 +178,12 @@ export class Follower {
     this.#tools.pages.forget();
     this.#breaks++;
     this.#top = { epoch: slice.epoch, ...slice.top };
-    this.#reader.onBreak(slice, why);
+    this.#hooks.onBreak(slice, why);
     this.#moved();
   }
 
   #moved(): void {
     this.#tools.pages.moved();
-    this.#reader.onMore();
+    this.#hooks.onMore();
   }
 }
