@@ -7,7 +7,8 @@ import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { disk } from './broker/disk.ts';
 import { memory } from './broker/memory.ts';
-import { optionsTable, resolveNumbers } from './options.ts';
+import { optionsTable } from './options/numbers.ts';
+import { resolveNumbers } from './options.ts';
 import { createServer } from './server.ts';
 
 vi.mock('./broker/disk.ts', () => ({ disk: vi.fn(() => memory()) }));
@@ -96,6 +97,11 @@ describe('other options', () => {
       'logger',
       () => {},
       /^Expected `logger` to be an object with a function error, such as console or pino\(\), got /,
+    ],
+    [
+      'logger',
+      { error: 'to a file' },
+      'Expected `logger` to be an object with a function error, such as console or pino(), got an object.',
     ],
     [
       'originsAllowed',

@@ -5,7 +5,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Contract, type Position, SyncError } from '@syncline/protocol';
-import { type Clock, type Lookup, lookup } from '@syncline/protocol/wire';
+import { type Clock, type Lookup, lookup, systemClock } from '@syncline/protocol/wire';
 import { Access } from './access.ts';
 import type { Broker } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
@@ -15,7 +15,8 @@ import { Documents } from './hub/documents.ts';
 import { type DeleteIf, type SetFor, Writer } from './hub/writer.ts';
 import { Hub } from './hub.ts';
 import { calm, type Logger, type Metrics, newMetrics, reason, silentLogger } from './observe.ts';
-import { checkOption, type Numbers, resolveClock, resolveNumbers, show } from './options.ts';
+import { show } from './options/show.ts';
+import { checkOption, type Numbers, resolveNumbers } from './options.ts';
 import { Pulse } from './pulse.ts';
 import type { At, Server, ServerOptions } from './server/front.ts';
 import { Members } from './session/members.ts';
@@ -97,7 +98,7 @@ class Node<C extends Contract> implements Server<C> {
     this.#numbers = resolveNumbers({ ...(takesBinary && room(options)), ...options });
     if (takesBinary) demandYjs();
     this.#paths({});
-    this.#clock = resolveClock(options.clock);
+    this.#clock = options.clock ?? systemClock;
     this.#broker = options.broker ?? disk({ dir: 'syncline-data' });
     this.ready = this.#broker.ready ?? Promise.resolve();
     this.ready.then(

@@ -3,7 +3,7 @@
  * repeats what it was given where that may be a secret.
  */
 import { SyncError } from '@syncline/protocol';
-import { show } from '../options.ts';
+import { show } from '../options/show.ts';
 
 const secretBytesMin = 32;
 

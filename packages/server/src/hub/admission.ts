@@ -18,7 +18,7 @@ import {
   validate,
 } from '@syncline/protocol/wire';
 import type { Append } from '../broker/broker.ts';
-import { show } from '../options.ts';
+import { show } from '../options/show.ts';
 
 /** What a payload becomes. */
 export interface Intake {

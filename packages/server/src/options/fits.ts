@@ -26,3 +26,8 @@ export function isTls(value: unknown): boolean {
     (typeof part === 'string' && part !== '') || (part instanceof Uint8Array && part.length > 0);
   return fits(cert) && fits(key) && Object.keys(more).length === 0;
 }
+
+/** What can be told of errors: `console` and pino, say. */
+export function isLogger(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'error' in value && typeof value.error === 'function';
+}

@@ -9,7 +9,7 @@ import { Server as TlsServer } from 'node:tls';
 import { SyncError } from '@syncline/protocol';
 import type { Clock } from '@syncline/protocol/wire';
 import type { Logger } from '../observe.ts';
-import { show } from '../options.ts';
+import { show } from '../options/show.ts';
 import { isLoopback, refuse } from './handshake.ts';
 import { insecure } from './secure.ts';
 import { CertificateFiles, readCertificate, type Tls } from './tls.ts';
