@@ -8,20 +8,37 @@ import type { Data, Entry, Gone, Signalled, ViewFilter } from '@syncline/protoco
 import type { Snapshot } from './broker/broker.ts';
 
 /**
- * Entries of one channel, shared by every cursor that stands before them: consecutive ones, or fewer that do for a reader who
- * is further behind. Each encoding of them (a WebSocket frame, say) is built once and kept here, opaque to everyone but the
- * transport that built it.
+ * What many readers are given alike. Each encoding of it (a WebSocket frame, say) is built once and kept here, opaque to everyone
+ * but the transport that built it.
  */
-export class Batch {
+abstract class Shared {
+  readonly #encoded = new Map<string, Uint8Array>();
+
+  /** The bytes of this under `encoding`, built on first use. */
+  encoded(encoding: string, build: (shared: this) => Uint8Array): Uint8Array {
+    let bytes = this.#encoded.get(encoding);
+    if (bytes === undefined) {
+      bytes = build(this);
+      this.#encoded.set(encoding, bytes);
+    }
+    return bytes;
+  }
+}
+
+/**
+ * Entries of one channel, shared by every cursor that stands before them: consecutive ones, or fewer that do for a reader who
+ * is further behind.
+ */
+export class Batch extends Shared {
   readonly id: number;
   readonly stamped: boolean;
   readonly entries: readonly Entry[];
   /** The offset that its readers come from, where entries were left out after it (rule K9); null where none were. */
   readonly from: number | null;
-  readonly #encoded = new Map<string, Uint8Array>();
 
   /** @param after the offset of the cursors that it is for */
   constructor(id: number, stamped: boolean, after: number, entries: readonly Entry[]) {
+    super();
     this.id = id;
     this.stamped = stamped;
     this.entries = entries;
@@ -33,16 +50,6 @@ export class Batch {
     const last = this.entries.at(-1);
     if (last) return last;
     throw new SyncError('internal', 'A batch without entries.');
-  }
-
-  /** The bytes of this batch under `encoding`, built on first use. */
-  encoded(encoding: string, build: (batch: Batch) => Uint8Array): Uint8Array {
-    let bytes = this.#encoded.get(encoding);
-    if (bytes === undefined) {
-      bytes = build(this);
-      this.#encoded.set(encoding, bytes);
-    }
-    return bytes;
   }
 }
 
@@ -61,28 +68,22 @@ export class SnapshotParts {
   }
 }
 
-/** One part of a snapshot. Its encoding is built once and kept, opaque to everyone but the transport that built it. */
-export class SnapshotPart {
+/** One part of a snapshot, shared by every cursor that takes it. */
+export class SnapshotPart extends Shared {
   readonly id: number;
   readonly offset: number;
   readonly check: number;
   /** Whether another part follows. */
   readonly more: boolean;
   readonly data: Data;
-  #encoded: Uint8Array | undefined;
 
   constructor(id: number, offset: number, check: number, more: boolean, data: Data) {
+    super();
     this.id = id;
     this.offset = offset;
     this.check = check;
     this.more = more;
     this.data = data;
-  }
-
-  /** The bytes of this part, built on first use. */
-  encoded(build: (part: SnapshotPart) => Uint8Array): Uint8Array {
-    this.#encoded ??= build(this);
-    return this.#encoded;
   }
 }
 
@@ -92,21 +93,15 @@ function chunks(data: Uint8Array): Uint8Array[] {
   return Array.from({ length: count }, (_, i) => data.subarray(i * size, (i + 1) * size));
 }
 
-/** What was signalled in one turn, shared by every cursor that is up to date. Its encoding is built once, as a part's is. */
-export class Signals {
+/** What was signalled in one turn, shared by every cursor that is up to date. */
+export class Signals extends Shared {
   readonly id: number;
   readonly signals: readonly Signalled[];
-  #encoded: Uint8Array | undefined;
 
   constructor(id: number, signals: readonly Signalled[]) {
+    super();
     this.id = id;
     this.signals = signals;
-  }
-
-  /** The bytes of these signals, built on first use. */
-  encoded(build: (signals: Signals) => Uint8Array): Uint8Array {
-    this.#encoded ??= build(this);
-    return this.#encoded;
   }
 }
 

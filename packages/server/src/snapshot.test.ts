@@ -6,7 +6,7 @@ import type { Position } from '@syncline/protocol';
 import { limits } from '@syncline/protocol';
 import { describe, expect, it } from 'vitest';
 import { memory } from './broker/memory.ts';
-import { SnapshotPart, SnapshotParts } from './cursor.ts';
+import { Batch, Signals, SnapshotPart, SnapshotParts } from './cursor.ts';
 import { gate, meddle } from './testing/meddle.ts';
 import { RawClient } from './testing/raw.ts';
 import { serve } from './testing/serve.ts';
@@ -143,11 +143,20 @@ describe('parts', () => {
     expect(empty.parts.map(({ more }) => more)).toEqual([false]);
   });
 
-  it('are encoded once', () => {
-    let built = 0;
-    const part = new SnapshotPart(1, 2, 3, false, '[]');
-    const build = (): Uint8Array => Uint8Array.of(++built);
-    expect(part.encoded(build)).toBe(part.encoded(build));
-    expect(built).toBe(1);
+  it('are encoded once for each encoding, as batches and signals are', () => {
+    const entry = { offset: 1, check: 2, at: 3, from: null, data: '1' };
+    for (const shared of [
+      new SnapshotPart(1, 2, 3, false, '[]'),
+      new Batch(1, false, 0, [entry]),
+      new Signals(1, [['key', null, '1']]),
+    ]) {
+      let built = 0;
+      const build = (): Uint8Array => Uint8Array.of(++built);
+      const native = shared.encoded('native', build);
+      expect(shared.encoded('native', build)).toBe(native);
+      expect(shared.encoded('other', build)).toEqual(Uint8Array.of(2));
+      expect(shared.encoded('native', build)).toBe(native);
+      expect(built).toBe(2);
+    }
   });
 });

@@ -103,19 +103,21 @@ export function nativeBatch(batch: Batch): Uint8Array {
 
 /** A part of a snapshot as the bytes that all native subscribers share. */
 export function nativeSnapshot(part: SnapshotPart): Uint8Array {
-  return part.encoded(encodeSnapshot);
+  return part.encoded('native', encodeSnapshot);
 }
 
 /** Signals as the bytes that all native subscribers share. */
 export function nativeSignals(signals: Signals): Uint8Array {
-  return signals.encoded(({ id, signals: told }) =>
-    textFrame(encodeServer({ type: 'signals', id, signals: told })),
-  );
+  return signals.encoded('native', encodeSignals);
 }
 
 /** What a view tells, as bytes for its one reader. */
 export function nativeSeen({ id, offset, more, rows, gone }: Seen): Uint8Array {
   return textFrame(encodeServer({ type: 'seen', id, offset, more, rows, gone }));
+}
+
+function encodeSignals({ id, signals }: Signals): Uint8Array {
+  return textFrame(encodeServer({ type: 'signals', id, signals }));
 }
 
 function encodeSnapshot({ id, offset, check, more, data }: SnapshotPart): Uint8Array {
