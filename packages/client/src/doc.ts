@@ -16,8 +16,10 @@ import { Channel } from './channel.ts';
 import type { Core } from './core.ts';
 import { AwarenessFor } from './doc/awareness.ts';
 import { type Batch, Copy, lineageOf } from './doc/copy.ts';
+import { indexedDb } from './doc/indexeddb.ts';
 import type { Keeper } from './doc/keeper.ts';
 import { type Doubt, type Item, isBeginning, type Listener, Reading } from './doc/reading.ts';
+import type { DocStorage } from './doc/storage.ts';
 import type { DocChannel, DocOptions, DocReplaced, DocSync } from './doc/types.ts';
 import { badOption, toFault } from './faults.ts';
 import { FoldingSubscription } from './folding.ts';
@@ -83,7 +85,8 @@ export class Document extends Channel<never> implements DocChannel, Listener {
     });
     connection.status.subscribe(() => this.#show());
     this.freshness.subscribe(() => this.#show());
-    if (persist) this.#open(persist);
+    // Each server has documents of its own.
+    if (persist) this.#open(persist === 'indexeddb' ? indexedDb(core.parts.url) : persist);
     else this.#ready = true;
     this.#update();
   }
@@ -205,9 +208,9 @@ export class Document extends Channel<never> implements DocChannel, Listener {
   }
 
   /** What is kept here is shown, before anything is asked of the log. */
-  #open(storage: NonNullable<DocOptions['persist']>): void {
+  #open(storage: DocStorage): void {
     const { core, name: channel } = this;
-    const { clock, parts, connection, report } = core;
+    const { clock, connection, report } = core;
     const failed = (thrown: unknown) => {
       this.#keeper = undefined;
       this.#ready = true;
@@ -216,7 +219,7 @@ export class Document extends Channel<never> implements DocChannel, Listener {
       report(new SyncError('storage', why));
     };
     import('./doc/keeper.ts')
-      .then(({ Keeper }) => Keeper.open({ storage, url: parts.url, channel, clock, failed, report }))
+      .then(({ Keeper }) => Keeper.open({ storage, channel, clock, failed, report }))
       .then((keeper) => {
         if (connection.closedBy) return keeper.close();
         const { place, strange } = keeper.recall(this.#copy);

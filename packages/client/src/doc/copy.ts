@@ -3,10 +3,13 @@
  * channel has one at a time. It must not know how a log is read, how anything is sent, or that anything is stored here.
  */
 import {
+  type Data,
   type DocBeginning,
   type DocSnapshot,
   type DocUpdate,
+  docSnapshot,
   noLineage,
+  readDocData,
   sameLineage,
 } from '@syncline/protocol/wire';
 import * as Y from 'yjs';
@@ -110,6 +113,17 @@ export class Copy {
       this.saved = this.made;
     } else if (this.saved === this.made) this.made++;
     return rest;
+  }
+
+  /** Where nothing is known yet: what was kept of a log says all that it says. @throws SyncError `corrupt` */
+  restore(log: readonly Data[], lineage: Uint8Array | undefined): void {
+    this.reread(log.map(readDocData), false);
+    this.lineage = lineage;
+  }
+
+  /** What the document comes to, as a log holds it. */
+  snapshot(): Uint8Array {
+    return docSnapshot(this.lineage ?? noLineage, Y.encodeStateAsUpdateV2(this.doc));
   }
 
   /** Edits that were made in an earlier life, and which the log may lack or hold. */

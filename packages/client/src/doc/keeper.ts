@@ -1,24 +1,20 @@
 /**
  * Keeps a document on this machine: shows a copy what was kept, and keeps what the log tells and what is edited. A document's channel
- * loads it where something is to be kept, so that nobody else pays for it. It must not know how a log is read, nor what is sent.
+ * loads it where something is to be kept, so that nobody else pays for it: what it imports is loaded with it, so it imports nothing
+ * that everybody has. It must not know how a log is read, nor what is sent.
  */
 import type { Position } from '@syncline/protocol';
-import { type Data, docSnapshot, noLineage, readDocData } from '@syncline/protocol/wire';
-import * as Y from 'yjs';
+import type { Data } from '@syncline/protocol/wire';
 import type { Report } from '../store.ts';
-import type { Copy, Said } from './copy.ts';
-import { indexedDb } from './indexeddb.ts';
+import type { Copy } from './copy.ts';
 import { Records, type RecordsParts } from './records.ts';
-import type { DocStorage, KeptContent, KeptLog } from './storage.ts';
+import type { KeptContent, KeptLog, KeptPlace } from './storage.ts';
 
 /** Records of the log beyond which they are made one, and edits beyond which they are. */
 const recordsMax = 200;
 
 /** What a keeper is opened with. */
-export interface KeeperParts extends Omit<RecordsParts, 'storage'> {
-  readonly storage: DocStorage | 'indexeddb';
-  /** The server's address: each has documents of its own. */
-  readonly url: string;
+export interface KeeperParts extends RecordsParts {
   readonly report: Report;
 }
 
@@ -35,9 +31,8 @@ export class Keeper {
   }
 
   /** Opens what is kept. Rejects where nothing can be. */
-  static async open({ storage, url, report, ...parts }: KeeperParts): Promise<Keeper> {
-    const opened = storage === 'indexeddb' ? indexedDb(url) : storage;
-    const { records, content } = await Records.open({ ...parts, storage: opened });
+  static async open({ report, ...parts }: KeeperParts): Promise<Keeper> {
+    const { records, content } = await Records.open(parts);
     return new Keeper(records, content, report);
   }
 
@@ -49,13 +44,8 @@ export class Keeper {
   recall(copy: Copy): { readonly place: Position | undefined; readonly strange: number } {
     const { place: kept, log = [], edits = [] } = this.#content ?? {};
     this.#content = undefined;
-    const said = this.#read(log);
-    const place = said && kept;
-    if (place) {
-      copy.reread(said, false);
-      copy.lineage = place.lineage ?? undefined;
-      this.#compact(copy, place.position);
-    }
+    const place = kept && this.#restore(copy, kept, log) ? kept : undefined;
+    if (place) this.#compact(copy, place.position);
     const mine = edits.filter(({ lineage }) => copy.isOf(lineage ?? undefined));
     copy.recall(mine.map(({ update }) => update));
     const { made, lineage } = copy;
@@ -97,20 +87,21 @@ export class Keeper {
     this.#records.close();
   }
 
-  /** Undefined where records are damaged: then they are as good as none. */
-  #read(log: readonly Uint8Array[]): Said[] | undefined {
+  /** False where records are damaged: then they are as good as none. */
+  #restore(copy: Copy, { lineage }: KeptPlace, log: readonly Uint8Array[]): boolean {
     try {
-      return log.map((data) => readDocData(data));
+      copy.restore(log, lineage ?? undefined);
+      return true;
     } catch (thrown) {
       this.#report(thrown);
-      return undefined;
+      return false;
     }
   }
 
   /** Where the copy says what the log does and nothing more, it may stand for many records. */
   #compact(copy: Copy, position: Position): void {
-    const { doc, lineage = noLineage, pending, confirmed, made } = copy;
+    const { pending, confirmed, made } = copy;
     if (this.#records.log <= recordsMax || pending || confirmed < made) return;
-    this.said('compact', [docSnapshot(lineage, Y.encodeStateAsUpdateV2(doc))], copy, position);
+    this.said('compact', [copy.snapshot()], copy, position);
   }
 }
