@@ -93,17 +93,9 @@ export class SimNode {
     const hub = new Hub(numbers, tools, lookup(channels), { worker: this.#folder(life), seed });
     const pulse = new Pulse(clock, heartbeatMs);
     const open = (port: Port): Session => {
-      const session = new Session(
-        String(++this.#sessions),
-        { user: null },
-        port,
-        {
-          ...tools,
-          hub,
-          ...numbers,
-        },
-        new Bucket(clock, numbers.requestsPerSecondMax, numbers.requestsBurstMax),
-      );
+      const bucket = new Bucket(clock, numbers.requestsPerSecondMax, numbers.requestsBurstMax);
+      const who = { identity: { user: null }, caller: { url: '', remoteAddress: '' }, bucket };
+      const session = new Session(String(++this.#sessions), who, port, { ...tools, hub, ...numbers });
       pulse.join(session);
       return session;
     };

@@ -12,12 +12,17 @@ import { type Logger, reason, silentLogger } from './observe.ts';
 
 export type { Action, Capabilities, Identity } from './access/identity.ts';
 
-/** What `authenticate` gets of a handshake: its headers, its address, and the token, if the client sent one. */
-export interface Credentials {
-  /** Empty when a session renews its rights: a new token is all that the client sends then. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+/** Where somebody calls, and from where. */
+export interface Caller {
+  /** The path that was asked for, with its query; when a session renews its rights without what was a ticket or a token in it. */
   readonly url: string;
   readonly remoteAddress: string;
+}
+
+/** What `authenticate` gets of a handshake: its headers, its address, and the token, if the client sent one. */
+export interface Credentials extends Caller {
+  /** Empty when a session renews its rights: a new token is all that the client sends then. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** From `Authorization: Bearer …`, or from the subprotocol `bearer.…` that the client SDK sends. */
   readonly token: string | null;
 }
@@ -109,6 +114,17 @@ export class Access {
     // A ticket buys no other: whoever asks is found out anew.
     const query = new URLSearchParams(credentials.url.split('?')[1]);
     return this.#tickets.issue(await this.#authenticate(this.#withToken(credentials, query)));
+  }
+
+  /** What of credentials is known of a session for as long as it lives: nothing that lets anybody in. */
+  caller({ url, remoteAddress }: Caller): Caller {
+    const [path = '', search] = url.split('?');
+    if (search === undefined) return { url, remoteAddress };
+    const { tokenParameter } = this.#settings;
+    const query = new URLSearchParams(search);
+    query.delete('ticket');
+    if (tokenParameter !== null) query.delete(tokenParameter);
+    return { url: query.size > 0 ? `${path}?${query}` : path, remoteAddress };
   }
 
   /** Waits for no hook any more: the server leaves. */

@@ -84,6 +84,28 @@ describe('rights that end', () => {
     expect(await client.inbox.closed()).toBe(errors.expired.close);
   });
 
+  it('tells `authenticate` where a session that renews them called, and from where, without what let it in', async () => {
+    const asked: unknown[] = [];
+    const { port } = await serve({
+      tokenParameter: 'token',
+      authenticate: ({ token, headers, url, remoteAddress }) => {
+        asked.push([token, Object.keys(headers).length > 0, url, remoteAddress]);
+        return { user: 'ada', capabilities: everything };
+      },
+    });
+    for (const [called, told] of [
+      ['/sync?token=first&of=acme%20inc', '/sync?of=acme+inc'],
+      ['/sync?token=first', '/sync'],
+    ] as const) {
+      const client = await WireClient.connect(port, called);
+      client.send({ type: 'auth', ref: 9, token: 'next' });
+      await client.expect('authenticated');
+      const [first, next] = asked.splice(0) as [unknown[], unknown[]];
+      expect(first).toEqual(['first', true, called, expect.stringMatching(/^(127\.0\.0\.1|::1)$/)]);
+      expect(next).toEqual(['next', false, told, first[3]]);
+    }
+  });
+
   it('[I3] keeps the user: a token of someone else is refused, a bad one too, and the session goes on as it was', async () => {
     const ada = { user: 'ada', capabilities: { [room]: ['publish'] } } as const;
     const { port } = await serve({

@@ -133,7 +133,8 @@ class Node<C extends Contract> implements Server<C> {
       originsAllowed: options.originsAllowed ?? [],
       hostsAllowed: options.hostsAllowed ?? [],
       connection: { clock: this.#clock, metrics: this.metrics, takesBinary, ...this.#numbers },
-      admit: (identity) => this.#members.admit(this.#access.good(identity)),
+      admit: (identity, credentials) =>
+        this.#members.admit(this.#access.good(identity), this.#access.caller(credentials)),
     });
   }
 

@@ -7,7 +7,6 @@ import { type ErrorCode, SyncError } from '@syncline/protocol';
 import type { ClientFrame, Refused } from '@syncline/protocol/wire';
 import type { Identity } from './access.ts';
 import { Allowance } from './session/allowance.ts';
-import type { Bucket } from './session/bucket.ts';
 import { Context } from './session/context.ts';
 import { history } from './session/history.ts';
 import { bytesOf, type Port } from './session/port.ts';
@@ -15,7 +14,7 @@ import { companionOf, Presence } from './session/presence.ts';
 import { Publishing } from './session/publishing.ts';
 import { renew } from './session/renewing.ts';
 import { subscribe, unsubscribe } from './session/subscribing.ts';
-import type { Publish, SessionTools } from './session/tools.ts';
+import type { Publish, SessionTools, Who } from './session/tools.ts';
 import { view } from './session/viewing.ts';
 
 /** Heartbeats that a client may leave unanswered. */
@@ -32,13 +31,13 @@ export class Session {
   readonly #allowance: Allowance;
   #silentBeats = 0;
 
-  constructor(id: string, identity: Identity, port: Port, tools: SessionTools, bucket: Bucket) {
-    const context = new Context(id, identity, port, tools);
+  constructor(id: string, who: Who, port: Port, tools: SessionTools) {
+    const context = new Context(id, who, port, tools);
     this.#context = context;
     this.#port = port;
     this.#publishing = new Publishing(context);
     this.#presence = new Presence(context);
-    this.#allowance = new Allowance(bucket, tools.clock);
+    this.#allowance = new Allowance(who.bucket, tools.clock);
     const { heartbeatMs, payloadBytesMax } = tools;
     const times = { expiresMs: context.expireLater(), now: Math.floor(tools.clock.now()) };
     context.say({ type: 'welcome', session: id, heartbeatMs, payloadBytesMax, ...times });

@@ -5,20 +5,21 @@
  */
 import { type Definition, type ErrorCode, SyncError } from '@syncline/protocol';
 import { type Cancel, steps, toSyncError } from '@syncline/protocol/wire';
-import type { Identity, Rights } from '../access.ts';
+import type { Caller, Rights } from '../access.ts';
 import type { Channel } from '../channel.ts';
 import { reason } from '../observe.ts';
 import { Answers } from './answers.ts';
 import { type Control, errorFrame, isInside, type Port } from './port.ts';
 import { Requests } from './requests.ts';
 import { Subscriptions } from './subscriptions.ts';
-import type { SessionTools } from './tools.ts';
+import type { SessionTools, Who } from './tools.ts';
 
 /** Frames that may wait unread beside the answers to requests: heartbeats, gaps, refusals. */
 const otherControlsMax = 64;
 
 export class Context {
   readonly id: string;
+  readonly caller: Caller;
   /** As what the session holds the keys of channels that it has entered. */
   readonly holder: number;
   readonly tools: SessionTools;
@@ -39,8 +40,9 @@ export class Context {
   #pumping = false;
   #cancelExpiry: Cancel | undefined;
 
-  constructor(id: string, identity: Identity, port: Port, tools: SessionTools) {
+  constructor(id: string, { identity, caller }: Who, port: Port, tools: SessionTools) {
     this.id = id;
+    this.caller = caller;
     this.holder = tools.hub.leases.holder();
     this.rights = tools.access.rights(identity);
     this.tools = tools;

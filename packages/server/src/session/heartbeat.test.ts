@@ -42,13 +42,9 @@ it('[H3] however many heartbeats a client sends without reading, one answer wait
     pump: () => {},
     end: () => {},
   };
-  const session = new Session(
-    's',
-    { user: null },
-    port,
-    { ...tools, ...numbers, hub },
-    new Bucket(clock, 1_000_000, 1_000_000),
-  );
+  const bucket = new Bucket(clock, 1_000_000, 1_000_000);
+  const who = { identity: { user: null }, caller: { url: '', remoteAddress: '' }, bucket };
+  const session = new Session('s', who, port, { ...tools, ...numbers, hub });
   session.receive({ type: 'subscribe', ref: 1, channel: 'chat/x', start: 0 });
   await turns();
   for (let i = 0; i < 5000; i++) session.receive({ type: 'heartbeat' });

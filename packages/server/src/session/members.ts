@@ -3,7 +3,7 @@
  * it; it knows identities and ports, no transport and no channel.
  */
 import { type ErrorCode, SyncError } from '@syncline/protocol';
-import type { Identity } from '../access.ts';
+import type { Caller, Identity } from '../access.ts';
 import type { Pulse } from '../pulse.ts';
 import { Session } from '../session.ts';
 import { Bucket } from './bucket.ts';
@@ -47,13 +47,13 @@ export class Members {
   }
 
   /** Takes a place for a session; whoever got past the handshake opens it. @throws SyncError `too_many` */
-  admit(identity: Identity): Place {
+  admit(identity: Identity, caller: Caller): Place {
     const { metrics, pulse } = this.#settings;
     const bucket = this.#take(identity.user);
     let session: Session | undefined;
     let leavePulse: (() => void) | undefined;
     const open = (port: Port): Session => {
-      session = new Session((++this.#ids).toString(36), identity, port, this.#settings, bucket);
+      session = new Session((++this.#ids).toString(36), { identity, caller, bucket }, port, this.#settings);
       this.#sessions.add(session);
       leavePulse = pulse.join(session);
       metrics.sessionsOpened++;

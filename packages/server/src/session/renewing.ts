@@ -13,7 +13,7 @@ import type { Reader } from './subscriptions.ts';
 export async function renew(context: Context, { ref, token }: FrameOf<ClientFrame, 'auth'>): Promise<void> {
   const { tools, subscriptions } = context;
   const { access } = tools;
-  const identity = await access.identify({ token, headers: {}, url: '', remoteAddress: '' });
+  const identity = await access.identify({ ...context.caller, token, headers: {} });
   if (identity.user !== context.rights.identity.user)
     throw new SyncError(
       'forbidden',

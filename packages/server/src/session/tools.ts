@@ -3,10 +3,11 @@
  * together once; it holds nothing of any one session.
  */
 import type { Clock, Data } from '@syncline/protocol/wire';
-import type { Access } from '../access.ts';
+import type { Access, Caller, Identity } from '../access.ts';
 import type { Hub } from '../hub.ts';
 import type { Logger, Metrics } from '../observe.ts';
 import type { Turn } from '../turn.ts';
+import type { Bucket } from './bucket.ts';
 
 export interface SessionTools {
   readonly access: Access;
@@ -21,6 +22,14 @@ export interface SessionTools {
   readonly requestsPerSessionMax: number;
   readonly viewsPerSessionMax: number;
   readonly viewRowsPerSessionMax: number;
+}
+
+/** Whose session it is. */
+export interface Who {
+  readonly identity: Identity;
+  readonly caller: Caller;
+  /** What is charged for what they ask: shared by all sessions of one user. */
+  readonly bucket: Bucket;
 }
 
 /** What a publish needs; a plain client has no producer, so its publishes can't be told apart when repeated. */

@@ -34,7 +34,7 @@ export interface DoorSettings extends DoorRules, SecureRules {
   readonly identify: (credentials: Credentials) => Promise<Identity>;
   readonly connection: Omit<Connection, 'ws' | 'socket'> & Bounds;
   /** Opens a session, or throws when there is no room for one. `gone` is to be called when its connection is over. */
-  readonly admit: (identity: Identity) => Place;
+  readonly admit: (identity: Identity, credentials: Credentials) => Place;
 }
 
 /** The options about who may come in, and how many. */
@@ -176,13 +176,13 @@ export class Doors {
     const { identify, trustProxy } = this.#settings;
     this.#check(request, head, plain);
     const remoteAddress = clientAddress(request, trustProxy);
-    const network = networkOf(remoteAddress);
     const leave = this.#counted.get(socket) ?? this.wait(remoteAddress);
     try {
-      const identity = await identify({ ...credentials(request), remoteAddress });
+      const given = { ...credentials(request), remoteAddress };
+      const identity = await identify(given);
       if (socket.destroyed) return;
       this.#refuseLate();
-      this.#letIn(request, socket, head, plain, this.#admit(identity, network));
+      this.#letIn(request, socket, head, plain, this.#admit(identity, given));
     } finally {
       leave();
     }
@@ -222,9 +222,9 @@ export class Doors {
   }
 
   /** A place on this node for someone from there. @throws SyncError `too_many` */
-  #admit(identity: Identity, network: string): Place {
-    const { open, gone } = this.#settings.admit(identity);
-    const leave = this.#present.enter(network);
+  #admit(identity: Identity, given: Credentials): Place {
+    const { open, gone } = this.#settings.admit(identity, given);
+    const leave = this.#present.enter(networkOf(given.remoteAddress));
     if (leave) {
       return {
         open,
