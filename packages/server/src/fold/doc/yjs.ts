@@ -7,7 +7,7 @@ import { SyncError } from '@syncline/protocol';
 import type { Doc } from 'yjs';
 
 /** What someone writes into a document: changes of it are what counts, and whatever it returns is waited for. */
-export type Write = (doc: Doc) => void | Promise<void>;
+export type Write = (doc: Doc) => unknown;
 
 type Yjs = typeof import('yjs');
 
