@@ -14,7 +14,7 @@ export interface Entry {
   readonly check: number;
   /** The server's clock when it was stored, in ms since 1970; never falls within a log. */
   readonly at: number;
-  /** Who appended it, as the server knows them; null for anonymous. */
+  /** Who appended it, as the server knows them; null for nobody in particular. */
   readonly from: string | null;
   readonly data: Data;
 }

@@ -66,7 +66,7 @@ export interface AccessSettings {
   readonly logger: Logger;
 }
 
-const anonymous: Identity = Object.freeze({ user: null });
+const nobody: Identity = Object.freeze({ user: null });
 
 export class Access {
   readonly #settings: AccessSettings;
@@ -76,7 +76,7 @@ export class Access {
   readonly #finding = new Set<Set<string>>();
   /** What ends the waiting for the hooks that are asked right now. */
   readonly #asking = new Set<(error: SyncError) => void>();
-  #anonymous: Rights | undefined;
+  #rightsOfNobody: Rights | undefined;
 
   constructor(settings: AccessSettings) {
     this.#settings = settings;
@@ -100,7 +100,7 @@ export class Access {
    * @throws SyncError `unauthenticated`, `expired`, `revoked`, `unavailable`, or what the hook threw.
    */
   async identify(credentials: Credentials): Promise<Identity> {
-    if (this.open) return anonymous;
+    if (this.open) return nobody;
     const query = new URLSearchParams(credentials.url.split('?')[1]);
     return query.has('ticket')
       ? this.good(this.#redeem(query.getAll('ticket'), this.#withToken(credentials, query)))
@@ -145,9 +145,9 @@ export class Access {
 
   /** What this identity may do. */
   rights(identity: Identity): Rights {
-    if (identity !== anonymous) return new Rights(identity, this);
-    this.#anonymous ??= new Rights(anonymous, this);
-    return this.#anonymous;
+    if (identity !== nobody) return new Rights(identity, this);
+    this.#rightsOfNobody ??= new Rights(nobody, this);
+    return this.#rightsOfNobody;
   }
 
   /** What is stored instead of a payload; undefined when it is stored as it is. @throws SyncError, whatever goes wrong. */
@@ -204,7 +204,7 @@ export class Access {
 
   async #authenticate(credentials: Credentials): Promise<Identity> {
     const { authenticate } = this.#settings;
-    if (!authenticate) return anonymous;
+    if (!authenticate) return nobody;
     // What was found out before a user was sent away is not believed after.
     const withdrawn = new Set<string>();
     this.#finding.add(withdrawn);

@@ -105,7 +105,10 @@ class Node<C extends Contract> implements Server<C> {
       () => (this.#isReady = true),
       () => {},
     );
-    this.#reach = { anonymous: options.authenticate === undefined, trustProxy: options.trustProxy ?? false };
+    this.#reach = {
+      authenticates: options.authenticate !== undefined,
+      trustProxy: options.trustProxy ?? false,
+    };
     const logger = calm(options.logger ?? silentLogger, this.#clock);
     this.#logger = logger;
     const turn = new Turn(this.#clock);

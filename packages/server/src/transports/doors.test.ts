@@ -36,7 +36,7 @@ function codeOf({ status, body }: Answer): string {
 async function doorsOf(settings: Partial<DoorSettings>, numbers: Record<string, number> = {}) {
   const metrics = newMetrics();
   const doors = new Doors({
-    anonymous: false,
+    authenticates: true,
     identify: async () => ({ user: null }),
     originsAllowed: [],
     hostsAllowed: [],

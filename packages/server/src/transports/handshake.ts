@@ -28,8 +28,8 @@ export interface DoorRules {
   readonly hostsAllowed: readonly string[];
   /** Whether a proxy of ours stands before the server: then everyone comes over TLS, whatever this socket is. */
   readonly trustProxy: boolean | number;
-  /** Whether nobody is asked who they are, and so only this machine may come in. */
-  readonly anonymous: boolean;
+  /** Whether people are asked who they are; if not, only this machine may come in. */
+  readonly authenticates: boolean;
 }
 
 /** An answer to a request that doesn't become a WebSocket. */
@@ -92,14 +92,14 @@ export function checkRequest(request: IncomingMessage, rules: DoorRules): void {
     throw new Refusal(400, 'bad_frame', 'A WebSocket handshake has no body.');
   }
   checkOrigin(request, rules);
-  if (rules.anonymous) checkLocal(request);
+  if (!rules.authenticates) checkLocal(request);
 }
 
 /** What is checked of any request, handshake or not: whom it asks, on whose behalf, and from where. @throws Refusal */
 export function checkCaller(request: IncomingMessage, rules: DoorRules): void {
   checkHost(request, rules);
   checkOrigin(request, rules);
-  if (rules.anonymous) checkLocal(request);
+  if (!rules.authenticates) checkLocal(request);
 }
 
 /** The token a client sent, and the facts that `authenticate` may look at. */
@@ -183,7 +183,7 @@ function isOwn(origin: string, { headers, socket }: IncomingMessage, { trustProx
   return URL.parse(`${protocol}//${headers.host}`)?.origin === origin;
 }
 
-/** Without \`authenticate\` only this machine may come in, by a name of its own: a foreign name that resolves here may not. */
+/** Without `authenticate` only this machine may come in, by a name of its own: a foreign name that resolves here may not. */
 function checkLocal(request: IncomingMessage): void {
   const socket: Socket = request.socket;
   const host = (request.headers.host ?? '').replace(/:\d+$/, '').toLowerCase();

@@ -16,8 +16,8 @@ import { CertificateFiles, readCertificate, type Tls } from './tls.ts';
 
 /** What must be known of a server before others may reach it. */
 export interface Reach {
-  /** Whether nobody is asked who they are. */
-  readonly anonymous: boolean;
+  /** Whether people are asked who they are. */
+  readonly authenticates: boolean;
   readonly trustProxy: boolean | number;
 }
 
@@ -62,7 +62,7 @@ export function watchExposed(http: HttpServer, reach: Reach, logger: Logger): ()
     if (found) logger.error({}, `WebSockets from other machines will be refused: ${found}`);
   };
   if (!http.listening) http.once('listening', tell);
-  else if (!reach.anonymous) tell();
+  else if (reach.authenticates) tell();
   else {
     const found = why();
     if (found) throw new SyncError('bad_option', found);
@@ -72,7 +72,7 @@ export function watchExposed(http: HttpServer, reach: Reach, logger: Logger): ()
 
 function exposure(host: string, reach: Reach, tls: boolean, mend: string): string | undefined {
   if (host === 'localhost' || isLoopback(host)) return undefined;
-  if (reach.anonymous)
+  if (!reach.authenticates)
     return `Others can reach ${host}, and this server knows no way to tell who they are. Give createServer() an \`authenticate\` function, or listen on localhost.`;
   if (tls || reach.trustProxy !== false) return undefined;
   return `Others can reach ${host}, and nothing would be encrypted on the way: ${mend}, or set \`trustProxy\` if a proxy of yours serves TLS, or listen on localhost.`;
