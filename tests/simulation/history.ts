@@ -48,28 +48,33 @@ export interface Evidence {
   readonly floor: Floor;
 }
 
-/** What is wrong, a sentence each with the invariant's name; nothing when all is well. */
+/**
+ * What is wrong, a sentence each; nothing when all is well. Its first word names the promise that was broken: acknowledged and
+ * `lost`, given and `invented`, stored or given `twice` or out of order, a `hole` that nobody was told of, a place that `differs`
+ * for two, `refused` and stored all the same, acknowledged and `moved`, and `stuck` short of the end. `idle` is the run itself.
+ */
 export function judge(evidence: Evidence): string[] {
   const faults: string[] = [];
   for (const [channel, log] of evidence.logs) faults.push(...judgeChannel(evidence, channel, log));
   for (const { client, channel } of evidence.subscribed)
     faults.push(...judgeReader(evidence, client, channel));
-  if (evidence.unsent > 0) faults.push(`I9 liveness: ${evidence.unsent} publishes were never answered`);
+  if (evidence.unsent > 0) faults.push(`stuck: ${evidence.unsent} publishes were never answered`);
   faults.push(...judgeFloor(evidence));
   return faults;
 }
 
-/** I1, I2, I3, I5, I6, I7: what was published against what the log holds and everyone was told. */
+/** What was published against what the log holds and everyone was told. */
 function judgeChannel({ history }: Evidence, channel: string, log: FinalLog): string[] {
   const faults: string[] = [];
   const byId = new Map<string, number>();
   const byOffset = new Map(log.map(({ offset, id }) => [offset, id]));
   for (const { offset, id } of log) {
-    if (byId.has(id)) faults.push(`I3 stored twice: ${id} at ${byId.get(id)} and ${offset} of ${channel}`);
+    if (byId.has(id)) faults.push(`twice: stored ${id} at ${byId.get(id)} and ${offset} of ${channel}`);
     byId.set(id, offset);
   }
   for (const [i, { offset }] of log.entries())
-    if (offset !== (log[0]?.offset ?? 1) + i) faults.push(`I4 the log of ${channel} has a hole at ${offset}`);
+    if (offset !== (log[0]?.offset ?? 1) + i)
+      faults.push(`hole: the log of ${channel} has a hole at ${offset}`);
   const first = log[0]?.offset ?? 1;
   const invoked = new Set<string>();
   // What was trimmed since is known from what anyone was told of it.
@@ -81,25 +86,27 @@ function judgeChannel({ history }: Evidence, channel: string, log: FinalLog): st
     if (h.type === 'ok') {
       const before = acked.get(h.id);
       if (before !== undefined && before !== h.offset)
-        faults.push(`I7 ${h.id} was acknowledged at ${before} and at ${h.offset}`);
+        faults.push(`moved: ${h.id} was acknowledged at ${before} and at ${h.offset}`);
       acked.set(h.id, h.offset);
       const known = told.get(h.offset) ?? h.id;
       if (known !== h.id)
-        faults.push(`I5 ${h.id} was acknowledged at ${h.offset} of ${channel}, where others have ${known}`);
+        faults.push(
+          `differs: ${h.id} was acknowledged at ${h.offset} of ${channel}, where others have ${known}`,
+        );
       told.set(h.offset, h.id);
       if (h.offset >= first && byOffset.get(h.offset) !== h.id)
         faults.push(
-          `I1 acknowledged ${h.id} at ${h.offset} of ${channel}, but the log holds ${byOffset.get(h.offset) ?? 'nothing'} there`,
+          `lost: ${h.id} was acknowledged at ${h.offset} of ${channel}, but the log holds ${byOffset.get(h.offset) ?? 'nothing'} there`,
         );
     }
     if (h.type === 'fail' && byId.has(h.id))
-      faults.push(`I6 ${h.id} was refused for certain, and is in the log at ${byId.get(h.id)}`);
+      faults.push(`refused: ${h.id} was refused for certain, and is in the log at ${byId.get(h.id)}`);
     if (h.type === 'deliver') {
-      if (!invoked.has(h.id)) faults.push(`I2 ${h.client} was given ${h.id}, which nobody published`);
+      if (!invoked.has(h.id)) faults.push(`invented: ${h.client} was given ${h.id}, which nobody published`);
       const known = told.get(h.offset) ?? (h.offset < first ? h.id : undefined);
       if (known !== h.id)
         faults.push(
-          `I5 ${h.client} was given ${h.id} at ${h.offset} of ${channel}, where others have ${known ?? 'nothing'}`,
+          `differs: ${h.client} was given ${h.id} at ${h.offset} of ${channel}, where others have ${known ?? 'nothing'}`,
         );
       told.set(h.offset, h.id);
     }
@@ -107,7 +114,7 @@ function judgeChannel({ history }: Evidence, channel: string, log: FinalLog): st
   return faults;
 }
 
-/** I3, I4, I8, I9: one reader's deliveries, in the order its handler saw them. */
+/** One reader's deliveries, in the order its handler saw them. */
 function judgeReader({ history, logs }: Evidence, client: string, channel: string): string[] {
   const faults: string[] = [];
   let last: number | undefined;
@@ -117,21 +124,21 @@ function judgeReader({ history, logs }: Evidence, client: string, channel: strin
     if (h.type === 'gap') gap = true;
     if (h.type !== 'deliver') continue;
     if (last !== undefined && h.offset <= last && !gap)
-      faults.push(`I3 ${client} was given ${h.offset} of ${channel} after ${last}`);
+      faults.push(`twice: ${client} was given ${h.offset} of ${channel} after ${last}`);
     else if (last !== undefined && h.offset !== last + 1 && !gap)
-      faults.push(`I4 ${client} was given ${h.offset} of ${channel} after ${last} and not told of a gap`);
+      faults.push(`hole: ${client} was given ${h.offset} of ${channel} after ${last} and not told of a gap`);
     last = h.offset;
     gap = false;
   }
   const top = logs.get(channel)?.at(-1)?.offset ?? 0;
   if (last !== undefined && last !== top)
-    faults.push(`I9 ${client} stopped at ${last} of ${channel}, whose log ends at ${top}`);
+    faults.push(`stuck: ${client} stopped at ${last} of ${channel}, whose log ends at ${top}`);
   if (last === undefined && top > 0)
-    faults.push(`I9 ${client} was given nothing of ${channel}, whose log ends at ${top}`);
+    faults.push(`stuck: ${client} was given nothing of ${channel}, whose log ends at ${top}`);
   return faults;
 }
 
-/** I24: a run that tested nothing fails. */
+/** A run that tested nothing fails. */
 function judgeFloor({ history, reconnects, floor }: Evidence): string[] {
   const count = (type: Happening['type']) => history.filter((h) => h.type === type).length;
   const seen = { acknowledged: count('ok'), delivered: count('deliver'), reconnects };
@@ -139,6 +146,6 @@ function judgeFloor({ history, reconnects, floor }: Evidence): string[] {
     .filter((name) => seen[name] < floor[name])
     .map(
       (name) =>
-        `I24 the run saw only ${seen[name]} ${name}, fewer than the ${floor[name]} that make it worth something`,
+        `idle: the run saw only ${seen[name]} ${name}, fewer than the ${floor[name]} that make it worth something`,
     );
 }

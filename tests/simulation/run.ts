@@ -1,6 +1,6 @@
 /**
  * `npm run sim`: simulated runs by command, as many as wanted. `--seeds 5000` runs that many from a random start, `--from 17`
- * starts there, `--plant forget-producer` plants a bug, `--docs` simulates documents instead of streams. Prints the seed of every run in which an invariant broke.
+ * starts there, `--plant forget-producer` plants a bug, `--docs` simulates documents instead of streams. Prints the seed of every run in which a promise was broken.
  */
 import { parseArgs } from 'node:util';
 import { simulateDoc } from './docs.ts';
@@ -38,5 +38,5 @@ for (let seed = from; seed < from + count; seed++) {
   broken++;
   console.log(`seed ${seed}: ${faults.length} faults, first: ${faults[0]}`);
 }
-console.log(`${count} seeds from ${from}: ${broken} with broken invariants.`, total);
+console.log(`${count} seeds from ${from}: ${broken} with broken promises.`, total);
 process.exit(broken > 0 && !plant ? 1 : 0);
