@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { townFiles } from './fleet/town.ts';
+import { fleetFiles } from './fleet/town.ts';
 import { buildPage, type File, type Page } from './site/page.ts';
 
 /** Every page there is. What is under none of their paths belongs to the first. */
@@ -13,7 +13,7 @@ const pages: readonly Page[] = [
   { path: '/', folder: 'home', text: true },
   { path: '/chat/', folder: 'chat' },
   { path: '/board/', folder: 'whiteboard' },
-  { path: '/fleet/', folder: 'fleet', more: townFiles },
+  { path: '/fleet/', folder: 'fleet', more: fleetFiles },
   { path: '/board/', folder: 'whiteboard' },
 ];
 
@@ -21,22 +21,33 @@ const pages: readonly Page[] = [
 interface Sent extends File {
   readonly zipped?: Uint8Array;
 }
-type Files = ReadonlyMap<string, Sent>;
 
 const zip = promisify(gzip);
 /** Below this nothing is won. */
 const zippedBytesMin = 1400;
-const built = new Map<Page, Promise<Files>>();
+/** What was built, by page or by path. */
+const built = new Map<Page | string, Promise<ReadonlyMap<string, Sent>>>();
 
-/** The files of a page by path; built once. A build that failed is tried again when it is asked for again. */
-function filesOf(page: Page): Promise<Files> {
-  const files = built.get(page) ?? buildPage(page).then(zipAll);
-  built.set(page, files);
-  files.catch(() => built.delete(page));
+/** The file at a path, if there is one. */
+async function fileAt(path: string): Promise<Sent | undefined> {
+  const page = pages.findLast((one) => path.startsWith(one.path));
+  const make = page?.more?.get(path.slice(page.path.length));
+  if (make) return (await once(path, async () => new Map([[path, await make()]]))).get(path);
+  return page && (await once(page, () => buildPage(page))).get(path);
+}
+
+/** Builds something once. What failed is tried again when it is asked for again. */
+function once(
+  key: Page | string,
+  build: () => Promise<ReadonlyMap<string, File>>,
+): Promise<ReadonlyMap<string, Sent>> {
+  const files = built.get(key) ?? build().then(zipAll);
+  built.set(key, files);
+  files.catch(() => built.delete(key));
   return files;
 }
 
-async function zipAll(files: ReadonlyMap<string, File>): Promise<Files> {
+async function zipAll(files: ReadonlyMap<string, File>): Promise<ReadonlyMap<string, Sent>> {
   const all = [...files].map(async ([path, file]): Promise<[string, Sent]> => {
     if (file.body.length < zippedBytesMin) return [path, file];
     return [path, { ...file, zipped: await zip(file.body) }];
@@ -53,9 +64,7 @@ export async function answer(request: IncomingMessage, response: ServerResponse)
     response.writeHead(status, { ...common, 'Content-Type': 'text/plain; charset=utf-8', ...more }).end(text);
   if (method !== 'GET' && method !== 'HEAD') return void say(405, '', { Allow: 'GET, HEAD' });
   if (pages.some((page) => page.path === `${path}/`)) return void say(307, '', { Location: `${path}/` });
-  const page = pages.findLast((one) => path.startsWith(one.path));
-  const files = page && (await filesOf(page));
-  const file = files?.get(path);
+  const file = await fileAt(path);
   if (!file) return void say(404, 'There is nothing here; try /.\n');
   const zipped = /\bgzip\b/.test(String(headers['accept-encoding'])) ? file.zipped : undefined;
   const body = zipped ?? file.body;

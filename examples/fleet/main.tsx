@@ -19,6 +19,10 @@ function App() {
   const [following, follow] = useState(false);
   const { box, map, failure, seen } = useMap(select, follow);
   const order = useOrder();
+  const fresh = useStore(view.freshness);
+  useEffect(() => {
+    if (fresh.state === 'live') map?.mend();
+  }, [map, fresh]);
   const shown = order ?? selected;
   useEffect(() => {
     if (!map) return;

@@ -47,6 +47,11 @@ const margin = 0.25;
 /** The map tells where it is on each frame of a movement; the server need not be told so often. */
 const windowMs = 120;
 
+const earthMetres = 40_075_017;
+/** A smaller step than this nobody sees. */
+const stepPixels = 0.2;
+const ridesMetresPerSecond = 8;
+
 setWorkerUrl('/fleet/worker.js');
 
 export class FleetMap {
@@ -64,6 +69,8 @@ export class FleetMap {
   #only: string | null = null;
   #window: Window = {};
   #windowAt = 0;
+  /** Whether something of the map could not be fetched. */
+  #broken = false;
   #zoomGoal = 0;
   #drawnAt = 0;
   #moving = true;
@@ -79,6 +86,9 @@ export class FleetMap {
     this.#markers.canvas.className = 'couriers';
     this.#map.getCanvasContainer().append(this.#markers.canvas);
     this.#map.on('render', () => this.#draw(performance.now()));
+    this.#map.on('error', () => {
+      this.#broken = true;
+    });
     this.#map.on('move', () => this.#look(false));
     this.#map.on('moveend', () => this.#look(true));
     this.#map.on('resize', () => this.#look(true));
@@ -107,6 +117,13 @@ export class FleetMap {
     const from = this.#map.isMoving() ? this.#zoomGoal : this.#map.getZoom();
     this.#zoomGoal = from + levels;
     this.#map.easeTo({ zoom: this.#zoomGoal, duration: 250 });
+  }
+
+  /** Fetches the city again if it could not be fetched: the server is back. */
+  mend(): void {
+    if (!this.#broken) return;
+    this.#broken = false;
+    this.#colour(true);
   }
 
   /** Room that the page's own panels take, in pixels: the middle is the middle of the rest. */
@@ -139,8 +156,15 @@ export class FleetMap {
     const followed = this.#couriers.all.get(this.following ?? '');
     // The map draws itself then, and the couriers with it: in the same frame, or they would tremble over it.
     if (followed && !this.#map.isMoving()) this.#keepInMiddle(followed, now);
-    if (now - this.#drawnAt > 500 || this.#moving || this.#couriers.changedAt > this.#drawnAt)
-      this.#draw(now);
+    const restsMs = this.#moving || this.#couriers.changedAt > this.#drawnAt ? this.#frameMs() : 500;
+    if (now - this.#drawnAt >= restsMs) this.#draw(now);
+  }
+
+  /** After how long somebody who rides is seen to have moved: from afar that is much longer than a frame lasts. */
+  #frameMs(): number {
+    const around = earthMetres * Math.cos((this.#map.getCenter().lat * Math.PI) / 180);
+    const pixelsPerMetre = (tilePixels * 2 ** this.#map.getZoom()) / around;
+    return Math.min(80, (1000 * stepPixels) / (ridesMetresPerSecond * pixelsPerMetre));
   }
 
   #keepInMiddle({ motion }: Courier, now: number): void {
@@ -173,7 +197,7 @@ export class FleetMap {
   #colour(anew: boolean): void {
     const dark = this.#dark.matches;
     this.#markers.dark = dark;
-    if (anew) this.#map.setStyle(cityStyle(dark));
+    if (anew) this.#map.setStyle(cityStyle(dark), { diff: false });
   }
 
   /** Tells what is looked at, if that is something else than before. */

@@ -39,11 +39,8 @@ async function make(): Promise<Made> {
 }
 
 /** What the page needs besides what is bundled: the map's data, and the part of the map library that works on a thread. */
-export async function townFiles(): Promise<ReadonlyMap<string, File>> {
-  const worker = new URL(import.meta.resolve('maplibre-gl/dist/maplibre-gl-worker.mjs'));
-  const [{ map }, code] = await Promise.all([town(), readFile(worker)]);
-  return new Map<string, File>([
-    ['city.json', { type: types.json, body: map }],
-    ['worker.js', { type: types.js, body: code }],
-  ]);
-}
+export const fleetFiles: ReadonlyMap<string, () => Promise<File>> = new Map<string, () => Promise<File>>([
+  ['city.json', async () => ({ type: types.json, body: (await town()).map })],
+  ['worker.js', async () => ({ type: types.js, body: await readFile(mapWorker) })],
+]);
+const mapWorker = new URL(import.meta.resolve('maplibre-gl/dist/maplibre-gl-worker.mjs'));

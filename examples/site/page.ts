@@ -18,8 +18,8 @@ export interface Page {
   readonly folder: string;
   /** Whether it is text and style alone, without a script. */
   readonly text?: boolean;
-  /** Files that are neither in its folder nor bundled, by name. */
-  readonly more?: () => Promise<ReadonlyMap<string, File>>;
+  /** Files that are neither in its folder nor bundled, by name; each is made when it is asked for. */
+  readonly more?: ReadonlyMap<string, () => Promise<File>>;
 }
 
 export const types = {
@@ -32,20 +32,19 @@ export const types = {
 
 const examples = fileURLToPath(new URL('..', import.meta.url));
 
-/** The files of a page by the path that they are served at. Takes a fraction of a second. */
+/** The files of a page by the path that they are served at, but for `more`. Takes a fraction of a second. */
 export async function buildPage(page: Page): Promise<ReadonlyMap<string, File>> {
   const names = await readdir(`${examples}${page.folder}`);
   const sheets = names.filter((name) => name.endsWith('.css'));
   const icons = names.filter((name) => name.endsWith('.svg'));
-  const [index, bundled, more, ...drawn] = await Promise.all([
+  const [index, bundled, ...drawn] = await Promise.all([
     read(page, 'index.html'),
     bundle(page, page.text ? sheets : ['main.tsx', ...sheets]),
-    page.more?.() ?? new Map<string, File>(),
     ...icons.map(
       async (name): Promise<[string, File]> => [name, { type: types.svg, body: await read(page, name) }],
     ),
   ]);
-  const files: [string, File][] = [['', { type: types.html, body: index }], ...drawn, ...bundled, ...more];
+  const files: [string, File][] = [['', { type: types.html, body: index }], ...drawn, ...bundled];
   return new Map(files.map(([name, file]) => [page.path + name, file]));
 }
 

@@ -9,7 +9,7 @@ import { noBrowser, openBrowser } from './chromium.ts';
 
 type Bbox = readonly [west: number, south: number, east: number, north: number];
 
-describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await openBrowser({ webgl: true });
@@ -112,7 +112,7 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 90_000 }, () => {
   });
 });
 
-const patience = { timeout: 30_000, interval: 100 };
+const patience = { timeout: 60_000, interval: 100 };
 
 interface Server {
   readonly url: string;
@@ -188,7 +188,7 @@ async function open(browser: Browser, { url }: Server, hash = '') {
 /** What the count says, once it counts somebody. */
 async function counted(page: Page): Promise<{ seen: number; all: number }> {
   const line = page.getByText(/^You see [1-9]\d* of \d+ couriers$/);
-  await line.waitFor({ timeout: 30_000 });
+  await line.waitFor({ timeout: 60_000 });
   const [seen = 0, all = 0] = (await line.textContent())?.match(/\d+/g)?.map(Number) ?? [];
   return { seen, all };
 }
