@@ -3,9 +3,9 @@
  * spoken to. The session makes it and holds the one switch; each kind of request has a room that is given this. It knows no
  * request, and nothing of how frames travel.
  */
-import { type Definition, type ErrorCode, SyncError } from '@syncline/protocol';
+import type { Definition, ErrorCode } from '@syncline/protocol';
 import { type Cancel, steps, toSyncError } from '@syncline/protocol/wire';
-import type { Caller, Rights } from '../access.ts';
+import type { Action, Caller, Rights } from '../access.ts';
 import type { Channel } from '../channel.ts';
 import { reason } from '../observe.ts';
 import { Answers } from './answers.ts';
@@ -13,6 +13,7 @@ import { type Control, errorFrame, isInside, type Port } from './port.ts';
 import { Requests } from './requests.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { SessionTools, Who } from './tools.ts';
+import { definitionOf } from './vetting.ts';
 
 /** Frames that may wait unread beside the answers to requests: heartbeats, gaps, refusals. */
 const otherControlsMax = 64;
@@ -61,13 +62,25 @@ export class Context {
     return this.ended || this.ending;
   }
 
-  /** What the contract says of a channel. Which patterns it has is not everybody's business. @throws SyncError `unknown_channel` */
+  /** What the contract says of a channel. @throws SyncError `unknown_channel` */
   definition(name: string): Definition {
-    try {
-      return this.tools.hub.definition(name);
-    } catch {
-      throw new SyncError('unknown_channel', `This server has no channel called "${name}".`);
-    }
+    return definitionOf(this.tools.hub, name);
+  }
+
+  /**
+   * Asks whether the session may do that now, and returns the rights that were asked. They may have been renewed meanwhile: whoever
+   * waits for something before it does what it asked about compares them with `rights`, and asks again where they differ.
+   *
+   * @throws SyncError `forbidden`, `expired`, or what a hook threw
+   * @example
+   * let rights = await context.demand('subscribe', name, definition)
+   * const channel = await context.channel(name)
+   * while (rights !== context.rights) rights = await context.demand('subscribe', name, definition)
+   */
+  async demand(action: Action, name: string, definition: Definition): Promise<Rights> {
+    const { rights } = this;
+    await rights.demand(action, name, definition);
+    return rights;
   }
 
   channel(name: string): Channel | Promise<Channel> {

@@ -8,7 +8,7 @@ import type { Context } from './context.ts';
 /** Answers `history` with one page. */
 export async function history(context: Context, frame: FrameOf<ClientFrame, 'history'>): Promise<void> {
   const { ref, channel: name, direction, offset, limit } = frame;
-  await context.rights.demand('history', name, context.definition(name));
+  await context.demand('history', name, context.definition(name));
   await context.requests.line(name);
   // Nobody is there any more to read it.
   if (context.ended) return;

@@ -10,7 +10,7 @@ import { Allowance } from './allowance.ts';
 import type { Members } from './members.ts';
 import { errorFrame, isInside } from './port.ts';
 import type { SessionTools } from './tools.ts';
-import { vet } from './vetting.ts';
+import { definitionOf, vet } from './vetting.ts';
 
 /** What somebody wants to have appended to a channel, in this order. */
 export interface Post {
@@ -71,7 +71,7 @@ export class Posts {
     const { identity, channel: name, payloads } = post;
     metrics.framesReceived += payloads.length;
     this.#charge(post);
-    const definition = this.#definition(name);
+    const definition = definitionOf(hub, name);
     const rights = access.rights(identity);
     await rights.demand('publish', name, definition);
     const appended: Promise<Outcome>[] = [];
@@ -104,15 +104,6 @@ export class Posts {
       `You asked for more than the server takes from one. Go on in ${retryMs} ms.`,
       { retryMs },
     );
-  }
-
-  #definition(name: string) {
-    try {
-      return this.#tools.hub.definition(name);
-    } catch {
-      // Which patterns the contract has is not everybody's business.
-      throw new SyncError('unknown_channel', `This server has no channel called ${JSON.stringify(name)}.`);
-    }
   }
 
   /** An error as it may be told. */

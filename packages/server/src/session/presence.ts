@@ -31,19 +31,15 @@ export class Presence {
     const { access, hub } = context.tools;
     const channel = companionOf(base);
     const definition = context.definition(channel);
-    let { rights } = context;
+    let rights = await context.demand('presence', channel, definition);
     const { identity } = rights;
-    await rights.demand('presence', channel, definition);
     const key = this.#keyOf(lease);
     let intake = hub.admission.enter(key, String(own(data)), definition);
     if (definition.schema || access.screens)
       intake = await hub.admission.examine(channel, intake, definition, (_key, value) =>
         access.screen({ identity, channel, key, data: value }),
       );
-    while (rights !== context.rights) {
-      rights = context.rights;
-      await rights.demand('presence', channel, definition);
-    }
+    while (rights !== context.rights) rights = await context.demand('presence', channel, definition);
     this.#refuseGone();
     const append = { ...intake.append, from: identity.user };
     await hub.leases.enter(context.holder, { channel, key, append, tokenId: rights.identity.tokenId });
@@ -62,14 +58,10 @@ export class Presence {
     const context = this.#context;
     const { hub } = context.tools;
     const definition = this.#signalled(channel);
-    let { rights } = context;
-    await rights.demand('presence', channel, definition);
+    let rights = await context.demand('presence', channel, definition);
     hub.admission.checkMember(data);
     if (definition.signal) await validate(definition.signal, JSON.parse(data));
-    while (rights !== context.rights) {
-      rights = context.rights;
-      await rights.demand('presence', channel, definition);
-    }
+    while (rights !== context.rights) rights = await context.demand('presence', channel, definition);
     this.#refuseGone();
     const key = this.#keyOf(lease);
     // Where nobody has it open there is nobody to tell.

@@ -50,15 +50,11 @@ export class Publishing {
     const context = this.#context;
     const { channel: name, data } = request;
     const definition = context.definition(name);
-    let { rights } = context;
-    await rights.demand('publish', name, definition);
+    let rights = await context.demand('publish', name, definition);
     const intake = await vet(context.tools, rights, name, definition, data);
     const channel = await context.channel(name);
     // Rights may have been renewed, or withdrawn with the session, while this was looked at.
-    while (rights !== context.rights) {
-      rights = context.rights;
-      await rights.demand('publish', name, definition);
-    }
+    while (rights !== context.rights) rights = await context.demand('publish', name, definition);
     if (context.ending) throw new SyncError('restart');
     context.tools.access.good(context.rights.identity);
     this.#append(channel, request, intake);

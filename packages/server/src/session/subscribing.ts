@@ -15,8 +15,7 @@ async function join(context: Context, frame: FrameOf<ClientFrame, 'subscribe'>):
   const { ref, channel: name, start } = frame;
   const definition = context.definition(name);
   if (context.ended) return;
-  let { rights } = context;
-  await rights.demand('subscribe', name, definition);
+  let rights = await context.demand('subscribe', name, definition);
   const channel = await context.channel(name);
   let subscription: Subscription | undefined;
   const wake = () => {
@@ -25,10 +24,7 @@ async function join(context: Context, frame: FrameOf<ClientFrame, 'subscribe'>):
   const { cursor, position, gap } = await channel.join(start, wake);
   try {
     // They may have been renewed meanwhile, and others checked before this one was there to be checked.
-    while (rights !== context.rights) {
-      rights = context.rights;
-      await rights.demand('subscribe', name, definition);
-    }
+    while (rights !== context.rights) rights = await context.demand('subscribe', name, definition);
   } catch (thrown) {
     cursor.release();
     throw thrown;

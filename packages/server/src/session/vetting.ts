@@ -1,12 +1,23 @@
 /**
- * What is asked about a payload before it is appended, whichever way it came: what its kind makes of it, whether it fits the
- * contract, and what the server's own hook says. Sessions and posts ask here. It knows no frame, no request and no log.
+ * What is asked before a payload is appended, whichever way it came: what stands behind the channel's name, what its kind makes of
+ * the payload, whether it fits the contract, and what the server's own hook says. Sessions and posts ask here. It knows no frame,
+ * no request and no log.
  */
-import type { Definition } from '@syncline/protocol';
+import { type Definition, SyncError } from '@syncline/protocol';
 import type { Data } from '@syncline/protocol/wire';
 import type { Rights } from '../access.ts';
 import type { Intake } from '../hub/admission.ts';
+import type { Hub } from '../hub.ts';
 import type { SessionTools } from './tools.ts';
+
+/** What the contract says of a channel. Which patterns it has is not everybody's business. @throws SyncError `unknown_channel` */
+export function definitionOf(hub: Pick<Hub, 'definition'>, name: string): Definition {
+  try {
+    return hub.definition(name);
+  } catch {
+    throw new SyncError('unknown_channel', `This server has no channel called ${JSON.stringify(name)}.`);
+  }
+}
 
 /**
  * What is to be appended for a payload of somebody with these rights. Whether they may publish at all is to be asked before.

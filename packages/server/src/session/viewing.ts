@@ -36,8 +36,7 @@ async function open(
 ): Promise<void> {
   const definition = context.definition(name);
   if (context.ended) return;
-  let { rights } = context;
-  await rights.demand('subscribe', name, definition);
+  let rights = await context.demand('subscribe', name, definition);
   const channel = await context.channel(name);
   let viewing: Viewing | undefined;
   const wake = () => {
@@ -46,10 +45,7 @@ async function open(
   const reading = await context.tools.hub.view(channel, { ...usual, ...filter }, wake);
   try {
     // They may have been renewed meanwhile, and others checked before this one was there to be checked.
-    while (rights !== context.rights) {
-      rights = context.rights;
-      await rights.demand('subscribe', name, definition);
-    }
+    while (rights !== context.rights) rights = await context.demand('subscribe', name, definition);
   } catch (thrown) {
     reading.release();
     throw thrown;
