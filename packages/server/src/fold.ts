@@ -3,14 +3,12 @@
  * that as a snapshot now and then, and appends what falls due. The hub opens and closes it with the channel. It knows what
  * a folder can do, and no kind; it holds nobody up: it takes, makes and appends little at a time.
  */
-import { type Definition, type Position, SyncError } from '@syncline/protocol';
+import { type Position, SyncError } from '@syncline/protocol';
 import { type Data, toSyncError } from '@syncline/protocol/wire';
 import type { Snapshot } from './broker/broker.ts';
 import type { Channel, ChannelTools } from './channel.ts';
 import { Batch, type Cursor, SnapshotPart, type Taken } from './cursor.ts';
-import type { Docs } from './fold/docs.ts';
 import type { Due, Folder } from './fold/folder.ts';
-import { StateFolder } from './fold/state.ts';
 import { reason } from './observe.ts';
 
 export interface FoldSettings {
@@ -24,20 +22,6 @@ const takesPerTurn = 4;
 const duePerTurn = 256;
 /** How long after a failure a due entry is tried again. */
 const retryMs = 1000;
-
-/** The fold of a channel of this definition; null for those that nothing folds. */
-export function foldOf(
-  definition: Definition,
-  channel: Channel,
-  settings: FoldSettings,
-  tools: ChannelTools,
-  docs: Docs,
-): Fold | null {
-  if (definition.kind === 'doc')
-    return new Fold(channel, docs.folder(definition, channel), docs.foldSettings, tools);
-  if (definition.kind === 'stream') return null;
-  return new Fold(channel, new StateFolder(definition.ttlMs, tools.clock, definition.geo), settings, tools);
-}
 
 export class Fold {
   readonly #channel: Channel;

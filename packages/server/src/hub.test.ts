@@ -96,7 +96,7 @@ describe('the hub', () => {
     await hub.open('chat/x');
     expect(() => hub.open('chat/y')).toThrow('1 channels open');
     expect(() => hub.open('news/x')).toThrow('No pattern of the contract matches "news/x"');
-    hub.close();
+    await hub.close();
     expect(() => hub.open('chat/x')).toThrow(expect.objectContaining({ code: 'restart' }));
   });
 
@@ -116,7 +116,7 @@ describe('the hub', () => {
     const reading = gate();
     meddling.read = (read) => reading.passed.then(read);
     const opening = hub.open('chat/x');
-    hub.close();
+    await hub.close();
     reading.open();
     await expect(opening).rejects.toMatchObject({ code: 'restart' });
     expect(metrics).toMatchObject({ channelsOpen: 0, cursorsOpen: 0 });

@@ -10,7 +10,8 @@ import { memory } from './broker/memory.ts';
 import { Channel, type ChannelTools } from './channel.ts';
 import type { View } from './cursor.ts';
 import { type DocOptions, type DocSettings, Docs } from './fold/docs.ts';
-import { type FoldSettings, foldOf } from './fold.ts';
+import { foldOf } from './fold/kinds.ts';
+import type { FoldSettings } from './fold.ts';
 import { Admission } from './hub/admission.ts';
 import { type LeaseSettings, Leases } from './hub/leases.ts';
 
@@ -117,14 +118,13 @@ export class Hub {
     slot.askedAt = this.#tools.clock.now();
   }
 
-  /** Closes all channels. Appends under way are the broker's to finish. */
-  close(): void {
+  /** Closes all channels. Appends under way are the broker's to finish. Resolves when the process that folds is gone. */
+  async close(): Promise<void> {
     this.#closed = true;
     this.#cancelSweep();
     this.leases.close();
     for (const [name, slot] of this.#slots) this.#closeSlot(name, slot);
-    void this.docs.close();
-    void this.#ownBroker?.close();
+    await Promise.all([this.docs.close(), this.#ownBroker?.close()]);
   }
 
   #openSlot(name: string, definition: Definition): Slot {

@@ -280,9 +280,7 @@ class Node<C extends Contract> implements Server<C> {
     for (const { cut } of this.#own) cut();
     await this.#members.emptied(cutMs);
     this.#access.close();
-    this.#hub.close();
-    // The process that folds is gone when this one has closed.
-    await this.#hub.docs.close();
+    await this.#hub.close();
     await this.#broker.close();
   }
 }

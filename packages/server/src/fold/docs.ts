@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type DocDefinition, SyncError } from '@syncline/protocol';
-import { beginning } from '@syncline/protocol/wire';
+import { beginning, noLineage } from '@syncline/protocol/wire';
 import type { Doc } from 'yjs';
 import type { Channel, ChannelTools } from '../channel.ts';
 import { reason } from '../observe.ts';
@@ -28,8 +28,6 @@ export interface DocOptions {
   /** What folds. Default: a process of its own, started when it is first needed; the simulator brings what folds at once. */
   readonly worker?: Pick<DocWorker, 'run' | 'close'>;
 }
-
-const lineageBytes = 16;
 
 export class Docs {
   readonly #settings: DocSettings;
@@ -117,5 +115,5 @@ export class Docs {
 }
 
 function lineageOf(seed: Uint8Array): Uint8Array {
-  return createHash('sha256').update(seed).digest().subarray(0, lineageBytes);
+  return createHash('sha256').update(seed).digest().subarray(0, noLineage.length);
 }

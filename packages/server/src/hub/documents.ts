@@ -4,13 +4,18 @@
  * folded; what is written here goes into the log like everyone's edits.
  */
 import { type Position, SyncError } from '@syncline/protocol';
-import { beginning, type Clock, readDocSnapshot, sameLineage, updateEntry } from '@syncline/protocol/wire';
+import {
+  beginning,
+  type Clock,
+  noLineage,
+  readDocSnapshot,
+  sameLineage,
+  updateEntry,
+} from '@syncline/protocol/wire';
 import type { DocJson } from '../fold/doc/child.ts';
 import { changes, type Write, written } from '../fold/doc/yjs.ts';
 import type { DocFolder } from '../fold/doc.ts';
 import type { Hub } from '../hub.ts';
-
-const lineageBytes = 16;
 
 export class Documents {
   readonly #hub: Hub;
@@ -45,7 +50,7 @@ export class Documents {
     return this.#inTurn(name, async () => {
       this.#check(name);
       const { update } = await written(write);
-      return await this.#append(name, beginning(this.#clock.randomBytes(lineageBytes), update));
+      return await this.#append(name, beginning(this.#clock.randomBytes(noLineage.length), update));
     });
   }
 

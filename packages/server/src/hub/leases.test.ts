@@ -365,7 +365,7 @@ describe('when the log fails', () => {
       appends++;
       return append();
     };
-    hub.close();
+    await hub.close();
     leases.release(b, false);
     await expect(enter(leases.holder(), 'c')).rejects.toMatchObject({ code: 'restart' });
     expect(clock.timers).toBe(0);

@@ -52,5 +52,5 @@ it('[H3] however many heartbeats a client sends without reading, one answer wait
   session.take();
   expect(said.map(({ type }) => type)).toEqual(['welcome', 'subscribed', 'heartbeat']);
   expect(said.at(-1)).toMatchObject({ heads: [{ id: 1, offset: 1 }] });
-  hub.close();
+  await hub.close();
 });

@@ -1,0 +1,29 @@
+/**
+ * Which folder the log of a channel has, by its kind: the one place on a node where a kind is given what folds it. The hub calls it
+ * when a channel opens; a new kind that folds is added here. It must not know how a folder works.
+ */
+import type { Definition } from '@syncline/protocol';
+import type { Channel, ChannelTools } from '../channel.ts';
+import { Fold, type FoldSettings } from '../fold.ts';
+import type { Docs } from './docs.ts';
+import { StateFolder } from './state.ts';
+
+/** The fold of a channel of this definition; null for those that nothing folds. */
+export function foldOf(
+  definition: Definition,
+  channel: Channel,
+  settings: FoldSettings,
+  tools: ChannelTools,
+  docs: Docs,
+): Fold | null {
+  switch (definition.kind) {
+    case 'stream':
+      return null;
+    case 'state': {
+      const { ttlMs, geo } = definition;
+      return new Fold(channel, new StateFolder(ttlMs, tools.clock, geo), settings, tools);
+    }
+    case 'doc':
+      return new Fold(channel, docs.folder(definition, channel), docs.foldSettings, tools);
+  }
+}
