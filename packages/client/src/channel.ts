@@ -90,27 +90,25 @@ export abstract class Channel<V> implements Reader, Member {
 
   /** What is made of an entry's value as the contract has it; `otherwise`, and a report, where it isn't what the contract says. */
   decode<T>(offset: number, value: unknown, make: (value: V) => T, otherwise: T): T | Promise<T> {
-    const bad = (thrown: unknown) => {
+    return this.#checked(value, make, (thrown) => {
       this.core.report(badPayload(thrown, `${this.name}: entry ${offset} was passed over. `));
       return otherwise;
-    };
+    });
+  }
+
+  /** A value's text, taken now, once the contract has been asked; an error when it can't be sent. */
+  encode(value: V): string | SyncError | Promise<string | SyncError> {
+    const text = textOf(value);
+    return this.#checked<string | SyncError>(value, () => text, badPayload);
+  }
+
+  #checked<T>(value: unknown, make: (value: V) => T, bad: (thrown: unknown) => T): T | Promise<T> {
     try {
       // Without a schema the contract's word is all there is to go by.
       const checked = this.#validate ? this.#validate(value) : (value as V);
       return checked instanceof Promise ? checked.then(make, bad) : make(checked);
     } catch (thrown) {
       return bad(thrown);
-    }
-  }
-
-  /** A value's text, taken now, once the contract has been asked; an error when it can't be sent. */
-  encode(value: V): string | SyncError | Promise<string | SyncError> {
-    try {
-      const text = textOf(value);
-      const checked = this.#validate?.(value);
-      return checked instanceof Promise ? checked.then(() => text, badPayload) : text;
-    } catch (thrown) {
-      return badPayload(thrown);
     }
   }
 }

@@ -7,7 +7,7 @@ import type { CarriedBy, Clock, NameOf, PresenceOf, SignalOf } from '@syncline/p
 import type { WithPresence } from './company.ts';
 import type { Status } from './connection.ts';
 import { Core } from './core.ts';
-import { badOption } from './faults.ts';
+import { badOption, notA } from './faults.ts';
 import type { OnLeave } from './lease.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { definitionOf } from './names.ts';
@@ -65,7 +65,8 @@ interface Channels<C extends Contract> {
   /**
    * The stream of that name; the same object each time.
    *
-   * @throws SyncError `unknown_channel` for a name that can't be one or, with `channels` given, isn't in the contract.
+   * @throws SyncError `unknown_channel` for a name that can't be one, was asked for as another kind before or, with `channels` given,
+   * isn't in the contract.
    */
   stream<const N extends string>(
     name: NameOf<C, N, StreamDefinition<unknown>>,
@@ -73,7 +74,8 @@ interface Channels<C extends Contract> {
   /**
    * The state channel of that name; the same object each time.
    *
-   * @throws SyncError `unknown_channel` for a name that can't be one or, with `channels` given, isn't in the contract.
+   * @throws SyncError `unknown_channel` for a name that can't be one, was asked for as another kind before or, with `channels` given,
+   * isn't in the contract.
    */
   state<const N extends string>(
     name: NameOf<C, N, StateDefinition<unknown>>,
@@ -92,7 +94,7 @@ export interface StreamClient<C extends Contract = Contract> extends Connected {
 }
 
 /** What makes a channel of one kind, whatever it carries; options as that kind has them. */
-export type Maker = (core: Core, name: string, terms: Terms, options?: never) => unknown;
+export type Maker = (core: Core, name: string, terms: Terms, options?: never) => { readonly kind: string };
 
 const defaults = {
   requestTimeoutMs: 10_000,
@@ -127,10 +129,13 @@ export function createClientWith<const C extends Contract, K extends string>(
     if (!(parts[name] > 0)) throw badOption(`\`${name}\` to be above 0`, parts[name]);
   }
   const core = new Core({ ...parts, url: resolveUrl(url), report: reporter(onError) });
+  const made = new Map<string, ReturnType<Maker>>();
   const doors = Object.entries<Maker>(kinds).map(([kind, make]) => {
-    const made = new Map<string, unknown>();
     const door = (name: string, options?: never) => {
       const channel = made.get(name) ?? make(core, name, definitionOf(kind, name, channels), options);
+      // Two of them would each take the other's entries for their own.
+      if (channel.kind !== kind)
+        throw notA(`${kind}: it was asked for as a ${channel.kind} before. See the contract`, name);
       made.set(name, channel);
       return channel;
     };
@@ -147,5 +152,5 @@ export function createClientWith<const C extends Contract, K extends string>(
     },
   };
   // The contract is the types' word for what the channels carry.
-  return Object.assign(client, Object.fromEntries(doors) as Pick<Channels<C>, K & keyof Channels<C>>);
+  return { ...client, ...(Object.fromEntries(doors) as Pick<Channels<C>, K & keyof Channels<C>>) };
 }

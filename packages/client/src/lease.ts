@@ -3,6 +3,7 @@
  * calls it. The first channel with presence makes the client's one lease; the client gives it back. It must not know channels.
  */
 import type { Cancel, Clock } from '@syncline/protocol/wire';
+import { token } from './token.ts';
 
 /** Calls `run` when the page goes for good; what is returned ends that. */
 export type OnLeave = (run: () => void) => Cancel;
@@ -18,7 +19,7 @@ export const pageLeave: OnLeave = (run) => {
 };
 
 export class Lease {
-  /** 30 letters of 32, so 150 random bits: who knows it can say that it is us (rule N1). */
+  /** Who knows it can say that it is us (rule N1). */
   readonly secret: string;
   /** The keys that the server made of it and of whoever we were to it. */
   readonly keys = new Set<string>();
@@ -27,7 +28,7 @@ export class Lease {
   readonly #off: Cancel | undefined;
 
   constructor({ clock, onLeave }: { readonly clock: Clock; readonly onLeave?: OnLeave | undefined }) {
-    this.secret = Array.from(clock.randomBytes(30), (byte) => (byte % 32).toString(36)).join('');
+    this.secret = token(clock);
     this.#off = onLeave?.(() => this.#leave());
   }
 

@@ -100,18 +100,20 @@ const fresh: Tries = { failures: 0, rejections: 0 };
 export function next(state: State, event: Event, facts: Facts): State {
   if (state.state === 'closed') return state;
   if (event.type === 'stop') return closed(new SyncError('closed', 'The client was closed.'));
-  switch (state.state) {
-    case 'idle':
-      return event.type === 'start' ? connecting(facts.attempt, fresh, facts) : state;
-    case 'connecting':
-      return whileConnecting(state, event, facts);
-    case 'open':
-      return whileOpen(state, event, facts);
-    case 'moving':
-      return whileMoving(state, event, facts);
-    case 'waiting':
-      return whileWaiting(state, event, facts);
-  }
+  // Each takes the states of its name, which the compiler can't tell for all at once.
+  return steps[state.state](state as never, event, facts);
+}
+
+const steps = {
+  idle: whileIdle,
+  connecting: whileConnecting,
+  open: whileOpen,
+  moving: whileMoving,
+  waiting: whileWaiting,
+} as const;
+
+function whileIdle(state: State, event: Event, facts: Facts): State {
+  return event.type === 'start' ? connecting(facts.attempt, fresh, facts) : state;
 }
 
 function whileConnecting(state: Connecting, event: Event, facts: Facts): State {

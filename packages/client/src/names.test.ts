@@ -6,6 +6,7 @@ import { defineChannels, doc, stream } from '@syncline/protocol';
 import { lookup } from '@syncline/protocol/wire';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { createClient } from './docs.ts';
 import { definitionOf } from './names.ts';
 
 const outcome = (run: () => unknown) => {
@@ -72,4 +73,27 @@ test('a contract that was not made by defineChannels, or that was taken apart si
   const contract = { ...defineChannels({ ':one': stream() }) };
   const message = '"a" is no stream of what defineChannels gave.';
   expect(() => definitionOf('stream', 'a', contract)).toThrow(message);
+});
+
+test('[C2] a channel has one kind: a name that was asked for as one is refused as another, and stays what it was', () => {
+  const client = createClient({ url: 'ws://localhost:1/sync' });
+  const doors = {
+    stream: (name: string) => client.stream(name),
+    state: (name: string) => client.state(name),
+    doc: (name: string) => client.doc(name),
+  };
+  for (const [first, open] of Object.entries(doors)) {
+    const name = `${first}/one`;
+    const channel = open(name);
+    for (const [other, ask] of Object.entries(doors)) {
+      if (other === first) continue;
+      const message = `"${name}" is no ${other}: it was asked for as a ${first} before. See the contract.`;
+      expect(() => ask(name)).toThrow(expect.objectContaining({ code: 'unknown_channel', message }));
+    }
+    expect(open(name)).toBe(channel);
+    expect(channel.kind).toBe(first);
+  }
+  expect(() => client.stream('stream/one?presence')).toThrow(
+    expect.objectContaining({ code: 'unknown_channel' }),
+  );
 });

@@ -3,13 +3,14 @@
  * the outcome is unknown. A channel of any kind holds one. It must not know what a message means, nor that anyone subscribes.
  */
 import { type Position, SyncError } from '@syncline/protocol';
-import { type Cancel, type Clock, type Data, unackedMax } from '@syncline/protocol/wire';
+import { type Cancel, type Data, unackedMax } from '@syncline/protocol/wire';
 import type { Core } from './core.ts';
 import { tooMuch } from './faults.ts';
 import { payloadFault } from './frames.ts';
 import type { Answer } from './requests.ts';
 import type { Settle } from './settle.ts';
 import { backoff, retryMsOf } from './timing.ts';
+import { token } from './token.ts';
 
 /** Bytes in the socket's buffer beyond which nothing more is written until an answer comes. */
 const bufferedBytesMax = 65_536;
@@ -62,7 +63,7 @@ export class Outbox {
   constructor(core: Core, channel: string) {
     this.#core = core;
     this.#channel = channel;
-    this.#producer = producerId(core.clock);
+    this.#producer = token(core.clock);
   }
 
   /**
@@ -74,7 +75,7 @@ export class Outbox {
   add(text: string, settle: Settle<Position>, instead?: Queued): Queued | undefined {
     const { connection, clock, parts, unsent, unsentBytes } = this.#core;
     const bytes = new TextEncoder().encode(text).length;
-    const { bytes: spared = 0 } = instead ?? {};
+    const spared = instead?.bytes ?? 0;
     const full =
       unsent.get() - Number(spared > 0) >= parts.outboxEntriesMax ||
       unsentBytes - spared + bytes > parts.outboxBytesMax;
@@ -213,7 +214,7 @@ export class Outbox {
     if (this.#broken && !this.#items.some((item) => item.doubt)) {
       this.#broken = false;
       this.#misfit = false;
-      this.#producer = producerId(this.#core.clock);
+      this.#producer = token(this.#core.clock);
       this.#sequence = 0;
       for (const item of this.#items) item.sequence = 0;
     }
@@ -266,9 +267,4 @@ function uncertain({ code, message }: SyncError): SyncError {
     code === 'closed' ? code : 'unavailable',
     `${message} The message may have been stored.`,
   );
-}
-
-/** 27 letters of 32, so 135 random bits: no two producers meet. */
-function producerId(clock: Clock): string {
-  return Array.from(clock.randomBytes(27), (byte) => (byte % 32).toString(36)).join('');
 }

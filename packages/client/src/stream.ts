@@ -131,10 +131,10 @@ export class Stream<M> extends Channel<M> implements StreamChannel<M>, Feed<M> {
 
   placed(recovery: Recovery, { position, top }: Place): void {
     const reason = recovery.via === 'gap' ? recovery.reason : null;
-    if (recovery.via === 'start') this.#begunAt = top;
-    if (reason) this.#begunAt = 0;
     if (reason === 'diverged' || reason === 'ahead') this.#own.clear();
-    if (recovery.via !== 'recovered') this.#timeline?.take({ reason, position, top });
+    if (recovery.via === 'recovered') return;
+    this.#begunAt = reason ? 0 : top;
+    this.#timeline?.take({ reason, position, top });
   }
 
   received(entries: readonly Received[], { epoch }: Position): void {

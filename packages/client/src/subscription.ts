@@ -165,12 +165,10 @@ export class Subscription implements Delivery {
     const place = this.#position;
     if (!place) return;
     this.#gap = undefined;
-    if (offset > place.offset) {
-      this.#top = Math.max(this.#top, offset);
-      this.doubt(graceMs);
-    } else if (offset < place.offset || check !== place.check) {
-      return this.#repair();
-    } else this.#failures = 0;
+    this.#top = Math.max(this.#top, offset);
+    if (offset > place.offset) this.doubt(graceMs);
+    else if (offset < place.offset || check !== place.check) return this.#repair();
+    else this.#failures = 0;
     this.show();
   }
 
@@ -303,11 +301,12 @@ export class Subscription implements Delivery {
 
   #judge(): Freshness {
     if (this.#refused) return { state: 'refused', error: this.#refused };
-    if (!this.#linked || !this.#position) return { state: 'stale', since: this.#core.connection.heardAt };
+    const { heardAt, late } = this.#core.connection;
+    if (!this.#linked || !this.#position) return { state: 'stale', since: heardAt };
     if (this.#gap) return { state: 'gap', reason: this.#gap };
-    const known = this.#top - this.#position.offset;
     // While it is read anew, at least something is missing, even if nobody can say what.
-    const left = this.#id === undefined || this.#core.connection.late ? Math.max(1, known) : known;
+    const least = this.#id === undefined || late ? 1 : 0;
+    const left = Math.max(least, this.#top - this.#position.offset);
     return left > 0 ? { state: 'catching-up', left } : live;
   }
 }

@@ -19,7 +19,8 @@ export interface DocClient<C extends Contract = Contract> extends Client<C> {
   /**
    * The document of that name; the same channel each time, made with the options of the first.
    *
-   * @throws SyncError `unknown_channel` for a name that can't be one or, with `channels` given, isn't in the contract; `bad_option`
+   * @throws SyncError `unknown_channel` for a name that can't be one, was asked for as another kind before or, with `channels` given,
+   * isn't in the contract; `bad_option`
    * @example
    * const board = client.doc('board/7', { persist: 'indexeddb' })
    * const close = board.open()
