@@ -168,11 +168,24 @@ export interface View extends Reading {
   end(error: SyncError): void;
 }
 
+/** What a reader may still have looked at for it: keys that may be in view are charged to it, found or not. */
+export interface Purse {
+  /** After how many ms there will be something in it again; 0: there is. */
+  readonly waitMs: number;
+  /** Takes so many keys out of it, more than are in it if need be. */
+  take(keys: number): void;
+}
+
+/** Whom a view is opened for. */
+export interface Viewer {
+  readonly onWake: () => void;
+  readonly purse: Purse;
+}
+
 /** Who a view is for. */
-export interface ViewTraits {
+export interface ViewTraits extends Viewer {
   /** Its number on the wire. */
   readonly id: number;
-  readonly onWake: () => void;
   readonly onRelease: () => void;
 }
 

@@ -8,7 +8,7 @@ import type { Cancel, Lookup, ViewFilter } from '@syncline/protocol/wire';
 import type { Broker } from './broker/broker.ts';
 import { memory } from './broker/memory.ts';
 import { Channel, type ChannelTools } from './channel.ts';
-import type { View } from './cursor.ts';
+import type { View, Viewer } from './cursor.ts';
 import { type DocOptions, type DocSettings, Docs } from './fold/docs.ts';
 import { foldOf } from './fold/kinds.ts';
 import type { FoldSettings } from './fold.ts';
@@ -94,7 +94,7 @@ export class Hub {
    *
    * @throws SyncError `unsupported_data` where there is nothing to view, `bad_payload` for a filter that doesn't fit
    */
-  async view(channel: Channel, filter: ViewFilter, onWake: () => void): Promise<View> {
+  async view(channel: Channel, filter: ViewFilter, viewer: Viewer): Promise<View> {
     const id = this.#takeId();
     let taken = true;
     const onRelease = (): void => {
@@ -102,7 +102,7 @@ export class Hub {
       taken = false;
     };
     try {
-      return await channel.view({ id, onWake, onRelease }, filter);
+      return await channel.view({ ...viewer, id, onRelease }, filter);
     } catch (thrown) {
       onRelease();
       throw thrown;

@@ -230,6 +230,31 @@ describe('moving', () => {
   });
 });
 
+describe('looking through much', () => {
+  it('is charged to whoever asked, by the keys that were looked at, found or not', async () => {
+    const clock = fakeClock();
+    const { port, server } = await serveViews({
+      ...{ clock, broker: memory({ clock }), requestsBurstMax: 60, requestsPerSecondMax: 10 },
+      authenticate: ({ url }) => ({ user: url.split('?')[1] ?? 'ada', capabilities: everything }),
+    });
+    await Promise.all(Array.from({ length: 21_000 }, (_, i) => server.set(fleet, `k${i}`, at(52.5, 13.5))));
+    const [client, other] = [await WireClient.connect(port), await WireClient.connect(port)];
+    const bob = await WireClient.connect(port, '/sync?bob');
+    // Nothing of it is shown. That takes 42 of 60, and what was asked for 5: so there is room for two moves.
+    const id = await ask(client, { bbox: berlin, prefix: 'none' });
+    expect((await client.expect('seen')).rows).toEqual([]);
+    for (let i = 0; i < 2; i++) await ask(client, { keys: [] }, id);
+    // So it is for all sessions of the user, and for nobody else.
+    await expect(ask(client, { keys: [] }, id)).rejects.toMatchObject({ code: 'too_many' });
+    await expect(ask(other, {})).rejects.toMatchObject({ code: 'too_many' });
+    await ask(bob, { keys: ['k2'] });
+    expect((await bob.expect('seen')).rows).toHaveLength(1);
+    await clock.advance(10_000);
+    await ask(other, { keys: ['k1'] });
+    expect((await other.expect('seen')).rows).toHaveLength(1);
+  });
+});
+
 describe('time', () => {
   it('[V3] [V6] values that expire are gone with that, and no sooner told than maxHz allows', async () => {
     const clock = fakeClock();

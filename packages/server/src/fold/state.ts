@@ -56,19 +56,27 @@ export class StateFolder implements Folder {
   /**
    * @param ttlMs how long any value stays at most; Infinity for no bound
    * @param geo which members of a value say where it is; null: none
+   * @param notesKept keys that views note for who doesn't take from them
    */
-  constructor(ttlMs: number, clock: Clock, geo: Geo | null = null, removalsKept = removalsKeptDefault) {
+  constructor(
+    ttlMs: number,
+    clock: Clock,
+    geo: Geo | null = null,
+    removalsKept = removalsKeptDefault,
+    notesKept?: number,
+  ) {
     const folder = this;
     this.#ttlMs = ttlMs;
     this.#removalsKept = removalsKept;
-    this.#views = new Views({
+    const viewed = {
       geo,
       clock,
       values: () => folder.#values(),
       get offset() {
         return folder.#offset;
       },
-    });
+    };
+    this.#views = new Views(viewed, notesKept);
   }
 
   get size(): number {

@@ -6,8 +6,9 @@ import { SyncError } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it } from 'vitest';
 import { Seen } from '../cursor.ts';
-import { Log } from '../testing/views.ts';
+import { Log, noTraits } from '../testing/views.ts';
 import { StateFolder } from './state.ts';
+import type { FoldView } from './views/view.ts';
 
 const at52 = (x: number, more = '') => JSON.stringify({ lat: 52, lng: x, more });
 
@@ -158,6 +159,156 @@ describe('a slow reader', () => {
   });
 });
 
+describe('one who takes nothing', () => {
+  it('[V6] costs nothing any more once much has changed, and is told what is different when it takes', async () => {
+    const log = new Log(10);
+    for (const key of ['a', 'b', 'c', 'd']) log.set(key, at52(1));
+    const client = await log.open({ bbox: [0, 50, 20, 55] });
+    while (client.take());
+    const told = log.offset;
+    for (let i = 0; i < 30; i++) log.set(`k${i}`, at52(2));
+    const { asked } = client.view as FoldView;
+    // Keys that it has, and others, come, go and stay.
+    log.set('a', at52(3));
+    log.set('b', at52(40));
+    log.remove('c', 'expire');
+    const long = 'x'.repeat(8000);
+    for (let i = 0; i < 1000; i++) log.set(`k${i % 40}`, at52(i % 40 < 20 ? 4 : 44, long));
+    expect((client.view as FoldView).asked).toBe(asked);
+    expect(client.wakes).toBe(1);
+    const { length } = client.frames;
+    while (client.take());
+    const gone = client.frames.slice(length).flatMap((frame) => frame.gone);
+    // What became of the key it isn't said.
+    expect(gone.sort()).toEqual([
+      ['b', 'exit'],
+      ['c', 'delete'],
+    ]);
+    expect(client.rows).toEqual(client.expected);
+    // Before the last one it has not been told of anything up to anywhere.
+    const offsets = client.frames.slice(length).map(({ offset }) => offset);
+    expect([offsets.length > 2, offsets.pop(), new Set(offsets)]).toEqual([
+      true,
+      log.offset,
+      new Set([told]),
+    ]);
+    // From now on it is told of each change again.
+    log.set('k1', at52(5));
+    expect((client.view as FoldView).asked).toBeGreaterThan(asked);
+  });
+
+  it('[V6] nor does one that rests: then it is told when its time has come', async () => {
+    const log = new Log(10);
+    const client = await log.open({ maxHz: 0.01 });
+    while (client.take());
+    for (let i = 0; i < 500; i++) log.set(`k${i % 50}`, String(i));
+    const { asked } = client.view as FoldView;
+    for (let i = 0; i < 500; i++) log.set(`k${i % 60}`, String(i));
+    expect([(client.view as FoldView).asked, client.wakes, client.take()]).toEqual([asked, 0, false]);
+    await log.clock.advance(100_000);
+    expect(client.wakes).toBe(1);
+    while (client.take());
+    expect(client.rows).toEqual(client.expected);
+    expect(client.rows.size).toBe(60);
+  });
+
+  it('[V3] takes no version of another log for one that it was told of', async () => {
+    const log = new Log(0);
+    log.set('a', '"old"');
+    const client = await log.open({});
+    while (client.take());
+    log.set('a', '"new"');
+    log.replace(() => true)();
+    for (let i = 0; i < 100; i++) log.set(`k${i}`, '1');
+    while (client.take());
+    expect(client.rows).toEqual(client.expected);
+    expect(client.rows.get('a')).toContain('"new",1');
+  });
+
+  it('[V5] may be moved, replaced or let go of while it sleeps', async () => {
+    const log = new Log(0);
+    const clients = [await log.open({ prefix: 'k' }), await log.open({ bbox: [170, 50, -170, 55] })];
+    clients.push(await log.open({ keys: ['k1'] }));
+    const stir = () => {
+      for (let i = 0; i < 100; i++) log.set(`k${i}`, at52(i % 2 ? 175 : -175));
+    };
+    stir();
+    clients[2]?.view?.release();
+    clients[1]?.move({ bbox: [170, 50, 180, 55] });
+    stir();
+    log.replace((key) => key !== 'k1')();
+    stir();
+    for (const client of clients.slice(0, 2)) {
+      await client.drain();
+      expect(client.rows).toEqual(client.expected);
+    }
+  });
+});
+
+describe('who looks through much', () => {
+  /** Many keys that a filter looks through in vain. */
+  const crowded = async () => {
+    const log = new Log();
+    for (let i = 0; i < 20_000; i++)
+      log.set(`k${i}`, JSON.stringify({ lat: 52.001 + i * 1e-8, lng: 13.001 }));
+    return { log, vain: { bbox: [13.002, 52, 13.004, 52.005] } as const };
+  };
+
+  it('[V6] keeps nobody waiting who is told of changes', async () => {
+    const { log, vain } = await crowded();
+    const watching = await log.open({ keys: ['one'] });
+    while (watching.take());
+    const looking = await log.open(vain);
+    for (let i = 0; i < 4; i++) {
+      looking.take();
+      log.set('one', String(i));
+      expect(watching.take()).toBe(true);
+      await log.clock.advance(0);
+    }
+  });
+
+  it('[V4] comes after those who came to nothing before', async () => {
+    const { log, vain } = await crowded();
+    const [first, second] = [await log.open(vain), await log.open({ ...vain, prefix: 'k2' })];
+    first.take();
+    second.take();
+    await expect.poll(() => log.woken.length).toBe(2);
+    // The first had all there was to look at in that turn, so the second goes before it in this one.
+    expect(log.woken).toEqual([second, first]);
+  });
+
+  it('waits when it has had more looked at than its reader may, and goes on after that', async () => {
+    const { log, vain } = await crowded();
+    const purse = { waitMs: 0, taken: 0 };
+    const take = (keys: number): void => {
+      purse.taken += keys;
+    };
+    log.purse = Object.assign(purse, { take });
+    const client = await log.open(vain);
+    client.take();
+    expect(purse.taken).toBe(8192);
+    purse.waitMs = 700;
+    await expect.poll(() => client.wakes).toBe(1);
+    expect([client.take(), log.clock.timers]).toEqual([false, 1]);
+    await log.clock.advance(699);
+    expect(client.wakes).toBe(1);
+    purse.waitMs = 0;
+    await log.clock.advance(1);
+    expect(client.wakes).toBe(2);
+    await client.drain();
+    expect(purse.taken).toBeGreaterThanOrEqual(20_000);
+    // What changes in view is told whatever it owes.
+    purse.waitMs = 1000;
+    log.set('new', JSON.stringify({ lat: 52.001, lng: 13.003 }));
+    expect(client.take()).toBe(true);
+    expect([client.rows.size, log.clock.timers]).toEqual([1, 0]);
+    client.move({ ...vain, prefix: 'k' });
+    expect([client.take(), log.clock.timers]).toEqual([false, 1]);
+    client.view?.release();
+    expect(log.clock.timers).toBe(0);
+  });
+});
+
 describe('maxHz', () => {
   it('[V6] bounds how often a view tells, and what it tells then is the newest', async () => {
     const log = new Log();
@@ -261,7 +412,7 @@ describe('views of a channel', () => {
   it('are released once, and told of nothing after', async () => {
     const log = new Log();
     let released = 0;
-    const traits = { id: 9, onWake: () => {}, onRelease: () => released++, onTold: () => {} };
+    const traits = { ...noTraits, id: 9, onRelease: () => released++ };
     const view = await log.folder.view(traits, { maxHz: 1 });
     expect(view.take()).toBeInstanceOf(Seen);
     log.set('a', '1');
@@ -285,10 +436,9 @@ describe('views of a channel', () => {
 
   it('[V2] refuse a box where the contract names no places, also of a view that is moved', async () => {
     const folder = new StateFolder(1000, fakeClock());
-    const traits = { id: 1, onWake: () => {}, onRelease: () => {}, onTold: () => {} };
     const box = { bbox: [0, 0, 1, 1] } as const;
-    await expect(folder.view(traits, box)).rejects.toMatchObject({ code: 'bad_payload' });
-    const view = await folder.view(traits, {});
+    await expect(folder.view(noTraits, box)).rejects.toMatchObject({ code: 'bad_payload' });
+    const view = await folder.view(noTraits, {});
     expect(() => view.move(box)).toThrow(/geo/);
     expect(view.take()).toBeInstanceOf(Seen);
   });

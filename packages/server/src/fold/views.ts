@@ -8,6 +8,7 @@ import type { CountedTraits, View } from '../cursor.ts';
 import { Filter } from './index/filter.ts';
 import { type Item, Items } from './index/items.ts';
 import { Watchers } from './index/watchers.ts';
+import { Budget } from './views/budget.ts';
 import { FoldView, type Removal, type Sight } from './views/view.ts';
 
 /** What is viewed. */
@@ -22,12 +23,15 @@ export interface Viewed {
 
 /** Keys that are taken up within one turn. */
 const itemsPerTurn = 500;
-/** Keys that views look at, and tell, within one turn, all together: what is beyond that comes in the next. */
-const looksPerTurn = 8192;
 /** Keys of views that are told anew within one turn. */
 const toldPerTurn = 4096;
 
+/** Keys that are noted for a reader who doesn't take, however little it has. */
+const notesKeptDefault = 256;
+
 export class Views implements Sight {
+  readonly budget: Budget;
+  readonly notesKept: number;
   readonly #viewed: Viewed;
   readonly #views = new Set<FoldView>();
   readonly #watchers = new Watchers<FoldView>();
@@ -45,11 +49,12 @@ export class Views implements Sight {
   #lives = 0;
   /** It is being replaced: nobody is told anything meanwhile. */
   #held = false;
-  #looks = looksPerTurn;
   readonly #found: FoldView[] = [];
 
-  constructor(viewed: Viewed) {
+  constructor(viewed: Viewed, notesKept = notesKeptDefault) {
     this.#viewed = viewed;
+    this.notesKept = notesKept;
+    this.budget = new Budget(viewed.clock);
   }
 
   get offset(): number {
@@ -58,18 +63,6 @@ export class Views implements Sight {
 
   get clock(): Clock {
     return this.#viewed.clock;
-  }
-
-  get looks(): number {
-    return this.#looks;
-  }
-
-  set looks(left: number) {
-    if (this.#looks === looksPerTurn)
-      this.clock.endOfTurn(() => {
-        this.#looks = looksPerTurn;
-      });
-    this.#looks = left;
   }
 
   /**
@@ -157,6 +150,10 @@ export class Views implements Sight {
       this.#watchers.add(filter, view);
       this.#views.add(view);
     }
+  }
+
+  unwatch(view: FoldView, filter: Filter): void {
+    this.#watchers.remove(filter, view);
   }
 
   /** Once keeping them for nobody has cost as much as it will to build them anew, they are let go of. */

@@ -3,6 +3,7 @@
  * it. A session charges everything that it is sent, before it looks into it. It knows no channel and no frame's content.
  */
 import type { Clock } from '@syncline/protocol/wire';
+import type { Purse } from '../cursor.ts';
 import { Bucket } from './bucket.ts';
 
 /** What a request takes from the session's bucket, beside one for each of `bytesPerCost`. */
@@ -20,11 +21,23 @@ const costs = {
   refused: 5,
 } as const;
 const bytesPerCost = 4096;
+/** Keys that a view looks at. */
+const looksPerCost = 500;
 /** A channel that isn't open is read from the log, and stays in memory for a while. */
 const openCost = 10;
 /** Refusals with which a session is given up, and how many of them a second are forgiven. */
 const refusalsMax = 1000;
 const refusalsPerSecond = 20;
+
+/** What views are looked through for: whoever has much looked at in vain, or moves to and fro, waits as one who asks for much. */
+export function purseOf(bucket: Bucket): Purse {
+  return {
+    get waitMs() {
+      return bucket.owedMs;
+    },
+    take: (keys) => bucket.owe(keys / looksPerCost),
+  };
+}
 
 export class Allowance {
   readonly #bucket: Bucket;

@@ -36,3 +36,16 @@ it('a clock that was set back gives nothing and takes nothing', () => {
   now += 1000;
   expect(bucket.take(1)).toBe(0);
 });
+
+it('what is owed flows in before anything is given', async () => {
+  const clock = fakeClock();
+  const bucket = new Bucket(clock, 2, 10);
+  bucket.owe(4);
+  expect([bucket.owedMs, bucket.take(6), bucket.full]).toEqual([0, 0, false]);
+  bucket.owe(3);
+  expect([bucket.owedMs, bucket.take(1)]).toEqual([1500, 2000]);
+  await clock.advance(1500);
+  expect([bucket.owedMs, bucket.take(1)]).toEqual([0, 500]);
+  await clock.advance(500);
+  expect(bucket.take(1)).toBe(0);
+});

@@ -29,6 +29,18 @@ export class Bucket {
     return 0;
   }
 
+  /** Takes `cost`, whether it is there or not: what is missing has to flow in before anything else is given. */
+  owe(cost: number): void {
+    this.#fill();
+    this.#level -= cost;
+  }
+
+  /** After how many ms nothing is missing; 0: nothing is. */
+  get owedMs(): number {
+    if (this.#level < 0) this.#fill();
+    return this.#level < 0 ? Math.ceil((-this.#level * 1000) / this.#perSecond) : 0;
+  }
+
   /** Whether nothing of it is taken, as of now. */
   get full(): boolean {
     this.#fill();

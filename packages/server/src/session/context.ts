@@ -7,7 +7,9 @@ import type { Definition, ErrorCode } from '@syncline/protocol';
 import { type Cancel, steps, toSyncError } from '@syncline/protocol/wire';
 import type { Action, Caller, Rights } from '../access.ts';
 import type { Channel } from '../channel.ts';
+import type { Purse } from '../cursor.ts';
 import { reason } from '../observe.ts';
+import { purseOf } from './allowance.ts';
 import { Answers } from './answers.ts';
 import { type Control, errorFrame, isInside, type Port } from './port.ts';
 import { Requests } from './requests.ts';
@@ -28,6 +30,8 @@ export class Context {
   /** In lines by channel: what comes later for a channel waits for what came before. */
   readonly requests: Requests;
   readonly answers: Answers;
+  /** What its views may look at. */
+  readonly purse: Purse;
   /** What the session may now. Whoever waits for something looks again: renewed rights are another object. */
   rights: Rights;
   /** When the rights end, in ms since 1970. */
@@ -41,9 +45,10 @@ export class Context {
   #pumping = false;
   #cancelExpiry: Cancel | undefined;
 
-  constructor(id: string, { identity, caller }: Who, port: Port, tools: SessionTools) {
+  constructor(id: string, { identity, caller, bucket }: Who, port: Port, tools: SessionTools) {
     this.id = id;
     this.caller = caller;
+    this.purse = purseOf(bucket);
     this.holder = tools.hub.leases.holder();
     this.rights = tools.access.rights(identity);
     this.tools = tools;

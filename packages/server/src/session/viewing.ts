@@ -42,7 +42,11 @@ async function open(
   const wake = () => {
     if (viewing && context.subscriptions.wake(viewing)) context.wake();
   };
-  const reading = await context.tools.hub.view(channel, { ...usual, ...filter }, wake);
+  const reading = await context.tools.hub.view(
+    channel,
+    { ...usual, ...filter },
+    { onWake: wake, purse: context.purse },
+  );
   try {
     // They may have been renewed meanwhile, and others checked before this one was there to be checked.
     while (rights !== context.rights) rights = await context.demand('subscribe', name, definition);

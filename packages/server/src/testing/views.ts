@@ -13,10 +13,19 @@ import {
   type ViewFilter,
 } from '@syncline/protocol/wire';
 import { expect } from 'vitest';
-import { Seen, type View } from '../cursor.ts';
+import { type CountedTraits, Seen, type View } from '../cursor.ts';
 import { StateFolder } from '../fold/state.ts';
 
 const geo = { lat: 'lat', lng: 'lng' };
+
+/** Of a view that nobody pays for or wants to be told of. */
+export const noTraits: CountedTraits = {
+  id: 1,
+  onWake: () => {},
+  onRelease: () => {},
+  onTold: () => {},
+  purse: { waitMs: 0, take: () => {} },
+};
 
 /** The rule V2 as it reads, about one value. */
 function lets({ keys, prefix, bbox }: ViewFilter, key: string, text: string): boolean {
@@ -33,16 +42,28 @@ function lets({ keys, prefix, bbox }: ViewFilter, key: string, text: string): bo
 /** A folder with a log of its own, and what the log comes to. */
 export class Log {
   readonly clock = fakeClock();
-  readonly folder = new StateFolder(Number.POSITIVE_INFINITY, this.clock, geo, 4);
+  readonly folder: StateFolder;
+  /** Whether views may have fallen asleep: then it isn't known any more what removed a key. */
+  readonly dozes: boolean;
+  /** What is looked at is charged to it. */
+  purse = noTraits.purse;
   values = new Map<string, StateValue>();
   readonly removedAt = new Map<string, number>();
   offset = 0;
   /** How often it turned out to be another one. */
   lives = 0;
   readonly clients: Client[] = [];
+  /** Whoever was told that there is something, each time. */
+  readonly woken: Client[] = [];
   #ids = 0;
   /** As long as a log is read anew, it isn't seen what removes a key. */
   #replacing = false;
+
+  /** @param notesKept keys that are noted for who doesn't take, beside those that it has; with few views fall asleep often */
+  constructor(notesKept?: number) {
+    this.folder = new StateFolder(Number.POSITIVE_INFINITY, this.clock, geo, 4, notesKept);
+    this.dozes = notesKept !== undefined;
+  }
 
   set(key: string, text: string): void {
     this.#add(setEntry(key, text));
@@ -82,7 +103,11 @@ export class Log {
 
   async open(filter: ViewFilter): Promise<Client> {
     const client = new Client(this, filter);
-    const traits = { id: ++this.#ids, onWake: () => client.wakes++, onRelease: () => {}, onTold: () => {} };
+    const onWake = (): void => {
+      client.wakes++;
+      this.woken.push(client);
+    };
+    const traits = { ...noTraits, id: ++this.#ids, onWake, purse: this.purse };
     client.view = await this.folder.view(traits, filter);
     this.clients.push(client);
     return client;
@@ -171,6 +196,7 @@ export class Client {
     for (const [key, why] of seen.gone) {
       expect(this.rows.has(key), `${key} was never told`).toBe(true);
       const reasons = this.#log.values.has(key) ? ['exit'] : [...(this.#left.get(key) ?? [])];
+      if (this.#log.dozes && !this.#log.values.has(key)) reasons.push('delete');
       expect(reasons, key).toContain(why);
       this.rows.delete(key);
       this.#forget(key);

@@ -5,9 +5,12 @@
 import { BoxGrid } from './boxes.ts';
 import type { Filter } from './filter.ts';
 
+/** Those of one name. Most keys that are named are named by one, and a set for each would weigh more than all the rest. */
+type Owners<Owner> = Owner | Set<Owner>;
+
 export class Watchers<Owner> {
-  readonly #byKey = new Map<string, Set<Owner>>();
-  readonly #byPrefix = new Map<string, Set<Owner>>();
+  readonly #byKey = new Map<string, Owners<Owner>>();
+  readonly #byPrefix = new Map<string, Owners<Owner>>();
   /** How many of the prefixes have a length. */
   readonly #lengths = new Map<number, number>();
   readonly #boxes = new BoxGrid<Owner>();
@@ -36,12 +39,9 @@ export class Watchers<Owner> {
   /** Adds to `found` those who watch a key, wherever it is. */
   ofKey(key: string, found: Owner[]): void {
     for (const owner of this.#ofAll) found.push(owner);
-    const named = this.#byKey.size > 0 ? this.#byKey.get(key) : undefined;
-    if (named) for (const owner of named) found.push(owner);
-    for (const length of this.#lengths.keys()) {
-      const begun = length <= key.length ? this.#byPrefix.get(key.slice(0, length)) : undefined;
-      if (begun) for (const owner of begun) found.push(owner);
-    }
+    if (this.#byKey.size > 0) find(this.#byKey, key, found);
+    for (const length of this.#lengths.keys())
+      if (length <= key.length) find(this.#byPrefix, key.slice(0, length), found);
   }
 
   /** Adds to `found` those who watch a place, and some who watch near it. */
@@ -50,17 +50,23 @@ export class Watchers<Owner> {
   }
 }
 
+function find<Owner>(names: ReadonlyMap<string, Owners<Owner>>, name: string, found: Owner[]): void {
+  const owners = names.get(name);
+  if (owners instanceof Set) for (const owner of owners) found.push(owner);
+  else if (owners !== undefined) found.push(owners);
+}
+
 /** True when it is the first there. */
-function addTo<Owner>(sets: Map<string, Set<Owner>>, name: string, owner: Owner): boolean {
-  const set = sets.get(name);
-  if (!set) sets.set(name, new Set([owner]));
-  else set.add(owner);
-  return set === undefined;
+function addTo<Owner>(names: Map<string, Owners<Owner>>, name: string, owner: Owner): boolean {
+  const owners = names.get(name);
+  if (owners instanceof Set) owners.add(owner);
+  else names.set(name, owners === undefined ? owner : new Set([owners, owner]));
+  return owners === undefined;
 }
 
 /** True when it was the last there. */
-function removeFrom<Owner>(sets: Map<string, Set<Owner>>, name: string, owner: Owner): boolean {
-  const set = sets.get(name);
-  set?.delete(owner);
-  return set?.size === 0 && sets.delete(name);
+function removeFrom<Owner>(names: Map<string, Owners<Owner>>, name: string, owner: Owner): boolean {
+  const owners = names.get(name);
+  if (owners instanceof Set) owners.delete(owner);
+  return (owners instanceof Set ? owners.size === 0 : owners === owner) && names.delete(name);
 }

@@ -3,24 +3,30 @@
  * is taken from like a cursor, and costs what is in view, however slowly that is done. Views tells it of changes; it knows no
  * reader.
  */
-import { limits, type SyncError } from '@syncline/protocol';
-import type { Cancel, Clock, Gone, ViewFilter } from '@syncline/protocol/wire';
+import type { SyncError } from '@syncline/protocol';
+import type { Cancel, Clock, ViewFilter } from '@syncline/protocol/wire';
 import { type CountedTraits, Ended, Seen, type View } from '../../cursor.ts';
 import type { Filter } from '../index/filter.ts';
 import type { Item } from '../index/items.ts';
+import type { Budget } from './budget.ts';
+import { Frame } from './frame.ts';
 
 /** What a view is shown, by the collection that it belongs to. */
 export interface Sight {
   /** Up to where the log is folded. */
   readonly offset: number;
   readonly clock: Clock;
-  /** How many keys may still be looked at in this turn, by all views together; whoever does counts them off. */
-  looks: number;
+  /** What all views together may still do in this turn. */
+  readonly budget: Budget;
+  /** So many keys are noted for a reader who doesn't take, beside those that it has. */
+  readonly notesKept: number;
   item(key: string): Item | undefined;
   /** All that a filter may let through, and some more; undefined where it looked in vain for a while. */
   candidates(filter: Filter): Iterator<Item | undefined>;
   /** From now on the view is told of what its filter may concern, as `from` was no longer; undefined: of nothing. */
   watch(view: FoldView, filter: Filter | undefined, from: Filter | undefined): void;
+  /** Until it watches again it is told of nothing. */
+  unwatch(view: FoldView, filter: Filter): void;
   /** @throws SyncError `bad_payload` */
   filter(filter: ViewFilter): Filter;
 }
@@ -37,8 +43,8 @@ interface Change {
 
 export type Removal = 'delete' | 'expire';
 
-/** What stands around a key that is gone. */
-const goneBytes = 16;
+/** How often each key that is noted may change, on the average, before it isn't noted any more. */
+const changesPerNote = 16;
 
 export class FoldView implements View {
   readonly id: number;
@@ -55,9 +61,8 @@ export class FoldView implements View {
   #recheck: Iterator<string> | undefined;
   /** What may be in view and wasn't yet looked at. */
   #scan: Iterator<Item | undefined> | undefined;
-  /** One of these, for which the last frame had no room. */
+  /** One of these, for which the last frame had no room; and where the log was when that began. */
   #next: Item | undefined;
-  /** Where the log was when that began. */
   #scanFrom = 0;
   /** It has not yet told all that was in it at first (rule V4). */
   #opening = true;
@@ -69,6 +74,13 @@ export class FoldView implements View {
   #woken = false;
   /** What it shows is being replaced: nothing is told meanwhile. */
   #held = false;
+  /** Changes noted since it was last told. */
+  #noted = 0;
+  /** Too much has changed since: it notes nothing any more, and looks for what is different when it is taken from. */
+  #asleep = false;
+  /** Where it stood when it fell asleep, until it has caught up with all that came since. */
+  #sleptFrom: number | undefined;
+  #cancelWait: Cancel | undefined;
   #over: SyncError | undefined;
   #released = false;
   #seen = 0;
@@ -93,10 +105,9 @@ export class FoldView implements View {
   move(to: ViewFilter): void {
     const filter = this.#sight.filter(to);
     if (this.#released) return;
-    this.#sight.watch(this, filter, this.#filter);
+    this.#watch(filter);
     this.#filter = filter;
-    this.#recheck = this.#told.keys();
-    this.#look();
+    this.#lookAnew();
     this.#rouse();
   }
 
@@ -110,15 +121,20 @@ export class FoldView implements View {
       return ended;
     }
     if (!this.#due) return undefined;
-    const seen = this.#sight.looks > 0 ? this.#tell() : undefined;
+    if (this.#asleep) {
+      this.#watch(this.#filter);
+      this.#lookAnew();
+    }
+    const looking = this.#looking;
+    if (looking && this.#waits()) return undefined;
+    const { budget } = this.#sight;
+    const left = budget.left(looking);
+    const seen = left > 0 ? this.#tell() : undefined;
+    if (looking) this.#traits.purse.take(left - budget.left(looking));
     if (seen) this.#seen++;
     this.#woken = this.#due;
     // It looked for long and found nothing, or others did: it goes on in the next turn.
-    if (!seen && this.#woken)
-      this.#sight.clock.endOfTurn(() => {
-        this.#woken = false;
-        this.#rouse();
-      });
+    if (!seen && this.#woken) budget.later(this.#again, left <= 0);
     return seen;
   }
 
@@ -129,8 +145,9 @@ export class FoldView implements View {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    this.#sight.watch(this, undefined, this.#filter);
+    this.#watch(undefined);
     this.#cancelRest?.();
+    this.#cancelWait?.();
     this.#told.clear();
     this.#changes.clear();
     this.#stopLooking();
@@ -147,21 +164,26 @@ export class FoldView implements View {
     if (this.#filter.matches(item)) this.#note(item.key, item, offset).why = undefined;
     else if (this.#told.has(item.key)) this.#note(item.key, item, offset);
     else this.#changes.delete(item.key);
+    this.#tire();
   }
 
   /** A key has no value any more. It was in view, or near it. */
   removed(item: Item, offset: number, why: Removal): void {
-    if (!this.#told.has(item.key)) this.#changes.delete(item.key);
-    else {
+    // It may be told twice, and fall asleep with the first.
+    if (this.#asleep) return;
+    if (this.#told.has(item.key)) {
       const change = this.#note(item.key, item, offset);
       // One that had left the view before left it for another reason.
       if (this.#filter.matches(item)) change.why = why;
-    }
+    } else this.#changes.delete(item.key);
+    this.#tire();
   }
 
   /** What it shows is about to be replaced by something else. */
   hold(): void {
     this.#held = true;
+    if (this.#asleep) this.#watch(this.#filter);
+    this.#sleptFrom = undefined;
     this.#changes.clear();
     this.#stopLooking();
   }
@@ -173,6 +195,8 @@ export class FoldView implements View {
     this.#round = 0;
     for (const key of this.#told.keys()) {
       const item = this.#sight.item(key);
+      // Versions of another log say nothing about this one's.
+      this.#told.set(key, 0);
       const change = this.#note(key, item, this.#sight.offset);
       if (!item) change.why = 'delete';
     }
@@ -184,6 +208,7 @@ export class FoldView implements View {
   /** Whether there is something that may be told now. */
   get #due(): boolean {
     if (this.#held || this.#released) return false;
+    if (this.#asleep) return !this.#resting;
     if (this.#looking || !this.#resting) return this.#looking || this.#changes.size > 0;
     return this.#firstChange <= this.#round;
   }
@@ -209,10 +234,46 @@ export class FoldView implements View {
     return change;
   }
 
+  /** A change more. What costs a reader who doesn't take nothing shouldn't cost the server more and more. */
+  #tire(): void {
+    const room = this.#sight.notesKept + this.#told.size;
+    if (this.#held || (++this.#noted <= changesPerNote * room && this.#changes.size <= room)) return;
+    this.#sleptFrom = this.#toldUpTo;
+    this.#sight.unwatch(this, this.#filter);
+    this.#asleep = true;
+    this.#changes.clear();
+    this.#stopLooking();
+  }
+
+  #watch(filter: Filter | undefined): void {
+    this.#sight.watch(this, filter, this.#asleep ? undefined : this.#filter);
+    this.#asleep = false;
+  }
+
+  /** Whether so much was looked at for its reader that it must wait: then it goes on after that. */
+  #waits(): boolean {
+    const { waitMs } = this.#traits.purse;
+    this.#woken = waitMs > 0;
+    this.#cancelWait?.();
+    if (this.#woken) this.#cancelWait = this.#sight.clock.timer(waitMs, this.#again);
+    return this.#woken;
+  }
+
+  readonly #again = (): void => {
+    this.#woken = false;
+    this.#rouse();
+  };
+
   #rouse(): void {
     if (this.#woken || !this.hasMore) return;
     this.#woken = true;
     this.#traits.onWake();
+  }
+
+  /** Begins to look for what is different from what the reader has. */
+  #lookAnew(): void {
+    this.#recheck = this.#told.keys();
+    this.#look();
   }
 
   /** Begins to look for what is in view. */
@@ -233,6 +294,7 @@ export class FoldView implements View {
     const looking = this.#looking;
     const opening = this.#opening;
     const frame = new Frame();
+    this.#noted = 0;
     if (!this.#resting) this.#round = this.#sight.offset;
     this.#rest();
     if (!opening) {
@@ -245,20 +307,23 @@ export class FoldView implements View {
     if (opening && !this.#scan) this.#opening = false;
     const { rows, gone } = frame;
     if (rows.length + gone.length === 0 && this.#opening === opening) return undefined;
+    if (!this.#looking && this.#changes.size === 0) this.#sleptFrom = undefined;
     this.#traits.onTold(rows.length + gone.length);
     return new Seen(this.id, this.#toldUpTo, this.#opening, rows, gone);
   }
 
   get #toldUpTo(): number {
     const { offset } = this.#sight;
-    return Math.min(offset, this.#looking ? this.#scanFrom : offset, this.#firstChange - 1);
+    const looked = this.#looking ? this.#scanFrom : offset;
+    return Math.min(offset, looked, this.#sleptFrom ?? offset, this.#firstChange - 1);
   }
 
-  /** Looks at the keys that the reader had when the view was moved. */
+  /** Looks at the keys that the reader had when the view was moved, or fell asleep. */
   #checkTold(): void {
     const recheck = this.#recheck;
+    const { budget } = this.#sight;
     if (!recheck) return;
-    for (; this.#sight.looks > 0; this.#sight.looks--) {
+    for (; budget.left(true) > 0; budget.spend(true)) {
       const { done, value: key } = recheck.next();
       if (done) {
         this.#recheck = undefined;
@@ -267,15 +332,19 @@ export class FoldView implements View {
       const item = this.#sight.item(key);
       // What changed while it lay outside wasn't noted.
       const same = item && this.#filter.matches(item) && item.version === this.#told.get(key);
-      if (!same && !this.#changes.has(key)) this.#note(key, item, this.#sight.offset);
+      if (same || this.#changes.has(key)) continue;
+      const change = this.#note(key, item, this.#sight.offset);
+      // What took it away isn't known any more.
+      if (!item && this.#sleptFrom !== undefined) change.why = 'delete';
     }
   }
 
   #tellChanges(frame: Frame, all: boolean): void {
+    const { budget } = this.#sight;
     for (const [key, change] of this.#changes) {
       const { since, why } = change;
-      if (this.#sight.looks <= 0 || (this.#resting && !all && since > this.#round)) return;
-      this.#sight.looks--;
+      if (budget.left(all) <= 0 || (this.#resting && !all && since > this.#round)) return;
+      budget.spend(all);
       const item = change.item?.there ? change.item : this.#sight.item(key);
       if (item && this.#filter.matches(item)) {
         if (!frame.addRow(item)) return;
@@ -291,8 +360,9 @@ export class FoldView implements View {
   /** Tells what is in view and wasn't told yet, as far as there is room for it. */
   #tellFound(frame: Frame): void {
     const scan = this.#scan;
+    const { budget } = this.#sight;
     if (!scan) return;
-    for (; this.#sight.looks > 0; this.#sight.looks--) {
+    for (; budget.left(true) > 0; budget.spend(true)) {
       const item = this.#next ?? this.#nextOf(scan);
       if (!this.#scan) return;
       this.#next = item;
@@ -326,31 +396,5 @@ export class FoldView implements View {
       this.#resting = false;
       this.#rouse();
     });
-  }
-}
-
-/** What goes into one frame: as much as a batch holds, one row at least. */
-class Frame {
-  readonly rows: string[] = [];
-  readonly gone: Gone[] = [];
-  #bytes = 0;
-
-  addRow({ row }: Item): boolean {
-    if (!this.#fits(row.bytes + 1)) return false;
-    this.rows.push(row.text);
-    return true;
-  }
-
-  addGone(gone: Gone): boolean {
-    if (!this.#fits(Buffer.byteLength(JSON.stringify(gone[0])) + goneBytes)) return false;
-    this.gone.push(gone);
-    return true;
-  }
-
-  #fits(bytes: number): boolean {
-    const first = this.#bytes === 0;
-    if (!first && this.#bytes + bytes > limits.batchBytesMax.default) return false;
-    this.#bytes += bytes;
-    return true;
   }
 }
