@@ -43,7 +43,7 @@ const options = {
   attributionControl: false,
 } as const satisfies Partial<MapOptions>;
 /** How much more than the screen is subscribed to on each side, so that nobody pops up at its edge. */
-const margin = 0.25;
+const margin = 0.12;
 /** The map tells where it is on each frame of a movement; the server need not be told so often. */
 const windowMs = 120;
 
