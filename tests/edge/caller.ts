@@ -1,22 +1,36 @@
 /**
  * One TCP connection of an attacker: it writes the bytes it is told to, keeps everything that comes back, and says in a few
- * words what the server answered. Nothing is slept for: what doesn't come within a second fails.
+ * words what the server answered. Nothing is slept for: what doesn't come within a second of this process' time fails.
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { type HttpAnswer, opcodes, type ServerFrame, type Taken, takeAnswer, takeFrame } from './bytes.ts';
+import {
+  type HttpAnswer,
+  opcodes,
+  type ServerFrame,
+  type Taken,
+  takeAnswer,
+  takeFrame,
+} from '@syncline/server/testing';
+import { stopwatch } from './stopwatch.ts';
 
-/** How long any answer may take. */
-const patienceMs = 1000;
+/** How long any answer may take, of the time that this process has. */
+const answerMs = 1000;
+/** How long it is waited for by the clock, on a machine with much else to do. */
+const patienceMs = 10_000;
 
 /** What a promise resolves with; rejects when that takes longer than an answer may. */
-export function inTime<T>(promise: Promise<T>, what: string, ms = patienceMs): Promise<T> {
-  const signal = AbortSignal.timeout(ms);
-  return new Promise((resolve, reject) => {
-    const giveUp = () => reject(new Error(`Waited ${ms} ms for ${what}.`));
+export async function inTime<T>(promise: Promise<T>, what: string, ms = answerMs): Promise<T> {
+  const spentMs = stopwatch();
+  const signal = AbortSignal.timeout(patienceMs);
+  const late = () => new Error(`Waited ${Math.ceil(spentMs())} ms for ${what}.`);
+  const given = await new Promise<T>((resolve, reject) => {
+    const giveUp = () => reject(late());
     signal.addEventListener('abort', giveUp, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
   });
+  if (spentMs() > ms) throw late();
+  return given;
 }
 
 export class Caller {
@@ -58,7 +72,7 @@ export class Caller {
   }
 
   /** Resolves when the connection has ended. */
-  async closed(ms = patienceMs): Promise<void> {
+  async closed(ms = answerMs): Promise<void> {
     if (!this.socket.closed) await inTime(once(this.socket, 'close'), 'the end of the connection', ms);
   }
 

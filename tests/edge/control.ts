@@ -4,6 +4,7 @@
  */
 import { type ClientFrame, decodeServer, encodeClient } from '@syncline/protocol/wire';
 import { inTime } from './caller.ts';
+import { stopwatch } from './stopwatch.ts';
 
 const channel = 'chat/control';
 
@@ -38,7 +39,7 @@ export class Control {
     return control;
   }
 
-  /** Ends the rounds, the one under way included, and one more. Resolves with the longest of them, in ms. */
+  /** Ends the rounds, the one under way included, and one more. Resolves with the longest of them, in ms that this process had. */
   async finish(): Promise<number> {
     this.#stopped = true;
     await this.#running;
@@ -55,7 +56,7 @@ export class Control {
   }
 
   async #round(): Promise<void> {
-    const started = performance.now();
+    const spentMs = stopwatch();
     const n = ++this.#rounds;
     const data = JSON.stringify({ n });
     this.#send({ type: 'publish', ref: n + 1, channel, producer: 'control', sequence: n, data });
@@ -64,7 +65,7 @@ export class Control {
     const expected = JSON.stringify([n, [data]]);
     const got = frame?.type === 'entries' ? JSON.stringify([frame.first, frame.entries]) : 'nothing';
     if (got !== expected) throw new Error(`The control client expected ${expected} and got ${got}.`);
-    this.#longestMs = Math.max(this.#longestMs, performance.now() - started);
+    this.#longestMs = Math.max(this.#longestMs, spentMs());
   }
 
   #send(frame: ClientFrame): void {

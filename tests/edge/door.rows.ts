@@ -3,8 +3,8 @@
  * server that is leaving, and bursts. Each row acts, and says what came back.
  */
 import { once } from 'node:events';
+import { frame, opcodes } from '@syncline/server/testing';
 import { expect } from 'vitest';
-import { frame, opcodes } from './bytes.ts';
 import { type Caller, wordsOf } from './caller.ts';
 import type { Row, Target } from './harness.ts';
 

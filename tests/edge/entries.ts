@@ -2,7 +2,7 @@
  * The ways into a server, one row each: how to ask for it, and how to find out that a connection still works. Every check of
  * this suite runs over each of them that it fits; a new way in is a new row here.
  */
-import { frame, opcodes } from './bytes.ts';
+import { frame, opcodes } from '@syncline/server/testing';
 
 export interface Entry {
   readonly name: 'native' | 'plain';

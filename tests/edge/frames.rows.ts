@@ -2,7 +2,7 @@
  * WebSocket frames that break RFC 6455, or keep to it and cost more than they should: what is sent after a good handshake, and
  * what it is answered with. The same over every way in that is a WebSocket.
  */
-import { close, frame, opcodes } from './bytes.ts';
+import { close, frame, opcodes } from '@syncline/server/testing';
 import type { Row, Target } from './harness.ts';
 
 type Rest = Omit<Row, 'input' | 'answer' | 'attack'>;

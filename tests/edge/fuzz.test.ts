@@ -10,9 +10,9 @@ import {
   encodeClientBinary,
   lookup,
 } from '@syncline/protocol/wire';
+import { close, frame, opcodes } from '@syncline/server/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { close, frame, opcodes } from './bytes.ts';
 import { type Caller, tell, wordsOf } from './caller.ts';
 import { Control } from './control.ts';
 import { entries } from './entries.ts';

@@ -2,7 +2,7 @@
  * Requests that are no good handshake: what is wrong with each, and what it is answered with. The tests run them over every
  * way in, and the page of bad input lists them.
  */
-import type { Changes } from './bytes.ts';
+import type { Changes } from '@syncline/server/testing';
 import type { Row, Target } from './harness.ts';
 
 type Rest = Omit<Row, 'input' | 'answer' | 'attack'>;

@@ -7,8 +7,8 @@ import { createServer as createHttpServer, type ServerOptions as HttpOptions } f
 import type { AddressInfo, Socket } from 'node:net';
 import { defineChannels, doc, stream } from '@syncline/protocol';
 import { createServer, memory, type Server, type ServerOptions } from '@syncline/server';
+import { type Changes, opcodes, request } from '@syncline/server/testing';
 import { expect } from 'vitest';
-import { type Changes, opcodes, request } from './bytes.ts';
 import { Caller, tell, wordsOf } from './caller.ts';
 import { Control } from './control.ts';
 import { type Entry, sign } from './entries.ts';
@@ -159,7 +159,7 @@ export async function withstand(entry: Entry, row: Row): Promise<void> {
       expect(transcript).not.toMatch(inside);
     }
     for (const { socket } of target.callers) socket.destroy();
-    await expect.poll(() => state(target), { timeout: 1000, interval: 5 }).toEqual(before);
+    await expect.poll(() => state(target), { interval: 5 }).toEqual(before);
     control.close();
     expect(crashes).toEqual([]);
   } finally {

@@ -2,7 +2,7 @@
  * Frames that are sound WebSocket and no sound message: not JSON, out of bounds, unknown, with fields that are missing or of
  * the wrong kind. What the protocol's rules say of each is what is answered.
  */
-import { frame } from './bytes.ts';
+import { frame } from '@syncline/server/testing';
 import type { Row, Target } from './harness.ts';
 
 type Rest = Omit<Row, 'input' | 'answer' | 'attack'>;

@@ -2,7 +2,7 @@
  * Channel names: what is none, what is one although it looks odd, and what the contract doesn't have. Each is tried with
  * every frame that carries a name.
  */
-import { frame } from './bytes.ts';
+import { frame } from '@syncline/server/testing';
 import type { Row, Target } from './harness.ts';
 
 /** What is answered to all four frames that name a channel. */

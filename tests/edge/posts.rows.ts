@@ -2,7 +2,7 @@
  * Posts that are wrong, hostile or only strange: their paths, their header fields, and bodies that aren't what they say. All come by
  * the path of the SDK, as bytes of this suite's own, since no HTTP client would send most of them.
  */
-import type { Changes } from './bytes.ts';
+import type { Changes } from '@syncline/server/testing';
 import type { Row, Target } from './harness.ts';
 
 type Rest = Omit<Row, 'input' | 'answer' | 'attack'>;

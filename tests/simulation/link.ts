@@ -14,6 +14,7 @@ import {
   type Port,
   type Session,
 } from '@syncline/server/internal';
+import { opcodes, takeFrame } from '@syncline/server/testing';
 import type { World } from './world.ts';
 
 /** How bad the network is; each number is a probability per message, connection or second. */
@@ -262,26 +263,15 @@ class Wire {
 /** What a frame holds: text, bytes, or of a ping nothing. */
 type Payload = string | Uint8Array | undefined;
 
-/** The frames in a chunk that a session gave (RFC 6455 section 5.2, unmasked). */
+/** The frames in a chunk that a session gave. */
 function* framesOf(chunk: Uint8Array): Generator<{ readonly data: Payload; readonly bytes: number }> {
-  const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  let at = 0;
-  while (at < buffer.length) {
-    const short = buffer.readUInt8(at + 1);
-    const header = short < 126 ? 2 : short === 126 ? 4 : 10;
-    const length =
-      short < 126
-        ? short
-        : short === 126
-          ? buffer.readUInt16BE(at + 2)
-          : Number(buffer.readBigUInt64BE(at + 2));
-    const end = at + header + length;
-    const body = buffer.subarray(at + header, end);
-    const bytes = end - at;
-    const opcode = buffer.readUInt8(at);
-    if (opcode === 0x89) yield { data: undefined, bytes };
-    else if (opcode === 0x82) yield { data: Uint8Array.from(body), bytes };
-    else yield { data: body.toString('utf8'), bytes };
-    at = end;
+  let left = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  for (let taken = takeFrame(left); taken; taken = takeFrame(left)) {
+    const { opcode, payload } = taken.value;
+    const bytes = left.length - taken.rest.length;
+    left = taken.rest;
+    if (opcode === opcodes.ping) yield { data: undefined, bytes };
+    else if (opcode === opcodes.binary) yield { data: Uint8Array.from(payload), bytes };
+    else yield { data: payload.toString('utf8'), bytes };
   }
 }

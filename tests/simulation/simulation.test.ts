@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { type Plant, simulate } from './scenario.ts';
 
 const seeds = 200;
-const perTest = 20;
+const perTest = 10;
 
 describe('[S2] [D2] [A1] [A2] whatever the network and the node do', () => {
   test.each(Array.from({ length: seeds / perTest }, (_, i) => i * perTest + 1))(

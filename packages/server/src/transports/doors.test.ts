@@ -10,8 +10,9 @@ import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { newMetrics } from '../observe.ts';
 import { resolveNumbers } from '../options.ts';
+import type { HttpAnswer } from '../testing/bytes.ts';
 import { gate } from '../testing/meddle.ts';
-import { type Answer, clientFrame, handshake, RawClient } from '../testing/raw.ts';
+import { clientFrame, handshake, RawClient } from '../testing/raw.ts';
 import { serve } from '../testing/serve.ts';
 import { passes, WireClient } from '../testing/wire.ts';
 import { type DoorSettings, Doors } from './doors.ts';
@@ -22,13 +23,13 @@ async function knock(
   port: number,
   changes: Changes = {},
   sent: Uint8Array = Buffer.alloc(0),
-): Promise<Answer> {
+): Promise<HttpAnswer> {
   const client = await RawClient.connect(port);
   client.socket.write(Buffer.concat([Buffer.from(handshake(port, changes)), sent]));
   return client.answer();
 }
 
-function codeOf({ status, body }: Answer): string {
+function codeOf({ status, body }: HttpAnswer): string {
   return `${status} ${JSON.parse(body).error.code}`;
 }
 
@@ -182,7 +183,7 @@ describe('a handshake', () => {
 });
 
 describe('a client that pings', () => {
-  const ping = clientFrame('', 9);
+  const ping = clientFrame('', { opcode: 9 });
 
   it('on and on is closed, one that does so now and then is not', async () => {
     const clock = fakeClock();
@@ -210,7 +211,7 @@ describe('a large frame', () => {
     const text = `["publish",1,"chat/x","p",1,"${'x'.repeat(3_000_000)}"]`;
     const size = 16_384;
     for (let at = 0; at < text.length; at += size) {
-      const fragment = clientFrame(text.slice(at, at + size), at === 0 ? 1 : 0);
+      const fragment = clientFrame(text.slice(at, at + size), { opcode: at === 0 ? 1 : 0 });
       // All but the last say that more follows.
       if (at + size < text.length) fragment[0] = (fragment[0] ?? 0) & 0x7f;
       client.socket.write(fragment);

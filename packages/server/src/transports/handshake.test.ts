@@ -7,22 +7,23 @@ import { errors, SyncError } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Credentials } from '../access.ts';
+import type { HttpAnswer } from '../testing/bytes.ts';
 import { gate, turns } from '../testing/meddle.ts';
-import { type Answer, clientFrame, handshake, RawClient } from '../testing/raw.ts';
+import { clientFrame, handshake, RawClient } from '../testing/raw.ts';
 import { serve } from '../testing/serve.ts';
 import { dial, passes, WireClient } from '../testing/wire.ts';
 
 type Changes = NonNullable<Parameters<typeof handshake>[1]>;
 
 /** Sends these bytes and reads the answer. */
-async function knock(port: number, request: string): Promise<Answer> {
+async function knock(port: number, request: string): Promise<HttpAnswer> {
   const client = await RawClient.connect(port);
   client.socket.write(request);
   return client.answer();
 }
 
 /** The error code in an answer's body. */
-function codeOf({ body }: Answer): string {
+function codeOf({ body }: HttpAnswer): string {
   return JSON.parse(body).error.code;
 }
 

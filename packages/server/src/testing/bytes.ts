@@ -1,6 +1,6 @@
 /**
- * Requests and frames as bytes, right and wrong, and what comes back taken apart again. The rows of this suite are written
- * with it; it opens no socket and asserts nothing.
+ * Requests and frames as bytes, right and wrong, and what comes back taken apart again. Tests that speak to a server byte by byte
+ * are written with it, the simulator reads frames with it; it opens no socket and asserts nothing.
  */
 
 /** Header fields that differ from a good request's: null leaves one out, a list repeats it. */
