@@ -36,6 +36,15 @@ interface Slot {
   askedAt: number;
 }
 
+/** Bytes of a log in memory that are held besides what they come to, and the same again for readers who are a little behind. */
+const memoryBytesMax = 128 * 1024;
+
+/** The bounds of a channel whose log lies in memory: anyone may have as many of them as a session may enter. */
+function inMemory(settings: HubSettings): HubSettings {
+  const foldBytesMax = Math.min(settings.foldBytesMax, memoryBytesMax);
+  return { ...settings, foldBytesMax, tailBytesMax: Math.min(settings.tailBytesMax, memoryBytesMax) };
+}
+
 /** Who asked for a channel this short a time ago may be about to use it. */
 const justNowMs = 1000;
 
@@ -62,7 +71,8 @@ export class Hub {
     this.#settings = settings;
     this.#tools = tools;
     this.#lookup = lookup;
-    this.#ownBroker = tools.broker.volatile ? undefined : memory({ clock: tools.clock });
+    // A log that nobody has open is worth nothing: the next who comes begins another one.
+    this.#ownBroker = tools.broker.volatile ? undefined : memory({ clock: tools.clock, logsMax: 0 });
     this.#volatile = { ...tools, broker: tools.broker.volatile ?? this.#ownBroker ?? tools.broker };
     this.admission = new Admission(settings.payloadBytesMax, tools.clock, settings.presenceBytesMax);
     this.leases = new Leases(settings, { ...tools, open: async (name) => await this.open(name) });
@@ -153,9 +163,9 @@ export class Hub {
 
   /** Opens the channel, and folds its log before anyone gets it. What is opened when the slot is closed is closed with it. */
   async #openInto(slot: Slot, name: string, definition: Definition): Promise<Channel> {
-    const { tailEntriesMax, tailBytesMax } = this.#settings;
     const { stamped, keep, volatile } = definition;
     const tools = volatile ? this.#volatile : this.#tools;
+    const { tailEntriesMax, tailBytesMax, ...bounds } = volatile ? inMemory(this.#settings) : this.#settings;
     const opened = <Part extends { close(): void }>(part: Part): Part => {
       slot.parts.push(part);
       if (this.#slots.get(name) === slot) return part;
@@ -164,7 +174,7 @@ export class Hub {
     };
     const settings = { id: slot.id, name, stamped, keep, tailEntriesMax, tailBytesMax };
     const channel = opened(await Channel.open(settings, tools));
-    const fold = foldOf(definition, channel, this.#settings, tools, this.docs);
+    const fold = foldOf(definition, channel, bounds, tools, this.docs);
     if (fold) await opened(fold).open();
     slot.channel = channel;
     return channel;

@@ -188,7 +188,7 @@ describe('rights', () => {
       },
       { beforePublish: ({ data }) => (data === 2 ? looked.passed.then(() => undefined) : undefined) },
     );
-    const ref = ask(client, 'enter', room, leaseOf('b'), 2);
+    const ref = ask(client, 'enter', room, leaseOf('a'), 2);
     client.send({ type: 'auth', ref: 99, token: 'less' });
     await client.expect('authenticated');
     looked.open();
@@ -257,6 +257,15 @@ describe('nobody passes for somebody else', () => {
     expect(await outcomeOf(eve, 'leave', room, leaseOf('a'))).toBe('left');
     expect(await watcher.members()).toEqual({ [entered]: 'I am Ada' });
     expect(watcher.users).toEqual({ [entered]: 'ada' });
+  });
+
+  it('[N1] a session has one lease, so nobody fills a channel, or signals as a crowd, by making up more', async () => {
+    const { eve, watcher, entered } = await two();
+    const hers = String(await outcomeOf(eve, 'enter', room, leaseOf('e'), 'Eve'));
+    for (const what of ['enter', 'signal', 'leave'] as const)
+      expect(await outcomeOf(eve, what, room, leaseOf('f'))).toBe('forbidden');
+    expect(await outcomeOf(eve, 'signal', room, leaseOf('e'))).toBe(hers);
+    expect(await watcher.members()).toEqual({ [entered]: 'I am Ada', [hers]: 'Eve' });
   });
 
   it('[N1] [K1] nothing can be published on a companion, whatever it is', async () => {

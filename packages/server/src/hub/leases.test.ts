@@ -17,7 +17,9 @@ import { Turn } from '../turn.ts';
 const graceMs = 10_000;
 const lobby = 'chat/lobby?presence';
 
-function leasesOf(settings: { channelsPerSessionMax?: number; channelIdleMs?: number } = {}) {
+type Settings = { channelsPerSessionMax?: number; channelIdleMs?: number; sessionsPerUserMax?: number };
+
+function leasesOf(settings: Settings = {}) {
   const clock = fakeClock();
   const { broker: volatile, meddling, replace } = meddle(memory({ clock }));
   const broker = { ...meddle(memory({ clock })).broker, volatile };
@@ -34,11 +36,15 @@ function leasesOf(settings: { channelsPerSessionMax?: number; channelIdleMs?: nu
     data: unknown = 1,
     channel = lobby,
     tokenId = `token of ${key}`,
+    from: string | null = `user of ${key}`,
   ) =>
     leases.enter(holder, {
       ...{ channel, key, tokenId },
-      append: { data: setEntry(key, JSON.stringify(data)), key, from: `user of ${key}`, keysMax: 10_000 },
+      append: { data: setEntry(key, JSON.stringify(data)), key, from, keysMax: 10_000 },
     });
+  /** Somebody, in the lobby. */
+  const enterAs = (from: string | null, holder: number, key: string) =>
+    enter(holder, key, 1, lobby, `token of ${key}`, from);
   /** What was appended: each entry as its key and value, or the key alone. */
   const log = async (channel = lobby): Promise<string[]> => {
     const range = { direction: 'after', offset: 0, entriesMax: 1e6, bytesMax: 1e9, keep: null } as const;
@@ -54,7 +60,7 @@ function leasesOf(settings: { channelsPerSessionMax?: number; channelIdleMs?: nu
     }
     return Object.fromEntries(values);
   };
-  return { ...{ hub, leases, clock, meddling, replace, metrics, said, enter, log, members } };
+  return { ...{ hub, leases, clock, meddling, replace, metrics, said, enter, enterAs, log, members } };
 }
 
 const refused = (code: 'storage' | 'unavailable') => () => Promise.reject(new SyncError(code));
@@ -212,6 +218,50 @@ describe('a lease', () => {
 });
 
 describe('many leases', () => {
+  it('[N1] one more than a channel may have is refused, and who is in may say something else', async () => {
+    const { leases, enter, metrics } = leasesOf();
+    const first = leases.holder();
+    await enter(first, 'k0');
+    await Promise.all(Array.from({ length: 9_999 }, (_, i) => enter(leases.holder(), `k${i + 1}`)));
+    await expect(enter(leases.holder(), 'one more')).rejects.toMatchObject({ code: 'too_many' });
+    await enter(first, 'k0', 'again');
+    expect(metrics.membersOpen).toBe(10_000);
+  });
+
+  it('[N4] of one user who connects and goes on and on are waited for as many as may be there, the last ones', async () => {
+    const { leases, enterAs, members, clock } = leasesOf({ sessionsPerUserMax: 3 });
+    const stays = leases.holder();
+    await enterAs('eve', stays, 'stays');
+    await enterAs('ada', leases.holder(), 'ada');
+    for (let i = 0; i < 5; i++) {
+      const holder = leases.holder();
+      await enterAs('eve', holder, `left${i}`);
+      await leases.leave(holder, lobby, `left${i}`);
+    }
+    for (let i = 0; i < 20; i++) {
+      const holder = leases.holder();
+      await enterAs('eve', holder, `eve${i}`);
+      leases.release(holder, false);
+      // Whoever is nobody in particular may be many.
+      const nobody = leases.holder();
+      await enterAs(null, nobody, `nobody${i}`);
+      leases.release(nobody, false);
+    }
+    await clock.advance(0);
+    const here = Object.keys(await members());
+    expect(here.filter((key) => key.startsWith('eve'))).toEqual(['eve18', 'eve19']);
+    expect(here.filter((key) => !key.startsWith('eve')).length).toBe(22);
+    // One who is back is held again, and waited for after those who went meanwhile.
+    const back = leases.holder();
+    await enterAs('eve', back, 'eve18');
+    leases.release(back, false);
+    await enterAs('eve', leases.holder(), 'eve20');
+    await clock.advance(0);
+    expect(Object.keys(await members()).filter((key) => key.startsWith('eve'))).toEqual(['eve18', 'eve20']);
+    await clock.advance(graceMs);
+    await expect.poll(async () => Object.keys(await members()).sort()).toEqual(['ada', 'eve20', 'stays']);
+  });
+
   it('[N4] whose sessions went together are removed a little at a time', async () => {
     const { leases, enter, members, clock, metrics } = leasesOf();
     const keys = Array.from({ length: 600 }, (_, i) => `k${i}`);

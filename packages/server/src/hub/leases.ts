@@ -11,6 +11,8 @@ import { type Logger, type Metrics, reason } from '../observe.ts';
 
 export interface LeaseSettings {
   readonly presenceGraceMs: number;
+  /** So many keys one user may have in one channel, those included that are waited for. */
+  readonly sessionsPerUserMax: number;
   readonly channelsPerSessionMax: number;
 }
 
@@ -37,6 +39,8 @@ export interface Entering {
 interface Room {
   readonly name: string;
   readonly members: Map<string, Member>;
+  /** Those of each user; of those that are waited for, the one that went first stands before the others. */
+  readonly byUser: Map<string | null, Set<Member>>;
   readonly opening: Promise<Channel>;
   letGo: () => void;
 }
@@ -180,7 +184,21 @@ export class Leases {
     };
     room.members.set(key, member);
     this.#tools.metrics.membersOpen++;
+    this.#boundUser(member);
     return member;
+  }
+
+  /**
+   * A user comes in again: of more than there may be, the one that has been away for longest is waited for no more. So whoever
+   * connects and goes again and again can't fill a channel.
+   */
+  #boundUser(member: Member): void {
+    const { room, from } = member;
+    const theirs = room.byUser.get(from) ?? new Set();
+    room.byUser.set(from, theirs.add(member));
+    if (from === null || theirs.size <= this.#settings.sessionsPerUserMax) return;
+    const longest = [...theirs].find((one) => this.#lingering.has(one));
+    if (longest) this.#removeSoon(longest);
   }
 
   #openRoom(name: string): Room {
@@ -191,7 +209,7 @@ export class Leases {
     });
     // Whoever enters is told; nobody need be when all have gone.
     opening.catch(() => {});
-    const room: Room = { name, members, opening, letGo: () => {} };
+    const room: Room = { name, members, byUser: new Map(), opening, letGo: () => {} };
     this.#rooms.set(name, room);
     return room;
   }
@@ -214,6 +232,8 @@ export class Leases {
 
   #linger(member: Member): void {
     this.#lingering.add(member);
+    const theirs = member.room.byUser.get(member.from);
+    if (theirs?.delete(member)) theirs.add(member);
     member.cancel = this.#tools.clock.timer(this.#settings.presenceGraceMs, () => this.#removeSoon(member));
     const [first] = this.#lingering;
     if (first && this.#lingering.size > this.#lingeringMax) this.#removeSoon(first);
@@ -258,9 +278,12 @@ export class Leases {
   }
 
   #forget(member: Member): void {
-    const { room, key } = member;
+    const { room, key, from } = member;
     this.#letGo(member);
     room.members.delete(key);
+    const theirs = room.byUser.get(from);
+    theirs?.delete(member);
+    if (theirs?.size === 0) room.byUser.delete(from);
     this.#tools.metrics.membersOpen--;
     if (room.members.size > 0 || this.#rooms.get(room.name) !== room) return;
     this.#rooms.delete(room.name);

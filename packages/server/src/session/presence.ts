@@ -79,9 +79,18 @@ export class Presence {
     return this.#context.definition(channel);
   }
 
-  /** The key of whoever has this lease: 132 bits, which nobody finds who doesn't know it, and no other user gets. */
+  /**
+   * The key of whoever has this lease: 132 bits, which nobody finds who doesn't know it, and no other user gets.
+   *
+   * @throws SyncError `forbidden` for another lease than this session's: one client is one member, however much it asks for
+   */
   #keyOf(lease: string): string {
     if (lease === this.#lease) return this.#key;
+    if (this.#lease !== '')
+      throw new SyncError(
+        'forbidden',
+        'A session has one lease, and this one came with another. Make it once, and send the same each time.',
+      );
     const secret = JSON.stringify([this.#context.rights.identity.user, lease]);
     this.#key = createHash('sha256').update(secret).digest('base64url').slice(0, 22);
     this.#lease = lease;
