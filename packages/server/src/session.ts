@@ -43,10 +43,6 @@ export class Session {
     context.say({ type: 'welcome', session: id, heartbeatMs, payloadBytesMax, ...times });
   }
 
-  get id(): string {
-    return this.#context.id;
-  }
-
   /** Who this is. Its user never changes. */
   get identity(): Identity {
     return this.#context.rights.identity;

@@ -14,11 +14,6 @@ export class Expiring<Value> {
     this.#max = max;
   }
 
-  /** Values kept, those included whose time is over but which nobody has asked for. */
-  get size(): number {
-    return this.#values.size;
-  }
-
   /** Keeps a value until a time in ms since 1970. */
   set(key: string, value: Value, until: number): void {
     this.#values.delete(key);
@@ -36,12 +31,5 @@ export class Expiring<Value> {
     if (kept.until > this.#clock.now()) return kept.value;
     this.#values.delete(key);
     return undefined;
-  }
-
-  /** Takes a value out: whoever asks next gets nothing. */
-  take(key: string): Value | undefined {
-    const value = this.get(key);
-    this.#values.delete(key);
-    return value;
   }
 }
