@@ -131,17 +131,19 @@ export class Entries<V, C extends ViewChange<V> = StateChange<V>>
   /**
    * Shows what keys hold now, and tells what is different.
    *
-   * @param touched keys that may hold something else than before, and why, if they hold nothing any more
+   * @param keys those that may hold something else than before, in any order, also twice
+   * @param gone why one holds nothing any more
    * @param anew whether all was read anew, from another log perhaps, so that the version alone says nothing
    */
   show(
-    touched: ReadonlyMap<string, GoneReason>,
+    keys: Iterable<string>,
     holds: (key: string) => StateEntry<V> | undefined,
+    gone: (key: string) => GoneReason,
     anew = false,
   ): void {
     const steps: Step<V>[] = [];
     const changes: ViewChange<V>[] = [];
-    for (const [key, gone] of touched) {
+    for (const key of keys) {
       const before = this.#shown.get(key);
       const now = holds(key);
       const version = now?.version !== 0 && before?.version === now?.version;
@@ -156,7 +158,7 @@ export class Entries<V, C extends ViewChange<V> = StateChange<V>>
         changes.push({ type, key, value: now.value, previous: before?.value });
       } else if (before) {
         this.#shown.delete(key);
-        changes.push({ type: gone, key, value: undefined, previous: before.value });
+        changes.push({ type: gone(key), key, value: undefined, previous: before.value });
       }
     }
     // Nothing else comes of the types that it was made for.

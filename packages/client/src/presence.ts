@@ -278,14 +278,11 @@ export class PresenceFor<P> implements Presence<P>, Joined {
     const changes = [...touched].map(([person, byId]): MemberChange<P> => {
       const before = people.get(person);
       const connections = [...byId.values()];
-      const newest = connections.reduce(
-        (a: MemberConnection<P> | undefined, b) => (a && a.since > b.since ? a : b),
-        undefined,
-      );
-      if (!newest) {
+      if (connections.length === 0) {
         people.delete(person);
         return { type: 'leave', member: before as Member<P> };
       }
+      const newest = connections.reduce((a, b) => (a.since > b.since ? a : b));
       const user = person[0] === '@' ? person.slice(1) : null;
       const self = connections.some((one) => one.self);
       const member = { user, self, data: newest.data, since: newest.since, connections };

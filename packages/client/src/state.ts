@@ -203,12 +203,11 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
     this.#stored = draft?.entries ?? this.#stored;
     this.#spot = spot;
     const keys = draft ? [...this.entries.keys(), ...this.#stored.keys()] : touched.keys();
-    const all = [...keys, ...this.#prune(touched)];
-    this.#show(new Map(all.map((key) => [key, touched.get(key) ?? 'delete'])), draft !== undefined);
+    this.#show([...keys, ...this.#prune(touched)], touched, draft !== undefined);
   }
 
   /** Leaves out the writes that the log has told, and gives their keys. @param touched keys that it told of just now */
-  #prune(touched: ReadonlyMap<string, GoneReason>): string[] {
+  #prune(touched: Pick<ReadonlySet<string>, 'has'>): string[] {
     const caughtUp = this.#spot.offset >= (this.subscription.place?.top ?? 0);
     const told = (key: string, offset: number) =>
       caughtUp || touched.has(key) || Number(this.#stored.get(key)?.version) >= offset;
@@ -227,31 +226,30 @@ export class State<V> extends Channel<V> implements StateChannel<V> {
       this.#writes.remove(key, spared);
       spared.settle({ version: 0, superseded: true });
     }
-    this.#show(new Map([[key, 'delete']]));
+    this.#show([key]);
   }
 
   #answered(key: string, write: Write<V>, outcome: Position | SyncError): void {
-    const touched = new Map([[key, 'delete' as const]]);
     if (outcome instanceof SyncError) this.#writes.remove(key, write);
     else {
       this.#writes.store(key, write, outcome);
       // Its answer was late: the log has told of it before.
-      if (!this.#draft) this.#prune(touched);
+      if (!this.#draft) this.#prune(new Set([key]));
     }
-    this.#show(touched);
+    this.#show([key]);
     if (!(outcome instanceof SyncError)) write.settle({ version: outcome.offset, position: outcome });
     else if (outcome.code !== 'superseded') write.settle(outcome);
     else write.settle({ version: Number(outcome.detail?.['offset']), superseded: true });
   }
 
-  #show(touched: ReadonlyMap<string, GoneReason>, anew?: boolean): void {
+  #show(keys: Iterable<string>, gone: ReadonlyMap<string, GoneReason> = new Map(), anew?: boolean): void {
     const holds = (key: string) => {
       const stored = this.#stored.get(key);
       const last = this.#writes.last(key);
       // One that is older by its `at` will be superseded, so it isn't shown at all.
       return last && !(Number(last.at) < Number(stored?.at)) ? last.entry : stored;
     };
-    this.entries.show(touched, holds, anew);
+    this.entries.show(keys, holds, (key) => gone.get(key) ?? 'delete', anew);
   }
 }
 

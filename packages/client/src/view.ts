@@ -183,9 +183,9 @@ export class View<V> implements StateView<V>, Member {
 
   #apply(rows: readonly Row<V>[], anew: boolean): void {
     const now = new Map(rows.map((row) => [row.key, row]));
-    const keys = anew ? [...this.entries.keys(), ...now.keys()] : [...now.keys()];
-    const touched = new Map(keys.map((key) => [key, now.get(key)?.gone ?? 'exit']));
-    this.entries.show(touched, (key) => now.get(key)?.entry, true);
+    const keys = [...(anew ? this.entries.keys() : []), ...now.keys()];
+    const gone = (key: string) => now.get(key)?.gone ?? 'exit';
+    this.entries.show(keys, (key) => now.get(key)?.entry, gone, true);
   }
 
   #askLater(leastMs: number): void {

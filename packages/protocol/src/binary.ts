@@ -2,6 +2,7 @@
  * The frames of channels whose data are bytes (rule F8): varints, texts, then the bytes as they are. Session and
  * connection call it at their edge beside the codec, whose fields it reads names and numbers with.
  */
+import { joined } from './bytes.ts';
 import { clientFrames, type Refused, readField, refused, serverFrames, tooLarge } from './codec.ts';
 import { SyncError } from './codes.ts';
 import type { ClientFrame, FrameOf, ServerFrame } from './frame.ts';
@@ -159,14 +160,7 @@ function sized(bytes: Uint8Array): [number, Uint8Array] {
 
 /** Numbers as varints and bytes as they are, one after the other. */
 function join(parts: readonly (number | Uint8Array)[]): Uint8Array {
-  const chunks = parts.map((part) => (typeof part === 'number' ? varint(part) : part));
-  const joined = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, at);
-    at += chunk.length;
-  }
-  return joined;
+  return joined(parts.map((part) => (typeof part === 'number' ? varint(part) : part)));
 }
 
 function varint(value: number): Uint8Array {

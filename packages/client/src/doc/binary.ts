@@ -2,10 +2,9 @@
  * Frames as bytes, the client's half only (rule F8): it writes publishes of bytes and reads entries and snapshots of bytes. The
  * entry with documents hands it to the connection, in place of the protocol's codec; binary.test.ts proves that the two agree.
  */
-import type { ServerFrame } from '@syncline/protocol/wire';
+import { joined, type ServerFrame } from '@syncline/protocol/wire';
 import { misread } from '../faults.ts';
 import type { BinaryFrames } from '../requests.ts';
-import { joined } from './joined.ts';
 
 export const bytes: BinaryFrames = {
   read(frame): ServerFrame | undefined {

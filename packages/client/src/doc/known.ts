@@ -3,9 +3,9 @@
  * updates and documents, so that edits needn't be kept one by one, and one big edit can go in parts. It must not know channels.
  */
 import { SyncError } from '@syncline/protocol';
+import { joined } from '@syncline/protocol/wire';
 import * as Y from 'yjs';
 import { tooMuch } from '../faults.ts';
-import { joined } from './joined.ts';
 
 type DeleteSet = ReturnType<typeof Y.createDeleteSet>;
 /** Consecutive numbers of one author, from `clock` on. */

@@ -7,13 +7,13 @@ import {
   type Data,
   type DocBeginning,
   type DocUpdate,
+  joined,
   readDocEntry,
   readDocSnapshot,
 } from '@syncline/protocol/wire';
 import type { Report } from '../store.ts';
 import type { Place, Received, Recovery } from '../subscription.ts';
 import type { Said } from './copy.ts';
-import { joined } from './joined.ts';
 
 /** Something that the log said, and its bytes. */
 export interface Item<S extends Said = Said> {

@@ -2,6 +2,7 @@
  * How the log of a document holds its bytes (rule Y1): a byte that says what follows, then a lineage where one begins, then what
  * Yjs wrote. Both ends take their entries and snapshots apart with it, and put them together; what is inside it leaves to Yjs.
  */
+import { joined } from '../bytes.ts';
 import { SyncError } from '../codes.ts';
 import type { Data } from '../entry.ts';
 
@@ -79,14 +80,7 @@ export function sameLineage(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 function written(format: number, ...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 1));
-  bytes[0] = format;
-  let at = 1;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return joined([Uint8Array.of(format), ...parts]);
 }
 
 function refuse(expected: string): never {
