@@ -46,10 +46,24 @@ test.each([
   ['transports imports channel', 'transports/ws.ts', "import type { C } from '../channel.ts';"],
   ['a broker imports its sibling', 'broker/redis.ts', "import { m } from './memory.ts';"],
   ['a broker sees a kind', 'broker/disk.ts', "import type { Kind } from '@syncline/protocol';"],
+  ['a session asks for a kind', 'session/a.ts', "export const a = (d: D) => d.kind === 'doc';"],
+  ['a channel asks for a kind', 'channel.ts', 'export const a = ({ kind }: D) => kind;'],
   ['common ground imports a value', 'options.ts', "import { hub } from './hub.ts';"],
 ])('server-line: %s', (_, name, text) => {
   const path = `packages/server/src/${name}`;
   expect(findings({ [path]: text })).toEqual([`${path}:2 server-line`]);
+});
+
+test('server-line: what a kind exports is for hub and fold', () => {
+  const text = "import { setEntry } from '@syncline/protocol';\nexport const a = setEntry;";
+  expect(
+    findings({
+      'packages/protocol/src/index.ts': "export { setEntry } from './kinds/state.ts';",
+      'packages/protocol/src/kinds/state.ts': "export const setEntry = 'set';",
+      'packages/server/src/hub/leases.ts': text,
+      'packages/server/src/transports/http.ts': text,
+    }),
+  ).toEqual(['packages/server/src/transports/http.ts:2 server-line']);
 });
 
 test('server-line: a file without a room; files of a family and the contract are no siblings', () => {

@@ -1,7 +1,17 @@
 // Rules about who may import whom: between packages, along the line inside the server, and never in a circle.
 // The order of the tables below is the order of the house; a new package or room gets its place there.
 import { posix } from 'node:path';
-import { at, type Finding, type Import, importsOf, type Project, type Rule, type Source } from './project.ts';
+import ts from 'typescript';
+import {
+  at,
+  type Finding,
+  type Import,
+  importsOf,
+  nodes,
+  type Project,
+  type Rule,
+  type Source,
+} from './project.ts';
 
 /** Package → packages it may import. Folders outside packages/ may import any, by public name. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -15,6 +25,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 /** Inside the server a file imports only names to the right of its own, plus the common ones. */
 const LINE = ['server', 'transports', 'session', 'access', 'hub', 'fold', 'channel', 'cursor', 'broker'];
 const COMMON = ['options', 'observe', 'clock', 'turn', 'pulse'];
+/** These rooms never see a kind: they go by what a definition says of its channel, whichever kind that is. */
+const BLIND = ['transports', 'session', 'access', 'channel', 'cursor', 'broker'];
 /** What a package shows: they gather names and belong to no room. */
 const DOORS = ['index', 'internal'];
 const SERVER = 'packages/server/src/';
@@ -86,6 +98,7 @@ function* packageImport(source: Source, home: string | undefined, item: Import):
 }
 
 export const serverLine: Rule = function* (project) {
+  const kinds = kindNames(project);
   for (const source of project.sources) {
     if (!source.path.startsWith(SERVER) || source.test || /testing/.test(source.path)) continue;
     const own = room(source.path);
@@ -98,8 +111,9 @@ export const serverLine: Rule = function* (project) {
     for (const item of importsOf(source)) {
       const target = resolve(project, source, item.to);
       if (target?.startsWith(SERVER)) yield* roomImport(source, own, item, target);
-      else if (own === 'broker') yield* blindToKinds(source, item);
+      else if (BLIND.includes(own)) yield* blindToNames(source, own, item, kinds);
     }
+    if (BLIND.includes(own)) yield* blindToKind(source, own);
   }
 };
 
@@ -148,16 +162,46 @@ function related(
   return family(from) === family(to);
 }
 
-function* blindToKinds(source: Source, item: Import): Generator<Finding> {
+/** What the protocol's kinds export: nobody needs it who doesn't know which kind a channel is of. */
+function kindNames({ sources }: Project): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const { path, ast, test } of sources) {
+    if (test || !path.startsWith('packages/protocol/src/kinds/')) continue;
+    for (const statement of ast.statements) {
+      if (!ts.canHaveModifiers(statement)) continue;
+      if (!ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)) continue;
+      const declared = ts.isVariableStatement(statement)
+        ? statement.declarationList.declarations
+        : [statement as ts.DeclarationStatement];
+      for (const { name } of declared) if (name) names.add(name.getText(ast));
+    }
+  }
+  return names;
+}
+
+function* blindToNames(
+  source: Source,
+  own: string,
+  item: Import,
+  kinds: ReadonlySet<string>,
+): Generator<Finding> {
   if (!item.to.startsWith('@syncline/protocol')) return;
-  const seen = item.names.find((name) => /^kinds?($|[A-Z])|Kind/.test(name));
+  const seen = item.names.find((name) => kinds.has(name) || /^kinds?($|[A-Z])|Kind/.test(name));
   if (!seen && !item.to.endsWith('/doc')) return;
-  yield at(
-    source,
-    item.node,
-    'server-line',
-    `a broker never sees a kind ('${seen ?? item.to}'): let the channel fold`,
-  );
+  const message = `${own} never sees a kind ('${seen ?? item.to}'): ${own === 'broker' ? 'let the channel fold' : 'let hub or fold know it'}`;
+  yield at(source, item.node, 'server-line', message);
+}
+
+/** Asking a definition for its kind, as `definition.kind` or `{ kind }`. */
+function* blindToKind(source: Source, own: string): Generator<Finding> {
+  for (const node of nodes(source)) {
+    const asked =
+      (ts.isPropertyAccessExpression(node) && node.name.text === 'kind') ||
+      (ts.isBindingElement(node) && (node.propertyName ?? node.name).getText() === 'kind');
+    if (!asked) continue;
+    const message = `${own} never asks for a kind: give definitions a word for what it wants to know`;
+    yield at(source, node, 'server-line', message);
+  }
 }
 
 /** Circles of files, `import type` included; each is reported once, at its first file. */
