@@ -167,11 +167,13 @@ export class FleetMap {
     return Math.min(80, (1000 * stepPixels) / (ridesMetresPerSecond * pixelsPerMetre));
   }
 
+  /** The whole map is drawn anew for it, so not for less than can be seen. */
   #keepInMiddle({ motion }: Courier, now: number): void {
-    const { lng, lat } = lngLatOf(motion.at(now));
-    const centre = this.#map.getCenter();
-    const far = Math.hypot(centre.lng - lng, centre.lat - lat) > 2e-6;
-    if (far) this.#map.jumpTo({ center: [lng, lat] });
+    const spot = motion.at(now);
+    const { lng, lat } = this.#map.getCenter();
+    const centre = spotOf({ lng, lat, heading: 0 });
+    const pixels = Math.hypot(spot.x - centre.x, spot.y - centre.y) * tilePixels * 2 ** this.#map.getZoom();
+    if (pixels > 0.5) this.#map.jumpTo({ center: lngLatOf(spot) });
   }
 
   #draw(now: number): void {

@@ -6,7 +6,7 @@ import type { TimelineItem } from '@syncline/client';
 import { useEffect } from 'preact/hooks';
 import { Condition, type Followed } from './card.tsx';
 import type { Place } from './channels.ts';
-import { client, useStore } from './client.ts';
+import { client, couriers, useStore } from './client.ts';
 import { spotOf } from './couriers.ts';
 import { lengthOf, metresOf, spanOf } from './words.ts';
 
@@ -45,6 +45,7 @@ export function Order({ name, map, following, follow }: Followed) {
     },
     [map],
   );
+  const last = couriers.all.get(name)?.fix;
   const from = way[0]?.at ?? client.serverNow();
   return (
     <section class="card order panel" aria-label="Your order">
@@ -54,7 +55,8 @@ export function Order({ name, map, following, follow }: Followed) {
           <div>
             <dt>Came by</dt>
             <dd>
-              {lengthOf(metresOf(corners))} in {spanOf(Math.max(0, client.serverNow() - from))}
+              {lengthOf(metresOf([...corners, ...(last ? [last] : [])]))} in{' '}
+              {spanOf(Math.max(0, client.serverNow() - from))}
             </dd>
           </div>
         )}

@@ -68,7 +68,8 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
     expect(new Set(told.map(({ key }) => key))).toEqual(new Set(['mira']));
     await server.post('trail/mira', { lat: 55.196, lng: 6.9 });
     await server.post('trail/mira', { lat: 55.198, lng: 6.9 });
-    await page.getByText(/^220 m in /).waitFor();
+    // From corner to corner, and on to where the courier is.
+    await page.getByText(/^450 m in /).waitFor();
     await page.getByRole('link', { name: 'All couriers' }).click();
     expect((await counted(page)).seen).toBeGreaterThan(0);
   });
