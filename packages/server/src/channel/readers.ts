@@ -132,15 +132,19 @@ export class Readers implements Source {
     this.#batches.conflateWith(conflate);
   }
 
-  /** Tells those who are up to date at the end of this turn, and nobody else (rule N6). False when the turn's frame is full. */
+  /** Tells those who are up to date, and nobody else, in this turn or soon (rule N6). False when the next frame is full. */
   signal(signal: Signalled): boolean {
-    this.#signalling ??= new Signalling(this.#traits.id, this.#tools.turn, () => this.#wake());
+    this.#signalling ??= new Signalling(this.#traits.id, this.#tools, () => {
+      this.#wake();
+      return this.#count;
+    });
     return this.#signalling.add(signal);
   }
 
   close(): void {
     this.#closed = true;
     this.#retry.stop();
+    this.#signalling?.close();
     for (const cursor of this.#cursors) this.release(cursor);
   }
 

@@ -47,7 +47,7 @@ async function channelOf(entries = 0) {
     return { cursor, take, taken, told };
   };
   const signal = (data: unknown, key = 'k'): boolean => channel.signal([key, null, JSON.stringify(data)]);
-  return { channel, turn, metrics, reader, signal };
+  return { channel, clock, turn, metrics, reader, signal };
 }
 
 describe('signals', () => {
@@ -139,5 +139,62 @@ describe('signals', () => {
     expect(signal('x'.repeat(1_000_000))).toBe(true);
     await turns();
     expect(told().map((batch) => batch.length)).toEqual([3, 2, 512, 1]);
+  });
+
+  it('[N6] to many readers are told in one frame for some milliseconds, so that no crowd is written to for each', async () => {
+    const { channel, clock, reader, signal, metrics } = await channelOf();
+    const readers = await Promise.all(Array.from({ length: 400 }, () => reader()));
+    // The first one after it was quiet at once.
+    signal(0);
+    await turns();
+    for (let i = 1; i <= 100; i++) {
+      signal(i);
+      await turns(1);
+    }
+    expect(metrics.signalsSent).toBe(400);
+    await clock.advance(19);
+    expect(metrics.signalsSent).toBe(400);
+    await clock.advance(1);
+    await turns();
+    const rest = Array.from({ length: 100 }, (_, i) => String(i + 1));
+    for (const { told } of readers) expect(told()).toEqual([['0'], rest]);
+    // What fills the frame meanwhile is refused, as within a turn.
+    for (let i = 0; i < 512; i++) expect(signal(i)).toBe(true);
+    expect(signal('more')).toBe(false);
+    await clock.advance(20);
+    await turns();
+    expect(signal('more')).toBe(true);
+    await clock.advance(1000);
+    expect(
+      readers[0]
+        ?.told()
+        .slice(2)
+        .map((batch) => batch.length),
+    ).toEqual([512, 1]);
+    // It is quiet: nothing is told, and the next one at once.
+    await clock.advance(1000);
+    signal('x'.repeat(40_000));
+    await turns();
+    expect(readers[0]?.told().length).toBe(5);
+    // The larger the frame, the longer the rest.
+    signal('next');
+    await clock.advance(199);
+    await turns();
+    expect(readers[0]?.told().length).toBe(5);
+    await clock.advance(1);
+    await turns();
+    expect(readers[0]?.told().length).toBe(6);
+    channel.close();
+    expect(clock.timers).toBe(0);
+  });
+
+  it('[N6] to few readers are told in the turn in which they come', async () => {
+    const { clock, reader, signal } = await channelOf();
+    const [one] = await Promise.all(Array.from({ length: 90 }, () => reader()));
+    for (let i = 0; i < 3; i++) {
+      signal(i);
+      await turns();
+    }
+    expect([one?.told(), clock.timers]).toEqual([[['0'], ['1'], ['2']], 0]);
   });
 });
