@@ -12,24 +12,18 @@ import { WebSocketServer } from 'ws';
 import type { Credentials, Identity } from '../access.ts';
 import type { Numbers } from '../options.ts';
 import type { Place } from '../session/members.ts';
+import { type CallerRules, credentials, pathOf, subprotocols } from './caller.ts';
 import { Crowd, networkOf } from './crowd.ts';
-import {
-  checkRequest,
-  credentials,
-  type DoorRules,
-  pathOf,
-  Refusal,
-  refuse,
-  subprotocols,
-} from './handshake.ts';
+import { checkRequest } from './handshake.ts';
 import { boundPings } from './pings.ts';
 import { servePlain } from './plain.ts';
+import { Refusal, refuse } from './refusal.ts';
 import { checkSecure, clientAddress, type SecureRules } from './secure.ts';
 import { type Connection, closeReason } from './socket.ts';
 import { serveNative } from './websocket.ts';
 
 /** What the doors are given by the server. */
-export interface DoorSettings extends DoorRules, SecureRules {
+export interface DoorSettings extends CallerRules, SecureRules {
   /** Finds out who is asking, in time; throws to refuse. */
   readonly identify: (credentials: Credentials) => Promise<Identity>;
   readonly connection: Omit<Connection, 'ws' | 'socket'> & Bounds;

@@ -3,7 +3,7 @@
  * people's alone. The server gives it a base path; what is answered is the routes' matter, and how is answer.ts'.
  */
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
-import { pathOf } from './handshake.ts';
+import { pathOf } from './caller.ts';
 import { type Route, respond } from './http/answer.ts';
 import { type PublishSettings, publishRoute } from './http/publish.ts';
 import { readyRoute, type TicketSettings, ticketRoute } from './http/tickets.ts';

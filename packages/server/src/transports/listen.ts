@@ -10,7 +10,8 @@ import { SyncError } from '@syncline/protocol';
 import type { Clock } from '@syncline/protocol/wire';
 import type { Logger } from '../observe.ts';
 import { show } from '../options/show.ts';
-import { isLoopback, refuse } from './handshake.ts';
+import { isLoopback } from './caller.ts';
+import { refuse } from './refusal.ts';
 import { insecure } from './secure.ts';
 import { CertificateFiles, readCertificate, type Tls } from './tls.ts';
 

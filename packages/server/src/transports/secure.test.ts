@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { Credentials } from '../access.ts';
 import { handshake, RawClient } from '../testing/raw.ts';
 import { type Running, serve } from '../testing/serve.ts';
-import { Refusal } from './handshake.ts';
+import { Refusal } from './refusal.ts';
 import { checkSecure, clientAddress } from './secure.ts';
 
 type Fields = Readonly<Record<string, string | readonly string[]>>;

@@ -5,7 +5,8 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { isLoopback, Refusal, wasForwarded } from './handshake.ts';
+import { isLoopback, wasForwarded } from './caller.ts';
+import { Refusal } from './refusal.ts';
 
 /** What must be known of the way to the server. */
 export interface SecureRules {

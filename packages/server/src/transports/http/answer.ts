@@ -3,7 +3,8 @@
  * the end of what nobody reads. http.ts calls it with a route; it must not know what the route does.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { checkCaller, type DoorRules, Refusal } from '../handshake.ts';
+import { type CallerRules, checkCaller } from '../caller.ts';
+import { Refusal } from '../refusal.ts';
 
 export interface Answer {
   readonly status: number;
@@ -24,7 +25,7 @@ export async function respond(
   rest: string,
   request: IncomingMessage,
   response: ServerResponse,
-  settings: DoorRules,
+  settings: CallerRules,
 ): Promise<void> {
   const common = {
     'Cache-Control': 'no-store',
@@ -67,7 +68,7 @@ async function answerOf(
   route: Route,
   rest: string,
   request: IncomingMessage,
-  settings: DoorRules,
+  settings: CallerRules,
 ): Promise<Answer> {
   const { method, headers } = route;
   if (request.method === method || (method === 'GET' && request.method === 'HEAD'))
@@ -82,7 +83,7 @@ async function answerOf(
 /** Pages of the origins on the list may read the answer; those of the server's own need no leave. */
 function cors(
   { headers: { origin } }: IncomingMessage,
-  { originsAllowed }: DoorRules,
+  { originsAllowed }: CallerRules,
 ): Record<string, string> {
   if (origin === undefined || !originsAllowed.includes(origin)) return { Vary: 'Origin' };
   return {

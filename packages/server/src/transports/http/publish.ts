@@ -7,13 +7,14 @@ import { SyncError } from '@syncline/protocol';
 import { type Clock, readPayload, splitList } from '@syncline/protocol/wire';
 import type { Credentials, Identity } from '../../access.ts';
 import type { Outcome, Post } from '../../session/posts.ts';
-import { checkCaller, credentials, type DoorRules, Refusal } from '../handshake.ts';
+import { type CallerRules, checkCaller, credentials } from '../caller.ts';
+import { Refusal } from '../refusal.ts';
 import { checkSecure, clientAddress, type SecureRules } from '../secure.ts';
 import { type Answer, errorBody, type Route } from './answer.ts';
 import { readBody } from './body.ts';
 import { leaving } from './leaving.ts';
 
-export interface PublishSettings extends DoorRules, SecureRules {
+export interface PublishSettings extends CallerRules, SecureRules {
   /** Finds out who is asking, in time; throws to refuse. */
   readonly identify: (credentials: Credentials) => Promise<Identity>;
   /** Appends; throws when nothing was. */

@@ -3,12 +3,12 @@
  * takes more sessions. It knows requests and answers; no session and no channel.
  */
 import type { Credentials } from '../../access.ts';
-import { checkCaller, credentials, type DoorRules } from '../handshake.ts';
+import { type CallerRules, checkCaller, credentials } from '../caller.ts';
 import { checkSecure, clientAddress, type SecureRules } from '../secure.ts';
 import type { Route } from './answer.ts';
 import { leaving } from './leaving.ts';
 
-export interface TicketSettings extends DoorRules, SecureRules {
+export interface TicketSettings extends CallerRules, SecureRules {
   /** A ticket for whoever is asking; throws to refuse. */
   readonly issueTicket: (
     credentials: Credentials,
