@@ -24,7 +24,6 @@ export const producerCharsMax = 64;
 export const refMax = 2_147_483_647;
 export const tokenCharsMax = 8192;
 export const unackedMax = 64;
-export const viewHz = 20;
 export const viewHzMax = 1000;
 export const viewKeysMax = 1000;
 
@@ -53,7 +52,7 @@ export const limits = {
     unit: 'publishes',
     doc: 'unanswered publishes of one producer on one channel',
   },
-  viewHz: { default: viewHz, unit: 'per second', doc: 'how often a view is told that doesn’t say how often' },
+  viewHz: { default: 20, unit: 'per second', doc: 'how often a view is told that doesn’t say how often' },
   viewHzMax: { default: viewHzMax, unit: 'per second', doc: 'how often a view may ask to be told' },
   viewKeysMax: { default: viewKeysMax, unit: 'keys', doc: 'keys that the filter of a view may name' },
 } as const satisfies Record<string, Limit>;
