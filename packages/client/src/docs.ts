@@ -30,6 +30,14 @@ export function createClient<const C extends Contract = Contract>(
 
 export { indexedDb } from './doc/indexeddb.ts';
 export type { DocClient } from './doc/kinds.ts';
-export type { DocStorage, KeptChange, KeptContent, KeptDoc } from './doc/storage.ts';
+export type {
+  DocStorage,
+  KeptChange,
+  KeptContent,
+  KeptDoc,
+  KeptEdit,
+  KeptLog,
+  KeptPlace,
+} from './doc/storage.ts';
 export type { DocChannel, DocOptions, DocReplaced, DocSync } from './doc/types.ts';
 export * from './index.ts';

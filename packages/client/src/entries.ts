@@ -21,20 +21,20 @@ export interface StateEntry<V> {
 }
 
 /** A key holds something, or something else. */
-interface Came<T, V> {
+type Came<T, V> = {
   readonly type: T;
   readonly key: string;
   readonly value: V;
   readonly previous: V | undefined;
-}
+};
 
 /** A key holds nothing any more. */
-interface Went<T, V> {
+type Went<T, V> = {
   readonly type: T;
   readonly key: string;
   readonly value: undefined;
   readonly previous: V;
-}
+};
 
 /** What became of a key: it was set, removed by someone, or removed by the server because its time was over. */
 export type StateChange<V> = Came<'set', V> | Went<'delete' | 'expire', V>;

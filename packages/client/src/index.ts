@@ -1,6 +1,7 @@
 /**
  * What applications import: `createClient` and the types of what it gives. Every public name is listed here by hand; who has
- * streams only finds less to load in streams.ts, the simulator and tests take the rest through internal.ts.
+ * streams only finds less to load in streams.ts, who wraps the client further types in types.ts, and the simulator and tests take
+ * the rest through internal.ts.
  */
 import type { Contract } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
@@ -45,5 +46,7 @@ export type { Store } from './store.ts';
 export type { StreamChannel } from './stream.ts';
 export type { Freshness, Recovery } from './subscription.ts';
 export type { Message, Timeline, TimelineItem } from './timeline.ts';
+// Exports nothing, but compilers that write declarations find their way to the names there by it.
+export type {} from './types.ts';
 export type { StateView } from './view.ts';
 export type { Written } from './writes.ts';

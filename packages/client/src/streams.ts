@@ -1,6 +1,6 @@
 /**
  * The door for applications whose channels are all streams: the same client without the other kinds, so that nobody loads what
- * they don't use. It is imported as `@syncline/client/stream`; the types of what it gives come from index.ts.
+ * they don't use. It is imported as `@syncline/client/stream`.
  */
 import type { Contract } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
@@ -21,4 +21,13 @@ export function createClient<const C extends Contract = Contract>(
   return createClientWith(page, { stream: (core, name, terms) => new Stream(core, name, terms) }, options);
 }
 
+export type { ErrorCode, GapReason, Position } from '@syncline/protocol';
 export { SyncError } from '@syncline/protocol';
+export type { ClientOptions, StreamClient } from './client.ts';
+export type { Status } from './connection.ts';
+export type { Store } from './store.ts';
+export type { StreamChannel } from './stream.ts';
+export type { Freshness, Recovery } from './subscription.ts';
+export type { Message, Timeline, TimelineItem } from './timeline.ts';
+// As in index.ts.
+export type {} from './types.ts';
