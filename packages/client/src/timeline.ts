@@ -55,7 +55,10 @@ export interface TimelineView<M> {
 export interface Timeline<M> extends Store<TimelineView<M>> {
   /** Publishes, showing the message at once. Resolves when it is stored; a failure also shows as a `failed` item. */
   publish(data: M): Promise<Position>;
-  /** Fetches up to `count` older messages. Does nothing where there are none, or as many are shown as may be. */
+  /**
+   * Fetches up to `count` older messages. Does nothing until the first are there, where there are none older, or as many are
+   * shown as may be.
+   */
   loadOlder(count?: number): Promise<void>;
 }
 
