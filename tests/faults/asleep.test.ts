@@ -152,7 +152,8 @@ test('[H3] a storm of hints is one question on a link that lives, and one attemp
   }
   const attempts = seat.story.filter((word) => word === 'connecting').length;
   expect(attempts).toBeGreaterThan(seconds / 2);
-  expect(attempts).toBeLessThanOrEqual(seconds + 1);
+  // The waits by chance are shorter than a second at first, and seldom later: they come on top of those that hints cut to one.
+  expect(attempts).toBeLessThanOrEqual(seconds + 5);
   seat.proxy.refuse(false);
   await rig.publish();
   await rig.agree(15_000);
