@@ -10,9 +10,26 @@ import { gate, meddle } from '../testing/meddle.ts';
 import { clientFrame, handshake, RawClient } from '../testing/raw.ts';
 import { serve, serveChannels } from '../testing/serve.ts';
 import { dial, type Inbox, passes, WireClient } from '../testing/wire.ts';
+import { errorOfClose, room, transportSuite } from './transport.suite.ts';
 
-const room = 'chat/lobby';
 const plain = { '/chat': room };
+
+transportSuite({
+  name: 'plain',
+  echoes: false,
+  join: async (port) => {
+    const inbox = await dial(`ws://localhost:${port}/chat`);
+    const { socket } = inbox;
+    return {
+      next: () => inbox.next(),
+      publish: (payload) => socket.send(payload),
+      pause: () => socket.pause(),
+      resume: () => socket.resume(),
+      cut: () => socket.terminate(),
+      ended: async () => errorOfClose(await inbox.closed()),
+    };
+  },
+});
 
 /** A plain client that is subscribed: `dial` resolves before the subscription is made. */
 async function enter(port: number): Promise<Inbox> {

@@ -10,6 +10,37 @@ import { turns } from '../testing/meddle.ts';
 import { handshake, RawClient } from '../testing/raw.ts';
 import { serve, serveChannels } from '../testing/serve.ts';
 import { passes, WireClient } from '../testing/wire.ts';
+import { errorOfClose, room, transportSuite } from './transport.suite.ts';
+
+transportSuite({
+  name: 'native',
+  echoes: true,
+  join: async (port) => {
+    const client = await WireClient.dial(port);
+    client.send({ type: 'subscribe', ref: client.nextRef(), channel: room, start: 0 });
+    const { socket } = client.inbox;
+    const told: string[] = [];
+    let published = 0;
+    return {
+      next: async () => {
+        for (;;) {
+          const entry = told.shift();
+          if (entry !== undefined) return entry;
+          const frame = await client.frame();
+          if (frame.type === 'entries') told.push(...frame.entries.map(String));
+        }
+      },
+      publish: (data) => {
+        const ref = client.nextRef();
+        client.send({ type: 'publish', ref, channel: room, producer: 'guest', sequence: ++published, data });
+      },
+      pause: () => socket.pause(),
+      resume: () => socket.resume(),
+      cut: () => socket.terminate(),
+      ended: async () => errorOfClose(await client.inbox.closed()),
+    };
+  },
+});
 
 const deep = `${'['.repeat(40)}${']'.repeat(40)}`;
 const many = `[${'0,'.repeat(20_000)}0]`;
