@@ -327,3 +327,16 @@ describe('disk, a file it can not use', () => {
     }
   });
 });
+
+describe('a folder', () => {
+  it.runIf(process.platform === 'linux')('that the system makes for nobody is refused at once', async () => {
+    const broker = disk({ dir: '/proc/syncline/data' });
+    onTestFinished(() => broker.close());
+    await expect(broker.ready).rejects.toMatchObject({ code: 'storage' });
+  });
+  it('is made with those above it', async () => {
+    const broker = disk({ dir: join(folder(), 'a', 'b') });
+    onTestFinished(() => broker.close());
+    await broker.ready;
+  });
+});

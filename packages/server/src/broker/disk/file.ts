@@ -2,8 +2,8 @@
  * The database file: opens or creates it, refuses what isn't ours or is damaged, and turns SQLite's errors into SyncErrors
  * that say what to do. store.ts calls it once per start. It knows the tables, not the rules of a log.
  */
-import { mkdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SyncError } from '@syncline/protocol';
 import { ownerOf } from '../producer.ts';
@@ -68,7 +68,7 @@ export function openFile(options: FileOptions): DatabaseSync {
   const path = join(dir, fileName);
   let db: DatabaseSync | undefined;
   try {
-    mkdirSync(dir, { recursive: true });
+    makeFolder(dir);
     refuseLostMain(path);
     refuseDamagedWal(path);
     db = new DatabaseSync(path);
@@ -212,4 +212,16 @@ function resultOf(thrown: unknown): number {
   return thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number'
     ? thrown.errcode & 0xff
     : 0;
+}
+
+/** Makes a folder and those above it. Node's own way of doing so never ends where the system says ENOENT for ever, as in /proc. */
+function makeFolder(dir: string): void {
+  if (existsSync(dir)) return;
+  makeFolder(dirname(dir));
+  try {
+    mkdirSync(dir);
+  } catch (thrown) {
+    // Somebody else was first.
+    if (!existsSync(dir)) throw thrown;
+  }
 }
