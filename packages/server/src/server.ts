@@ -19,8 +19,8 @@ import { show } from './options/show.ts';
 import { checkOption, type Numbers, resolveNumbers } from './options.ts';
 import { Pulse } from './pulse.ts';
 import type { At, Server, ServerOptions } from './server/front.ts';
-import { Members } from './session/members.ts';
 import { Posts } from './session/posts.ts';
+import { Sessions } from './session/sessions.ts';
 import { networkOf } from './transports/crowd.ts';
 import { Doors, type Paths } from './transports/doors.ts';
 import { serveHttp } from './transports/http.ts';
@@ -74,7 +74,7 @@ class Node<C extends Contract> implements Server<C> {
   readonly #documents: Documents;
   readonly #pulse: Pulse;
   readonly #doors: Doors;
-  readonly #members: Members;
+  readonly #sessions: Sessions;
   readonly #posts: Posts;
   readonly #own = new Set<OwnServer>();
   /** What stops waiting for attached servers to listen. */
@@ -128,8 +128,8 @@ class Node<C extends Contract> implements Server<C> {
     this.#documents = new Documents(this.#hub, this.#clock);
     this.#pulse = new Pulse(this.#clock, this.#numbers.heartbeatMs);
     const shared = { ...tools, ...this.#numbers, hub: this.#hub };
-    this.#members = new Members({ ...shared, pulse: this.#pulse });
-    this.#posts = new Posts(shared, this.#members);
+    this.#sessions = new Sessions({ ...shared, pulse: this.#pulse });
+    this.#posts = new Posts(shared, this.#sessions);
     this.#doors = new Doors({
       ...this.#reach,
       identify: (credentials) => this.#access.identify(credentials),
@@ -137,7 +137,7 @@ class Node<C extends Contract> implements Server<C> {
       hostsAllowed: options.hostsAllowed ?? [],
       connection: { clock: this.#clock, metrics: this.metrics, takesBinary, ...this.#numbers },
       admit: (identity, credentials) =>
-        this.#members.admit(this.#access.good(identity), this.#access.caller(credentials)),
+        this.#sessions.admit(this.#access.good(identity), this.#access.caller(credentials)),
     });
   }
 
@@ -211,7 +211,7 @@ class Node<C extends Contract> implements Server<C> {
   disconnect(user: string, why = 'The server ended this session.'): number {
     this.#access.withdraw(user);
     this.#hub.leases.withdraw({ user });
-    return this.#members.end((identity) => identity.user === user, 'disconnected', why);
+    return this.#sessions.end((identity) => identity.user === user, 'disconnected', why);
   }
 
   revoke(tokenId: string, untilMs = this.#clock.now() + tokenLifeMsMax): number {
@@ -221,7 +221,7 @@ class Node<C extends Contract> implements Server<C> {
         `Expected \`untilMs\` to be a time to come, in ms since 1970, got ${show(untilMs)}. The claim \`exp\` counts seconds: multiply it by 1000.`,
       );
     const why = 'The token that this session came with was revoked.';
-    const ended = this.#members.end((identity) => identity.tokenId === tokenId, 'revoked', why);
+    const ended = this.#sessions.end((identity) => identity.tokenId === tokenId, 'revoked', why);
     this.#access.revoke(tokenId, untilMs);
     this.#hub.leases.withdraw({ tokenId });
     return ended;
@@ -270,15 +270,15 @@ class Node<C extends Contract> implements Server<C> {
     const why = 'The server is restarting; come back.';
     const lastMs = Math.min(cutMs, drainMs / 4);
     // They come back spread over a part of the time. Clients add up to half of theirs, and the rest is for the move itself.
-    this.#members.leave(why, drainMs * windowShare);
-    await this.#members.emptied(drainMs - lastMs);
-    this.#members.finish(why);
-    await Promise.all([this.#members.emptied(lastMs), this.#posts.emptied(lastMs)]);
+    this.#sessions.leave(why, drainMs * windowShare);
+    await this.#sessions.emptied(drainMs - lastMs);
+    this.#sessions.finish(why);
+    await Promise.all([this.#sessions.emptied(lastMs), this.#posts.emptied(lastMs)]);
     this.#pulse.stop();
     this.#doors.detach();
     for (const stop of this.#answering.splice(0)) stop();
     for (const { cut } of this.#own) cut();
-    await this.#members.emptied(cutMs);
+    await this.#sessions.emptied(cutMs);
     this.#access.close();
     await this.#hub.close();
     await this.#broker.close();

@@ -7,8 +7,8 @@ import { toSyncError } from '@syncline/protocol/wire';
 import type { Identity } from '../access.ts';
 import { reason } from '../observe.ts';
 import { Allowance } from './allowance.ts';
-import type { Members } from './members.ts';
 import { errorFrame, isInside } from './port.ts';
+import type { Sessions } from './sessions.ts';
 import type { SessionTools } from './tools.ts';
 import { definitionOf, vet } from './vetting.ts';
 
@@ -28,12 +28,12 @@ export type Outcome = Position | SyncError;
 
 export class Posts {
   readonly #tools: SessionTools;
-  readonly #members: Members;
+  readonly #sessions: Sessions;
   readonly #open = new Set<Promise<unknown>>();
 
-  constructor(tools: SessionTools, members: Members) {
+  constructor(tools: SessionTools, sessions: Sessions) {
     this.#tools = tools;
-    this.#members = members;
+    this.#sessions = sessions;
   }
 
   /**
@@ -94,7 +94,7 @@ export class Posts {
   /** @throws SyncError `too_many` */
   #charge({ identity, network, channel, payloads, bytes }: Post): void {
     const { clock, hub, metrics } = this.#tools;
-    const allowance = new Allowance(this.#members.bucketOf(identity.user, network), clock);
+    const allowance = new Allowance(this.#sessions.bucketOf(identity.user, network), clock);
     const opens = hub.opened(channel) === undefined;
     const retryMs = allowance.charge('publish', opens, payloads.length, bytes);
     if (retryMs === 0) return;

@@ -11,7 +11,7 @@ import { type Cancel, encodeServer, isErrorCode, subprotocol, tellSuffix } from 
 import { WebSocketServer } from 'ws';
 import type { Credentials, Identity } from '../access.ts';
 import type { Numbers } from '../options.ts';
-import type { Place } from '../session/members.ts';
+import type { Place } from '../session/sessions.ts';
 import { type CallerRules, credentials, pathOf, subprotocols } from './caller.ts';
 import { Crowd, networkOf } from './crowd.ts';
 import { checkRequest } from './handshake.ts';

@@ -10,7 +10,7 @@ import { Bucket } from './bucket.ts';
 import type { Port } from './port.ts';
 import type { SessionTools } from './tools.ts';
 
-export interface MemberSettings extends SessionTools {
+export interface SessionsSettings extends SessionTools {
   readonly pulse: Pulse;
   readonly sessionsMax: number;
   readonly sessionsPerUserMax: number;
@@ -30,8 +30,8 @@ export interface Place {
   readonly gone: () => void;
 }
 
-export class Members {
-  readonly #settings: MemberSettings;
+export class Sessions {
+  readonly #settings: SessionsSettings;
   readonly #sessions = new Set<Session>();
   readonly #users = new Map<string, User>();
   /** Users without a session whose bucket isn't full again: they come back to what they left. */
@@ -42,7 +42,7 @@ export class Members {
   #ids = 0;
   #onEmpty: (() => void) | undefined;
 
-  constructor(settings: MemberSettings) {
+  constructor(settings: SessionsSettings) {
     this.#settings = settings;
   }
 
