@@ -79,6 +79,43 @@ export interface Announcement {
 }
 
 /**
+ * The nodes that share a broker. What they tell each other is stored nowhere: it may be lost, repeated or late. A node gives a
+ * sign of life every 3 s and is gone after 9 s without one.
+ */
+export interface Nodes {
+  /** This node's name, 1 to 64 characters of `A–Z a–z 0–9 _ -`: random, a new one each time the process starts. It is registered before the broker is `ready`. */
+  readonly id: string;
+  /** Tells every other node that hears `topic`. Never throws. */
+  tell(topic: string, text: string): void;
+  /**
+   * Calls `onText` with what other nodes tell, soon after this is called: what they told before that is not heard. Returns what
+   * ends it. What a listener throws is warned of, and harms no other.
+   */
+  hear(topic: string, onText: (text: string) => void): () => void;
+  /**
+   * Which of these nodes give no sign of life any more, asked of the broker anew: one that registered before this call and
+   * goes on is never among them.
+   *
+   * @throws SyncError `unavailable`, `storage`, `closed` when it can't be asked
+   */
+  gone(ids: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Calls `onGone` with a node's id when that was found gone: each survivor is told, some time after a node that was cut off
+   * meanwhile came back. With this node's own id when the others have taken it for gone: it was frozen, or cut off; of what
+   * was found meanwhile it may not be told then. Returns what ends it.
+   */
+  onGone(onGone: (id: string) => void): () => void;
+}
+
+/** Whether the broker answers, and what it announces arrives. */
+export interface Health {
+  /** Since when it doesn't, in ms of the node's clock; null: it does. */
+  readonly brokenSince: number | null;
+  /** Calls `listener` whenever it breaks and whenever it is whole again. Returns what ends it. */
+  onChange(listener: () => void): () => void;
+}
+
+/**
  * Refusals mean that nothing was stored, and `too_many` that there is no room now: too much waits already, or the log has
  * as many keys as it may; save for `unavailable`, which leaves the outcome unknown.
  */
@@ -87,6 +124,12 @@ export interface Broker {
   readonly ready?: Promise<void>;
   /** Where logs are kept that needn't outlive the nodes. Left out: in the memory of each node. This broker closes it with itself. */
   readonly volatile?: Broker;
+  /** What the nodes that share this broker know of each other. Left out where there is one node only. */
+  readonly nodes?: Nodes;
+  /** How the way to the logs is. Left out where it can't break. */
+  readonly health?: Health;
+  /** The time by which entries are stamped, in ms since 1970, as far as this node knows it. Left out: it is the node's clock's. */
+  now?(): number;
   /**
    * Appends one entry atomically: checks the producer, then the condition; assigns the next offset, its check and a time
    * not before the last one's; stores; announces. Resolves when the log holds the entry as durably as this broker promises.
