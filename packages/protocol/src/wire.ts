@@ -73,6 +73,7 @@ export {
   stateKind,
   stateLines,
   stateRow,
+  withFacts,
 } from './kinds/state.ts';
 export { streamKind } from './kinds/stream.ts';
 export { updateFault } from './kinds/update.ts';

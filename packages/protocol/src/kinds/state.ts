@@ -9,10 +9,14 @@ import type { Data, Entry } from '../entry.ts';
 import type { Kind } from '../kind.ts';
 import { elements, unbounded } from '../scan.ts';
 
-/** What an author adds to a value: when it was so, as its device knows the time, and how long it may stay. Both in ms. */
+/**
+ * What an author adds to a value: when it was so, as its device knows the time, and how long it may stay, both in ms. And what
+ * a server adds to a member's: the node that holds it (rule N8).
+ */
 export interface StateFacts {
   readonly at?: number | undefined;
   readonly ttlMs?: number | undefined;
+  readonly node?: string | undefined;
 }
 
 /** One key's value. */
@@ -45,6 +49,11 @@ export function setEntry(key: string, value: string, facts: StateFacts = {}): st
   return `[${JSON.stringify(key)},${value}${tail(facts)}]`;
 }
 
+/** The same entry with facts behind its value, of which it had none. */
+export function withFacts(entry: string, facts: StateFacts): string {
+  return `${entry.slice(0, -1)}${tail(facts)}]`;
+}
+
 /** The text of an entry that removes `key`. */
 export function deleteEntry(key: string): string {
   return JSON.stringify([key]);
@@ -60,15 +69,15 @@ export function readStateEntry(entry: Pick<Entry, 'offset' | 'at' | 'from' | 'da
   const [key, text, facts] = readList(entry.data, 'an entry is no [key, value]');
   if (typeof key !== 'string') throw damaged('an entry is no [key, value]');
   if (text === undefined) return { op: 'delete', key };
-  const { expired, at, ttlMs } = readFacts(facts);
+  const { expired, ...said } = readFacts(facts);
   if (expired === true) return { op: 'expire', key };
   const { offset: version, at: since, from } = entry;
-  return { op: 'set', key, value: { text, version, since, from, at, ttlMs } };
+  return { op: 'set', key, value: { text, version, since, from, ...said } };
 }
 
 /** A value as a row of a snapshot (rule K8). */
-export function stateRow(key: string, { text, version, since, from, at, ttlMs }: StateValue): string {
-  return `[${JSON.stringify(key)},${text},${version},${since},${JSON.stringify(from)}${tail({ at, ttlMs })}]`;
+export function stateRow(key: string, { text, version, since, from, ...facts }: StateValue): string {
+  return `[${JSON.stringify(key)},${text},${version},${since},${JSON.stringify(from)}${tail(facts)}]`;
 }
 
 /**
@@ -99,8 +108,8 @@ export function readStateLine(line: string): (readonly [key: string, value: Stat
     const whole = typeof key === 'string' && text !== undefined && Number.isSafeInteger(version);
     if (!whole || !Number.isSafeInteger(since) || !(from === null || typeof from === 'string'))
       throw damaged(fault);
-    const { at, ttlMs } = readFacts(rest[3]);
-    return [key, { text, version: version as number, since: since as number, from, at, ttlMs }];
+    const { expired: _, ...facts } = readFacts(rest[3]);
+    return [key, { text, version: version as number, since: since as number, from, ...facts }];
   });
 }
 
@@ -137,8 +146,9 @@ export const stateKind: Kind<StateView> = {
 };
 
 /** What follows a value, where there is something to say of it. */
-function tail({ at, ttlMs }: StateFacts): string {
-  return at === undefined && ttlMs === undefined ? '' : `,${JSON.stringify({ at, ttlMs })}`;
+function tail({ at, ttlMs, node }: StateFacts): string {
+  const none = at === undefined && ttlMs === undefined && node === undefined;
+  return none ? '' : `,${JSON.stringify({ at, ttlMs, node })}`;
 }
 
 /** A list's first element, which must be the text of a key, and the texts of the others. Line ends would part a snapshot. */
@@ -152,9 +162,11 @@ function readFacts(text: string | undefined): { expired?: unknown } & StateFacts
   if (text === undefined) return {};
   const facts = parse(text);
   if (typeof facts !== 'object' || facts === null) return {};
-  const { expired, at, ttlMs } = facts as Record<string, unknown>;
+  const { expired, at, ttlMs, node } = facts as Record<string, unknown>;
   const time = (value: unknown) => (typeof value === 'number' ? value : undefined);
-  return { expired, at: time(at), ttlMs: time(ttlMs) };
+  // Left out where there is none, as nearly everywhere: a node holds many values.
+  const held = typeof node === 'string' ? { node } : {};
+  return { expired, at: time(at), ttlMs: time(ttlMs), ...held };
 }
 
 function textsOf(data: Data, fault: string): string[] {
