@@ -2,6 +2,7 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
 const browserTests = ['tests/browser/**', '**/*.browser.test.ts'];
+const redisTests = ['**/{redis,*.redis}.test.ts'];
 
 export default defineConfig({
   test: {
@@ -10,6 +11,7 @@ export default defineConfig({
       ...configDefaults.exclude,
       '**/*.types.test.ts',
       ...(process.env['NO_BROWSER'] ? browserTests : []),
+      ...(process.env['NO_REDIS'] ? redisTests : []),
     ],
     pool: 'forks',
     maxWorkers: '100%',

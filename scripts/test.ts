@@ -1,5 +1,6 @@
-// Runs all tests and ends with one plain line, `N passed, N failed`. Arguments go to vitest; --no-browser leaves the
-// browser tests out, which otherwise need a Chromium: CHROMIUM_PATH, the system's, or one installed here by apt.
+// Runs all tests and ends with one plain line, `N passed, N failed`. Arguments go to vitest. Some tests need a program that npm
+// doesn't bring, a Chromium or a Redis: the one that is named in the environment, the system's, or one installed here by apt.
+// --no-browser and --no-redis leave those tests out.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -15,20 +16,51 @@ type Report = {
 
 const REPORT = 'node_modules/.cache/test-report.json';
 const args = process.argv.slice(2);
-const browser = !args.includes('--no-browser');
 
-function findChromium(): string | undefined {
-  const given = process.env['CHROMIUM_PATH'];
-  if (given) return existsSync(given) ? given : undefined;
-  return ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
-    existsSync(path),
-  );
+/** A program that some tests need, and the tests. */
+type Program = {
+  name: string;
+  /** The argument that leaves its tests out, and the environment that says so. */
+  without: string;
+  left: string;
+  /** The environment that names the program. */
+  variable: string;
+  places: readonly string[];
+  debian: string;
+  tests: string;
+};
+
+const programs: readonly Program[] = [
+  {
+    name: 'Chromium',
+    without: '--no-browser',
+    left: 'NO_BROWSER',
+    variable: 'CHROMIUM_PATH',
+    places: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
+    debian: 'chromium',
+    tests: '{tests/browser/**/*.test.ts,{packages,examples,tests}/**/*.browser.test.ts}',
+  },
+  {
+    name: 'Redis',
+    without: '--no-redis',
+    left: 'NO_REDIS',
+    variable: 'REDIS_SERVER_PATH',
+    places: ['/usr/bin/redis-server', '/usr/local/bin/redis-server'],
+    debian: 'redis-server',
+    tests: '{packages,examples,tests,bench}/**/{redis,*.redis}.test.ts',
+  },
+];
+
+function find({ variable, places }: Program): string | undefined {
+  const given = process.env[variable];
+  return (given ? [given] : places).find((path) => existsSync(path));
 }
 
-function installChromium(): void {
-  console.log('No Chromium found; installing it with apt-get (about a minute, once) …');
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  for (const step of [['update'], ['install', '-y', '--no-install-recommends', 'chromium']]) {
+function install({ name, debian }: Program): void {
+  console.log(`No ${name} found; installing it with apt-get (about a minute, once) …`);
+  // In run level 1 Debian's packages start no service: tests start their own.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  for (const step of [['update'], ['install', '-y', '--no-install-recommends', debian]]) {
     const { status, stdout, stderr } = spawnSync('apt-get', step, { env, encoding: 'utf8' });
     if (status === 0) continue;
     console.error(`${stdout}${stderr}`);
@@ -36,23 +68,24 @@ function installChromium(): void {
   }
 }
 
-function requireChromium(): string {
-  const given = process.env['CHROMIUM_PATH'];
+function need(program: Program): string {
+  const { name, variable, debian, without } = program;
+  const given = process.env[variable];
   const canInstall = !given && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
-  if (!findChromium() && canInstall) installChromium();
-  const found = findChromium();
+  if (!find(program) && canInstall) install(program);
+  const found = find(program);
   if (found) return found;
-  const why = given ? `CHROMIUM_PATH is ${given}, and there is nothing.` : 'The browser tests need Chromium.';
+  const why = given ? `${variable} is ${given}, and there is nothing.` : `Some tests need ${name}.`;
   console.error(
-    `${why} Install it (Debian and Ubuntu: apt-get install chromium) or set CHROMIUM_PATH to a Chromium or Chrome; ` +
-      'npm test -- --no-browser skips browser tests.',
+    `${why} Install it (Debian and Ubuntu: apt-get install ${debian}) or set ${variable} to the program; ` +
+      `npm test -- ${without} skips these tests.`,
   );
   process.exit(1);
 }
 
 function runVitest(env: NodeJS.ProcessEnv): Promise<number> {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${REPORT}`];
-  const own = args.filter((arg) => arg !== '--no-browser');
+  const own = args.filter((arg) => !programs.some(({ without }) => arg === without));
   const cli = ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...own];
   const child = spawn(process.execPath, cli, { env: { ...process.env, ...env }, stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
@@ -75,13 +108,16 @@ function closingLine(code: number): string {
 }
 
 const env: NodeJS.ProcessEnv = {};
-const present = globSync('{tests/browser/**/*.test.ts,{packages,examples,tests}/**/*.browser.test.ts}', {
-  exclude: (name) => name === 'node_modules',
-});
-if (!browser) env['NO_BROWSER'] = '1';
-else if (present.length > 0) env['CHROMIUM_PATH'] = requireChromium();
+const leftOut: string[] = [];
+for (const program of programs) {
+  const present = globSync(program.tests, { exclude: (name) => name === 'node_modules' });
+  if (args.includes(program.without)) {
+    env[program.left] = '1';
+    if (present.length > 0) leftOut.push(`${program.without} left out ${present.join(', ')}`);
+  } else if (present.length > 0) env[program.variable] = need(program);
+}
 rmSync(REPORT, { force: true });
 const code = await runVitest(env);
-if (!browser && present.length > 0) console.log(`--no-browser left out ${present.join(', ')}`);
+for (const line of leftOut) console.log(line);
 console.log(closingLine(code));
 process.exitCode = code;
