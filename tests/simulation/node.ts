@@ -114,11 +114,12 @@ export class SimNode {
 
   /** Folds documents after the time that takes; a crash may fall before. */
   #folder(life: Life) {
-    const run = (_work: 'fold' | 'read', pieces: readonly Uint8Array[]) =>
+    const run = (work: 'fold' | 'read' | 'time', pieces: readonly Uint8Array[]) =>
       new Promise<never>((resolve) => {
         const snapshot = foldDocument(pieces, () => {});
         this.folds++;
-        life.clock.timer(this.#world.between(1, 500), () => resolve(snapshot as never));
+        const value = work === 'time' ? 0 : snapshot;
+        life.clock.timer(this.#world.between(1, 500), () => resolve(value as never));
       });
     return { run, close: async () => {} };
   }

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
 import { memory } from './broker/memory.ts';
 import { Copy } from './testing/copy.ts';
-import { slowEntries, wordEntry } from './testing/documents.ts';
+import { anchoredEntries, slowEntries, wordEntry } from './testing/documents.ts';
 import { lasting } from './testing/meddle.ts';
 import { everything, serveChannels } from './testing/serve.ts';
 import { eventually, WireClient } from './testing/wire.ts';
@@ -149,7 +149,7 @@ describe('a document that grows', () => {
     expect(await (await Copy.join(port, 'small/2')).publish(good)).toBe(1);
     const reader = await Copy.join(port, 'small/1');
     const { length } = reader.text;
-    expect(length).toBeGreaterThanOrEqual(5000);
+    expect(length).toBeGreaterThan(3000);
     await server.withDoc('small/1', (d) => d.getText('text').delete(0, length - 10));
     expect(typeof (await reader.publish(wordEntry('again ')))).toBe('number');
     expect(String((await server.readDoc('small/1'))['text']).length).toBe(16);
@@ -235,5 +235,40 @@ describe('a document that can not be folded in time', () => {
     expect(await first.mallory.publish(good)).toBe('quarantined');
     const second = await serveDocs({ broker });
     expect(await new Copy(await WireClient.connect(second.port), board).publish(good)).toBe(12);
+  });
+});
+
+describe('a document that takes long to load', () => {
+  it('is not edited where everybody would wait for it; it is read, and clients edit it', async () => {
+    const { port, server } = await serveDocs({ docEditMs: 60, docFoldEntriesMax: 3 });
+    const mallory = await Copy.join(port, board);
+    for (const bytes of anchoredEntries(1800)) expect(typeof (await mallory.publish(bytes))).toBe('number');
+    for (let i = 0; i < 2; i++) {
+      const edited = server.withDoc(board, () => expect.unreachable());
+      await expect(edited).rejects.toMatchObject({
+        code: 'payload_too_large',
+        message: expect.stringContaining('`docEditMs`'),
+      });
+    }
+    expect(String((await server.readDoc(board))['text']).length).toBe(3600);
+    expect(typeof (await mallory.publish(good))).toBe('number');
+    await server.replaceDoc(board, (d) => d.getText('text').insert(0, 'x'.repeat(5000)));
+    expect((await server.withDoc(board, (d) => d.getText('text').delete(0, 4000)))?.offset).toBe(5);
+  });
+
+  it('is for whoever made it so: documents of others are folded meanwhile', async () => {
+    const { port, server } = await serveDocs({
+      ...{ docFoldMs: 300, docFoldEntriesMax: 10 },
+      authenticate: ({ url }) => ({ user: url.split('?')[1] ?? 'ada', capabilities: everything }),
+    });
+    const other = await Copy.join(port, 'board/other');
+    const poison = slowEntries(11, 2000);
+    const { client: mallory } = new Copy(await WireClient.connect(port, '/sync?mallory'), board);
+    const boards = Array.from({ length: 6 }, (_, i) => new Copy(mallory, `board/slow${i}`));
+    for (const one of boards) for (const bytes of poison) await one.publish(bytes);
+    for (let i = 0; i < 12; i++) await other.edit((d) => d.getText('text').insert(0, 'o'));
+    await eventually(() => server.metrics.snapshotsStored).toBe(1);
+    expect(server.metrics.docsQuarantined).toBeLessThan(boards.length);
+    await eventually(() => server.metrics.docsQuarantined).toBe(boards.length);
   });
 });

@@ -18,14 +18,21 @@ import { afterAll, describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
 import { newMetrics } from '../observe.ts';
 import { contentOf, documentOf, edits, entriesOf, slowEntries } from '../testing/documents.ts';
+import { gate } from '../testing/meddle.ts';
 import { Faults } from './doc/faults.ts';
-import { DocWorker } from './doc/worker.ts';
+import { DocFault, DocWorker } from './doc/worker.ts';
 import { DocFolder, type DocFolderTools } from './doc.ts';
 import { folderSuite, logOf } from './folder.suite.ts';
 
 const worker = new DocWorker({ clock: systemClock, docFoldMs: 60_000, docHeapBytesMax: 2 ** 28 });
 const hasty = new DocWorker({ clock: systemClock, docFoldMs: 300, docHeapBytesMax: 2 ** 28 });
 afterAll(() => Promise.all([worker.close(), hasty.close()]));
+
+/** One that finds all too slow to be loaded. */
+const hastyTimer = {
+  run: (...what: Parameters<DocWorker['run']>) =>
+    [...what][0] === 'time' ? Promise.reject(new DocFault('It took longer.', 0)) : worker.run(...what),
+} as DocFolderTools['worker'];
 
 /** A folder, and what it told. */
 function made(more: Partial<DocFolderTools> = {}) {
@@ -35,6 +42,8 @@ function made(more: Partial<DocFolderTools> = {}) {
   const folder = new DocFolder({
     name: 'board/1',
     bytesMax: 1e9,
+    waitingBytesMax: 1e9,
+    docEditMs: 1000,
     worker,
     faults: new Faults(),
     logger: { error: (...what) => void errors.push(what) },
@@ -82,6 +91,80 @@ describe('a document', () => {
     expect(new Set(all).size).toBe(1);
     await folder.snapshot();
     expect(folds).toBe(1);
+  });
+
+  it('is folded in the turn of whoever wrote most of what came since', async () => {
+    const turns: unknown[] = [];
+    const noting = {
+      run: (...what: Parameters<DocWorker['run']>) => {
+        turns.push([...what][3]);
+        return worker.run(...what);
+      },
+    } as DocFolderTools['worker'];
+    const { folder } = made({ worker: noting });
+    const [short = '', long = ''] = ['a', 'b'.repeat(200)];
+    const log = logOf([...write(short), ...write(long), ...write(short), ...write(short)]);
+    const authors = ['ada', 'eve', 'ada', null];
+    folder.add(log.slice(0, 3).map((entry, i) => ({ ...entry, from: authors[i] ?? null })));
+    await folder.snapshot();
+    folder.add(log.slice(3));
+    await folder.snapshot();
+    expect(turns).toEqual(['eve', null]);
+  });
+
+  it('that is edited on the server is timed once, until it is another', async () => {
+    const works: string[] = [];
+    const noting = {
+      run: (...what: Parameters<DocWorker['run']>) => {
+        works.push(what[0]);
+        return worker.run(...what);
+      },
+    } as DocFolderTools['worker'];
+    const { folder } = made({ worker: noting });
+    const log = logOf([...write('a'), ...write('b')]);
+    for (const entry of log) {
+      folder.add([entry]);
+      const first = await folder.editable();
+      expect(await folder.editable()).toBe(first);
+      expect(works.splice(0)).toEqual(['fold', 'time']);
+    }
+  });
+
+  it('is not loaded for its few bytes: a million things that are alike take next to none', async () => {
+    const { folder, metrics } = made({ docEditMs: 10 });
+    const maps = (doc: Y.Doc) => doc.getArray('a').push(Array.from({ length: 50_000 }, () => new Y.Map()));
+    folder.add(logOf(entriesOf(maps)));
+    expect((await folder.folded()).length).toBeLessThan(100);
+    await expect(folder.editable()).rejects.toMatchObject({ code: 'payload_too_large' });
+    const { folder: worse } = made({ docEditMs: 10, worker: hastyTimer });
+    worse.add(logOf(entriesOf(maps)));
+    await expect(worse.editable()).rejects.toThrow('more time or memory than folding may take');
+    expect(metrics.docsQuarantined).toBe(0);
+  });
+
+  it('[Y7] that waits to be folded takes no more than it may hold, and takes more when it was folded', async () => {
+    const held = gate();
+    const waiting = {
+      run: async (...what: Parameters<DocWorker['run']>) => {
+        await held.passed;
+        return await worker.run(...what);
+      },
+    } as DocFolderTools['worker'];
+    const { folder, refusals } = made({ worker: waiting, waitingBytesMax: 100 });
+    const log = logOf([...write('a'), ...write('b'.repeat(200)), ...write('c')]);
+    folder.add(log.slice(0, 1));
+    const first = folder.snapshot();
+    expect(refusals.at(-1)).toBeUndefined();
+    folder.add(log.slice(1));
+    expect(refusals.at(-1)).toMatchObject({ code: 'too_many', detail: { retryMs: 1000 } });
+    held.open();
+    await first;
+    await expect.poll(() => refusals.at(-1)).toBeUndefined();
+    await folder.snapshot();
+    expect(refusals.at(-1)).toBeUndefined();
+    // One that nobody folds is folded when enough has come, which a refusal would prevent.
+    folder.add(logOf([...write('d'), ...write('e'), ...write('f'), ...write('g'.repeat(200))]).slice(3));
+    expect(refusals.at(-1)).toBeUndefined();
   });
 
   it('takes entries while it is folded, and loses none of them', async () => {

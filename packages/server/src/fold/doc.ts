@@ -4,9 +4,10 @@
  * document that can't be folded is quarantined (rule Y7).
  */
 import { SyncError } from '@syncline/protocol';
-import { type Data, type Entry, noLineage, readDocData, readDocEntry } from '@syncline/protocol/wire';
+import { type Data, type Entry, noLineage, readDocData } from '@syncline/protocol/wire';
 import { type Logger, type Metrics, reason } from '../observe.ts';
 import type { DocJson } from './doc/child.ts';
+import { authorOf, begins, bytesOf } from './doc/entries.ts';
 import type { Fault, Faults } from './doc/faults.ts';
 import { DocFault, type DocWorker } from './doc/worker.ts';
 import type { Due, Folder } from './folder.ts';
@@ -16,6 +17,10 @@ export interface DocFolderTools {
   readonly name: string;
   /** Size of the folded document beyond which no edits are taken. */
   readonly bytesMax: number;
+  /** Bytes of entries beyond which none are taken while folding waits for others. */
+  readonly waitingBytesMax: number;
+  /** How long a processor may take to load it where everybody waits for that, in ms. */
+  readonly docEditMs: number;
   readonly worker: Pick<DocWorker, 'run'>;
   /** Which documents of this node can't be folded. */
   readonly faults: Faults;
@@ -30,6 +35,9 @@ export interface DocFolderTools {
 
 /** As many bytes of a snapshot stand for one entry, when it is judged whether another snapshot pays. */
 const bytesPerEntry = 1024;
+
+/** How much later whoever was refused for a folding that waits may try again, in ms. */
+const waitMs = 1000;
 
 /** What is held of a document at one time. */
 interface Held {
@@ -64,6 +72,11 @@ export class DocFolder implements Folder {
   #oversize: SyncError | undefined;
   /** Folding under way, for whoever wants the same. */
   #folding: Folding | undefined;
+  /** How long snapshots take to load, in ms, as far as it was asked. */
+  readonly #timed = new WeakMap<Uint8Array, number>();
+  /** Bytes of the entries since the snapshot, and whether they are so many that no more are taken. */
+  #tailBytes = 0;
+  #isFull = false;
   #waiting: { readonly offset: number; readonly resolve: () => void }[] = [];
 
   constructor(tools: DocFolderTools) {
@@ -117,8 +130,10 @@ export class DocFolder implements Folder {
       if (begins(bytesOf(entry.data))) this.#replace();
       if (this.#fault) continue;
       this.#tail.push(entry);
+      this.#tailBytes += entry.data.length;
       this.#recall(faults.at(name, entry.offset, entry.check));
     }
+    this.#fill();
     this.#wake();
   }
 
@@ -176,6 +191,23 @@ export class DocFolder implements Folder {
   }
 
   /**
+   * The document as one snapshot that may be loaded where everybody waits for it.
+   *
+   * @throws SyncError `payload_too_large` for one that takes too long to load, and what `folded` throws
+   */
+  async editable(): Promise<Uint8Array> {
+    const snapshot = await this.#fold(true);
+    const { name, docEditMs } = this.#tools;
+    const ms = await this.#time(snapshot);
+    if (ms <= docEditMs) return snapshot;
+    const took = Number.isFinite(ms) ? `${Math.round(ms)} ms` : 'more time or memory than folding may take';
+    throw new SyncError(
+      'payload_too_large',
+      `The document "${name}" takes ${took} to load, and everybody on this server may be kept waiting for ${docEditMs} ms. Edit it by a client in another process, begin another one with replaceDoc(), or raise \`docEditMs\`.`,
+    );
+  }
+
+  /**
    * The document as JSON.
    *
    * @throws SyncError `payload_too_large` for one that is too much to be shown, and what `folded` throws
@@ -192,6 +224,18 @@ export class DocFolder implements Folder {
     }
   }
 
+  /** How long it takes to load: its size doesn't tell, so it is found out where nobody waits for it. */
+  async #time(snapshot: Uint8Array): Promise<number> {
+    const known = this.#timed.get(snapshot);
+    if (known !== undefined) return known;
+    const ms = await this.#tools.worker.run('time', [snapshot], true).catch((thrown: unknown) => {
+      if (thrown instanceof DocFault) return Number.POSITIVE_INFINITY;
+      throw thrown;
+    });
+    this.#timed.set(snapshot, ms);
+    return ms;
+  }
+
   /** Folds what is held; what comes meanwhile is folded next time. */
   #fold(urgent: boolean): Promise<Uint8Array> {
     const before = this.#folding;
@@ -200,8 +244,11 @@ export class DocFolder implements Folder {
     const done = this.#foldNow(urgent);
     const folding = { offset: this.#offset, life: this.#life, urgent, done };
     this.#folding = folding;
+    this.#fill();
     const forget = (): void => {
-      if (this.#folding === folding) this.#folding = undefined;
+      if (this.#folding !== folding) return;
+      this.#folding = undefined;
+      this.#fill();
     };
     done.then(forget, forget);
     return done;
@@ -211,7 +258,7 @@ export class DocFolder implements Folder {
     const held = this.#hold();
     if (held.snapshot && held.entries.length === 0) return held.snapshot;
     try {
-      const snapshot = await this.#tools.worker.run('fold', held.pieces, urgent);
+      const snapshot = await this.#tools.worker.run('fold', held.pieces, urgent, authorOf(held.entries));
       if (held.life === this.#life && held.offset >= this.#snapshotAt) this.#adopt(held, snapshot);
       return snapshot;
     } catch (thrown) {
@@ -241,6 +288,7 @@ export class DocFolder implements Folder {
     this.#snapshot = snapshot;
     this.#snapshotAt = offset;
     this.#tail = this.#tail.filter((entry) => entry.offset > offset);
+    this.#tailBytes = this.#tail.reduce((bytes, { data }) => bytes + data.length, 0);
     const { name, bytesMax } = this.#tools;
     this.#oversize =
       snapshot.length > bytesMax
@@ -279,6 +327,7 @@ export class DocFolder implements Folder {
     this.#fault = fault.error;
     this.#snapshot = undefined;
     this.#tail = [];
+    this.#tailBytes = 0;
     this.#tell();
   }
 
@@ -289,13 +338,30 @@ export class DocFolder implements Folder {
     this.#snapshot = undefined;
     this.#snapshotAt = 0;
     this.#tail = [];
+    this.#tailBytes = 0;
     this.#fault = undefined;
     this.#oversize = undefined;
     this.#tell();
   }
 
+  /** While folding waits for others no more is taken than can be held: there is no telling how long that is. */
+  #fill(): void {
+    const isFull = this.#folding !== undefined && this.#tailBytes > this.#tools.waitingBytesMax;
+    if (isFull === this.#isFull) return;
+    this.#isFull = isFull;
+    this.#tell();
+  }
+
   #tell(): void {
-    this.#tools.refuse(this.#fault ?? this.#oversize);
+    const { name, refuse } = this.#tools;
+    const full =
+      this.#isFull &&
+      new SyncError(
+        'too_many',
+        `The document "${name}" takes edits again when those that it holds were folded. The server has many to fold, or one that takes long.`,
+        { retryMs: waitMs },
+      );
+    refuse(this.#fault ?? this.#oversize ?? (full || undefined));
   }
 
   #wake(): void {
@@ -307,18 +373,4 @@ export class DocFolder implements Folder {
       else this.#waiting.push(one);
     }
   }
-}
-
-/** Whether a document begins with this entry. What can't be read is not refused here: whoever folds it finds out. */
-function begins(data: Uint8Array): boolean {
-  try {
-    return readDocEntry(data).type === 'beginning';
-  } catch {
-    return false;
-  }
-}
-
-function bytesOf(data: Data): Uint8Array {
-  if (typeof data !== 'string') return data;
-  throw new SyncError('corrupt', 'A doc channel holds a text where it should hold bytes.');
 }

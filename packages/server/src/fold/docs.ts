@@ -19,6 +19,7 @@ export type Seed = (channel: string, doc: Doc) => void | Promise<void>;
 export interface DocSettings extends Omit<DocWorkerSettings, 'clock'> {
   readonly docFoldEntriesMax: number;
   readonly docFoldBytesMax: number;
+  readonly docEditMs: number;
   readonly hookMs: number;
 }
 
@@ -57,6 +58,8 @@ export class Docs {
     const folder: DocFolder = new DocFolder({
       name,
       bytesMax,
+      waitingBytesMax: Math.max(bytesMax, this.#settings.docFoldBytesMax),
+      docEditMs: this.#settings.docEditMs,
       worker: this.#worker,
       faults: this.#faults,
       logger,

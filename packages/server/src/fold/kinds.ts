@@ -6,22 +6,29 @@ import type { Definition } from '@syncline/protocol';
 import type { Channel, ChannelTools } from '../channel.ts';
 import { Fold, type FoldSettings } from '../fold.ts';
 import type { Docs } from './docs.ts';
-import { StateFolder } from './state.ts';
+import { type Changed, StateFolder, type Values } from './state.ts';
 
-/** The fold of a channel of this definition; null for those that nothing folds. */
+/**
+ * The fold of a channel of this definition; null for those that nothing folds.
+ *
+ * @param follow given the values of a channel that has some; what it returns is told what changes
+ */
 export function foldOf(
   definition: Definition,
   channel: Channel,
   settings: FoldSettings,
   tools: ChannelTools,
   docs: Docs,
+  follow?: (values: Values) => Changed,
 ): Fold | null {
   switch (definition.kind) {
     case 'stream':
       return null;
     case 'state': {
       const { ttlMs, geo } = definition;
-      return new Fold(channel, new StateFolder(ttlMs, tools.clock, geo), settings, tools);
+      const folder = new StateFolder(ttlMs, tools.clock, geo);
+      if (follow) folder.follow(follow(folder));
+      return new Fold(channel, folder, settings, tools);
     }
     case 'doc':
       return new Fold(channel, docs.folder(definition, channel), docs.foldSettings, tools);

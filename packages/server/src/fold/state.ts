@@ -30,6 +30,21 @@ interface Row extends Ending {
   entry: Entry | undefined;
 }
 
+/** What a channel's keys hold, for those who follow them on the node itself. */
+export interface Values {
+  /** Up to where the log is folded. */
+  readonly offset: number;
+  get(key: string): StateValue | undefined;
+  /** Each key that has a value, in the order of versions. */
+  all(): Iterable<readonly [key: string, value: StateValue]>;
+}
+
+/**
+ * Is told, once nothing more has come for now, which keys may hold something else than before; undefined: all was read anew.
+ * Told first when the log has been folded up to where it ended when it was opened.
+ */
+export type Changed = (keys: ReadonlySet<string> | undefined) => void;
+
 /** Lines of a snapshot that are made in one go. */
 const linesPerStep = 4;
 /** Rows in `#newest` whose place another one took may be so many, or half of all. */
@@ -37,7 +52,7 @@ const replacedMin = 1024;
 /** Removals that are remembered, or as many as there are keys; when they are twice as many half of them go. */
 const removalsKeptDefault = 1024;
 
-export class StateFolder implements Folder {
+export class StateFolder implements Folder, Values {
   readonly #ttlMs: number;
   readonly #removalsKept: number;
   /** By key, in the order of their entries. */
@@ -50,8 +65,10 @@ export class StateFolder implements Folder {
   #floor = 0;
   #offset = 0;
   #endings = new Endings<Row>();
-
   readonly #views: Views;
+  /** Who follows what changes, and the keys of which it wasn't told; undefined: all. */
+  #changed: Changed | undefined;
+  #keys: Set<string> | undefined;
 
   /**
    * @param ttlMs how long any value stays at most; Infinity for no bound
@@ -71,7 +88,7 @@ export class StateFolder implements Folder {
     const viewed = {
       geo,
       clock,
-      values: () => folder.#values(),
+      values: () => folder.all(),
       get offset() {
         return folder.#offset;
       },
@@ -81,6 +98,24 @@ export class StateFolder implements Folder {
 
   get size(): number {
     return this.#rows.size - this.#removals;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get(key: string): StateValue | undefined {
+    return this.#rows.get(key)?.value ?? undefined;
+  }
+
+  *all(): Generator<readonly [string, StateValue]> {
+    for (const { key, value } of this.#rows.values()) if (value) yield [key, value];
+  }
+
+  /** From now on this is told of what changes; one may follow at a time. */
+  follow(changed: Changed): void {
+    this.#changed = changed;
+    this.#keys = undefined;
   }
 
   get dueAt(): number {
@@ -96,12 +131,17 @@ export class StateFolder implements Folder {
     this.#offset = 0;
     this.#endings = new Endings();
     this.#views.clear();
+    this.#keys = undefined;
   }
 
   readonly view: OpenView = (traits, filter) => this.#views.open(traits, filter);
 
   caughtUp(): void {
     this.#views.caughtUp();
+    const keys = this.#keys;
+    if (!this.#changed || keys?.size === 0) return;
+    this.#keys = new Set();
+    this.#changed(keys);
   }
 
   restore(part: Data, offset: number): void {
@@ -118,6 +158,7 @@ export class StateFolder implements Folder {
       if (entry.offset <= this.#offset) continue;
       const change = readStateEntry(entry);
       const row = this.#put(change.key, entry.offset, change.op === 'set' ? change.value : null, entry);
+      if (this.#changed) this.#keys?.add(change.key);
       if (change.op === 'set') this.#views.set(change.key, change.value);
       else this.#views.remove(change.key, entry.offset, change.op);
       this.#newest.push(row);
@@ -130,7 +171,7 @@ export class StateFolder implements Folder {
 
   async snapshot(pause: () => Promise<void>): Promise<Data> {
     const lines: string[] = [];
-    for (const line of stateLines(this.#values())) {
+    for (const line of stateLines(this.all())) {
       lines.push(line);
       if (lines.length % linesPerStep === 0) await pause();
     }
@@ -189,10 +230,6 @@ export class StateFolder implements Folder {
     const ttlMs = Math.min(this.#ttlMs, value.ttlMs ?? Number.POSITIVE_INFINITY);
     if (ttlMs !== Number.POSITIVE_INFINITY) this.#endings.add(row, value.since + ttlMs);
     return row;
-  }
-
-  *#values(): Generator<readonly [string, StateValue]> {
-    for (const { key, value } of this.#rows.values()) if (value) yield [key, value];
   }
 
   /** The index in `#newest` of the first row after an offset. */

@@ -32,7 +32,7 @@ export class Documents {
   edit(name: string, write: Write): Promise<Position | null> {
     return this.#inTurn(name, async () => {
       const folder = await this.#folder(name);
-      const { lineage, update } = readDocSnapshot(await folder.folded());
+      const { lineage, update } = readDocSnapshot(await folder.editable());
       const change = await changes(update, write);
       if (!change) return null;
       const now = await this.#folder(name);

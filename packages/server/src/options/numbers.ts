@@ -43,6 +43,13 @@ export const optionsTable = {
     'ms',
     'time that `authenticate`, `authorize` and `beforePublish` may take; then the answer is no',
   ),
+  docEditMs: number(
+    500,
+    10,
+    600_000,
+    'ms',
+    'time of a processor that loading a document may take when the server edits it (`withDoc`): nothing else is done meanwhile, so one that takes longer is refused',
+  ),
   docFoldBytesMax: number(
     512 * 1024,
     1024,

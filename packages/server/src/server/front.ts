@@ -110,8 +110,9 @@ export interface Server<C extends Contract> {
    * with the position of the entry once it is stored; null when nothing was changed. Edits of one document wait for each other,
    * so `edit` must not wait for another one of the same. Clients' edits meanwhile are merged, as Yjs does.
    *
-   * @throws SyncError `quarantined` for a document that can't be folded, `precondition` when it was replaced meanwhile,
-   * `unknown_channel`, `unsupported_data`, `storage`, `unavailable`; and what `edit` throws, after which nothing is stored.
+   * @throws SyncError `quarantined` for a document that can't be folded, `payload_too_large` for one that takes longer to load than
+   * `docEditMs`, `precondition` when it was replaced meanwhile, `unknown_channel`, `unsupported_data`, `storage`, `unavailable`;
+   * and what `edit` throws, after which nothing is stored.
    * @example
    * await server.withDoc('board/7', (doc) => { doc.getMap('shapes').delete('s1') })
    */

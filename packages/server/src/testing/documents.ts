@@ -87,21 +87,49 @@ export const edits: fc.Arbitrary<Uint8Array[]> = fc.array(edit, { maxLength: 30 
 export function slowEntries(entries: number, authors: number): Uint8Array[] {
   return Array.from({ length: entries }, (_, entry) => {
     const bytes: number[] = [1];
-    const number = (value: number): void => {
-      let left = value;
-      for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) + 128);
-      bytes.push(left);
-    };
-    number(authors);
+    writeNumber(bytes, authors);
     for (let i = authors; i > 0; i--) {
-      number(1);
-      number(entry * authors + i);
+      writeNumber(bytes, 1);
+      writeNumber(bytes, entry * authors + i);
       // Its first letter: a string without neighbours, in the text called "text".
       bytes.push(0, 4, 1, 4, ...Buffer.from('text'), 1, 120);
     }
-    number(0);
+    bytes.push(0);
     return Uint8Array.from(bytes);
   });
+}
+
+/**
+ * Entries that take long to load in whatever order they come, folded too: a letter for each of an author's, which stands before it
+ * and knows of nothing on its left, so that each has to find its place among all others.
+ */
+export function anchoredEntries(letters: number): Uint8Array[] {
+  const anchors = new Y.Doc();
+  anchors.clientID = 1;
+  const first = entriesOf((doc) => doc.getText('text').insert(0, 'a'.repeat(letters)), anchors);
+  const rest = Array.from({ length: Math.ceil(letters / 2000) }, (_, part) => {
+    const from = part * 2000;
+    const to = Math.min(letters, from + 2000);
+    const bytes: number[] = [1];
+    writeNumber(bytes, to - from);
+    for (let i = to - 1; i >= from; i--) {
+      // One letter by an author of its own: a string with a neighbour on its right.
+      for (const value of [1, 10 + i, 0]) writeNumber(bytes, value);
+      bytes.push(0x44);
+      for (const value of [1, i, 1]) writeNumber(bytes, value);
+      bytes.push(120);
+    }
+    bytes.push(0);
+    return Uint8Array.from(bytes);
+  });
+  return [...first, ...rest];
+}
+
+/** As Yjs writes numbers. */
+function writeNumber(bytes: number[], value: number): void {
+  let left = value;
+  for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) + 128);
+  bytes.push(left);
 }
 
 /** Entries that are well-formed and take much memory for what they are: each sets thousands of keys. */

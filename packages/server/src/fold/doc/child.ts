@@ -3,13 +3,13 @@
  * one that takes too much memory ends it. Nothing here has to be careful. What is done with the bytes is in work.ts.
  */
 import { writeSync } from 'node:fs';
-import { foldDocument, readDocument } from './work.ts';
-
-/** What may be done with a document: its pieces become one snapshot, or JSON. */
-export type Work = 'fold' | 'read';
+import { foldDocument, readDocument, timeDocument } from './work.ts';
 
 /** What a document is as JSON: its shared types by name. */
 export type DocJson = Readonly<Record<string, unknown>>;
+
+/** What may be done with a document: its pieces become one snapshot, or JSON, or it is found out how many ms it takes to load it. */
+export type Work = 'fold' | 'read' | 'time';
 
 /** What worker.ts sends. */
 export interface Ask {
@@ -29,6 +29,8 @@ export type Answer =
 /** Where the job's mark is written before each piece is taken, and once more after all: so it is known how far it came, whatever ends it. */
 const notesFd = 4;
 
+const works = { fold: foldDocument, read: readDocument, time: timeDocument };
+
 const answer = (message: Answer) => process.send?.(message);
 
 process.on('message', ({ work, pieces, mark }: Ask) => {
@@ -38,7 +40,7 @@ process.on('message', ({ work, pieces, mark }: Ask) => {
     writeSync(notesFd, Uint8Array.of(mark));
   };
   try {
-    answer({ type: 'done', value: (work === 'read' ? readDocument : foldDocument)(pieces, note) });
+    answer({ type: 'done', value: works[work](pieces, note) });
   } catch (thrown) {
     const message = String(thrown instanceof Error ? thrown.message : thrown);
     answer({ type: 'failed', message, notes });

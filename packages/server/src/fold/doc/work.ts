@@ -34,6 +34,14 @@ export function readDocument(pieces: readonly Uint8Array[], note: Note): Readonl
   );
 }
 
+/** How long it takes a processor to load a document, in ms: not how long it took, since others may have had the processor besides. */
+export function timeDocument(pieces: readonly Uint8Array[], note: Note): number {
+  const before = process.cpuUsage();
+  load(pieces, note);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
 function load(pieces: readonly Uint8Array[], note: Note) {
   const doc = new Y.Doc();
   let lineage = noLineage;

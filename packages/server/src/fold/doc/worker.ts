@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { SyncError } from '@syncline/protocol';
 import type { Cancel, Clock } from '@syncline/protocol/wire';
 import type { Answer, Ask, DocJson, Work } from './child.ts';
+import { Queue, type Queued } from './queue.ts';
 
 export interface DocWorkerSettings {
   readonly clock: Clock;
@@ -29,10 +30,9 @@ export class DocFault extends Error {
 }
 
 /** A job that waits or is under way. */
-interface Job {
+interface Job extends Queued {
   readonly work: Work;
   readonly pieces: readonly Uint8Array[];
-  readonly urgent: boolean;
   /** How often the job was noted to have taken another piece, or to be done with all. */
   notes: number;
   readonly resolve: (value: unknown) => void;
@@ -56,8 +56,7 @@ export class DocWorker {
   readonly #script: URL;
   #child: ChildProcess | undefined;
   #ready = false;
-  /** The first one is under way, once the process is ready. */
-  readonly #jobs: Job[] = [];
+  readonly #waiting = new Queue<Job>();
   #underWay: Job | undefined;
   #mark = 0;
   /** Why the process was killed. */
@@ -76,17 +75,17 @@ export class DocWorker {
    * Does one piece of work on a document.
    *
    * @param urgent somebody waits for it: it goes before what nobody waits for. Default false
+   * @param by whose edits it is about: what nobody waits for is done for each by turns. Default null, nobody's in particular
    * @throws DocFault when the document doesn't allow it; SyncError `restart` when the worker was closed, `unavailable` when
    * it can't be started
    */
-  run(work: 'fold', pieces: readonly Uint8Array[], urgent?: boolean): Promise<Uint8Array>;
+  run(work: 'fold', pieces: readonly Uint8Array[], urgent?: boolean, by?: string | null): Promise<Uint8Array>;
   run(work: 'read', pieces: readonly Uint8Array[], urgent?: boolean): Promise<DocJson>;
-  run(work: Work, pieces: readonly Uint8Array[], urgent = false): Promise<unknown> {
+  run(work: 'time', pieces: readonly Uint8Array[], urgent?: boolean): Promise<number>;
+  run(work: Work, pieces: readonly Uint8Array[], urgent = false, by: string | null = null): Promise<unknown> {
     if (this.#closed) return Promise.reject(new SyncError('restart'));
     return new Promise((resolve, reject) => {
-      const job: Job = { work, pieces, urgent, notes: 0, resolve, reject };
-      const place = this.#jobs.findIndex((other) => urgent && !other.urgent && other !== this.#underWay);
-      this.#jobs.splice(place < 0 ? this.#jobs.length : place, 0, job);
+      this.#waiting.add({ work, pieces, urgent, by, notes: 0, resolve, reject });
       this.#next();
     });
   }
@@ -95,8 +94,9 @@ export class DocWorker {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel();
+    this.#underWay?.reject(new SyncError('restart'));
     this.#underWay = undefined;
-    for (const job of this.#jobs.splice(0)) job.reject(new SyncError('restart'));
+    for (const job of this.#waiting.clear()) job.reject(new SyncError('restart'));
     const child = this.#child;
     if (!child) return;
     const gone = new Promise((resolve) => child.once('close', resolve));
@@ -106,17 +106,21 @@ export class DocWorker {
   }
 
   #next(): void {
-    const [job] = this.#jobs;
-    if (this.#child) hold(this.#child, job !== undefined);
-    if (!job || this.#underWay) return;
+    if (this.#child) hold(this.#child, !this.#idle);
+    if (this.#idle || this.#underWay) return;
     this.#child ??= this.#start();
-    if (!this.#ready) return;
+    const job = this.#ready ? this.#waiting.take() : undefined;
+    if (!job) return;
     this.#underWay = job;
     this.#mark = (this.#mark + 1) % 256;
     const ask: Ask = { work: job.work, pieces: job.pieces, mark: this.#mark };
     // One that can't be sent is settled when the process is found to be gone.
     this.#child.send(ask, () => {});
     this.#watch(job, steps);
+  }
+
+  get #idle(): boolean {
+    return this.#underWay === undefined && this.#waiting.isEmpty;
   }
 
   #start(): ChildProcess {
@@ -181,7 +185,7 @@ export class DocWorker {
     const error = /^\w*Error\b.*$/m.exec(this.#lastWords)?.[0] ?? why;
     if (this.#underWay) this.#settle((job) => job.reject(faultOf(job, why)));
     else
-      for (const job of this.#jobs.splice(0))
+      for (const job of this.#waiting.clear())
         job.reject(new SyncError('unavailable', `The process for documents can't be started. ${error}`));
     this.#next();
   }
@@ -190,9 +194,7 @@ export class DocWorker {
     const job = this.#underWay;
     this.#underWay = undefined;
     this.#cancel();
-    if (!job) return;
-    this.#jobs.shift();
-    how(job);
+    if (job) how(job);
   }
 }
 
