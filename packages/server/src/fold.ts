@@ -243,7 +243,7 @@ export class Fold {
     if (this.#appending) return;
     this.#appending = true;
     while (!this.#closed) {
-      const due = this.#folder.takeDue(this.#tools.clock.now(), duePerTurn);
+      const due = this.#folder.takeDue(this.#now(), duePerTurn);
       if (due.length === 0) break;
       await Promise.all(due.map((one) => this.#appendOne(one)));
       await this.#pause();
@@ -253,14 +253,14 @@ export class Fold {
   }
 
   async #appendOne(due: Due): Promise<void> {
-    const { clock, metrics, logger } = this.#tools;
+    const { metrics, logger } = this.#tools;
     try {
       await this.#channel.append(due, true);
       metrics.dueAppended++;
     } catch (thrown) {
       // Another node was first, or something newer has come.
       if (this.#closed || (thrown instanceof SyncError && thrown.code === 'precondition')) return;
-      this.#folder.putBack(due, clock.now() + retryMs);
+      this.#folder.putBack(due, this.#now() + retryMs);
       logger.error(
         { channel: this.#channel.settings.name, reason: reason(thrown) },
         'An entry whose time has come could not be appended; it is tried again.',
@@ -275,10 +275,16 @@ export class Fold {
     const { clock } = this.#tools;
     this.#cancel();
     this.#armedFor = dueAt;
-    this.#cancel = clock.timer(Math.max(0, dueAt - clock.now()), () => {
+    this.#cancel = clock.timer(Math.max(0, dueAt - this.#now()), () => {
       this.#armedFor = Number.POSITIVE_INFINITY;
       void this.#append();
     });
+  }
+
+  /** The time by which entries are stamped: what is due is due by that, whatever this node's clock says. */
+  #now(): number {
+    const { broker, clock } = this.#tools;
+    return broker.now?.() ?? clock.now();
   }
 
   #pause(): Promise<void> {

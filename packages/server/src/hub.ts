@@ -4,16 +4,19 @@
  * of the contract, not who may use them.
  */
 import { type Definition, SyncError } from '@syncline/protocol';
-import type { Cancel, Lookup, ViewFilter } from '@syncline/protocol/wire';
+import type { Cancel, Lookup, Signalled, ViewFilter } from '@syncline/protocol/wire';
 import type { Broker } from './broker/broker.ts';
 import { memory } from './broker/memory.ts';
 import { Channel, type ChannelTools } from './channel.ts';
 import type { View, Viewer } from './cursor.ts';
 import { type DocOptions, type DocSettings, Docs } from './fold/docs.ts';
 import { foldOf } from './fold/kinds.ts';
+import type { Values } from './fold/state.ts';
 import type { FoldSettings } from './fold.ts';
 import { Admission } from './hub/admission.ts';
+import { Crosstalk } from './hub/crosstalk.ts';
 import { type LeaseSettings, Leases } from './hub/leases.ts';
+import { Reaper } from './hub/reaper.ts';
 
 export interface HubSettings extends FoldSettings, DocSettings, LeaseSettings {
   readonly channelIdleMs: number;
@@ -61,6 +64,9 @@ export class Hub {
   readonly #volatile: ChannelTools;
   readonly #ownBroker: Broker | undefined;
   readonly #lookup: Lookup;
+  /** Left out where no other node shares the broker. */
+  readonly #crosstalk: Crosstalk | undefined;
+  readonly #reaper: Reaper | undefined;
   readonly #slots = new Map<string, Slot>();
   readonly #freeIds: number[] = [];
   #nextId = 1;
@@ -75,7 +81,18 @@ export class Hub {
     this.#ownBroker = tools.broker.volatile ? undefined : memory({ clock: tools.clock, logsMax: 0 });
     this.#volatile = { ...tools, broker: tools.broker.volatile ?? this.#ownBroker ?? tools.broker };
     this.admission = new Admission(settings.payloadBytesMax, tools.clock, settings.presenceBytesMax);
-    this.leases = new Leases(settings, { ...tools, open: async (name) => await this.open(name) });
+    const { clock, broker } = tools;
+    const { nodes } = broker;
+    // Members are the other nodes' concern only where their logs are as well.
+    const shared = nodes &&
+      broker.volatile && {
+        node: nodes.id,
+        now: () => broker.now?.() ?? clock.now(),
+        values: (name: string) => this.#reaper?.values(name),
+      };
+    this.leases = new Leases(settings, { ...tools, shared, open: async (name) => await this.open(name) });
+    this.#reaper = nodes && shared && new Reaper({ ...tools, nodes, leases: this.leases });
+    this.#crosstalk = nodes && new Crosstalk(nodes, clock, settings.presenceBytesMax);
     this.docs = new Docs(settings, tools, docs);
     this.#cancelSweep = this.#sweepLater();
   }
@@ -119,6 +136,13 @@ export class Hub {
     }
   }
 
+  /** Tells all who follow a channel, on every node (rule N6). False when more is signalled here than can be told at once. */
+  signal(name: string, signal: Signalled): boolean {
+    const told = this.opened(name)?.signal(signal) ?? true;
+    if (told) this.#crosstalk?.tell(name, signal);
+    return told;
+  }
+
   #takeId(): number {
     return this.#freeIds.pop() ?? this.#nextId++;
   }
@@ -133,6 +157,7 @@ export class Hub {
     this.#closed = true;
     this.#cancelSweep();
     this.leases.close();
+    this.#reaper?.close();
     for (const [name, slot] of this.#slots) this.#closeSlot(name, slot);
     await Promise.all([this.docs.close(), this.#ownBroker?.close()]);
   }
@@ -174,7 +199,11 @@ export class Hub {
     };
     const settings = { id: slot.id, name, stamped, keep, tailEntriesMax, tailBytesMax };
     const channel = opened(await Channel.open(settings, tools));
-    const fold = foldOf(definition, channel, bounds, tools, this.docs);
+    const reaper = definition.leased ? this.#reaper : undefined;
+    if (reaper) opened({ close: () => reaper.unfollow(name) });
+    else if (this.#crosstalk && !definition.leased) opened({ close: this.#crosstalk.hear(channel) });
+    const follow = reaper && ((values: Values) => reaper.follow(channel, values));
+    const fold = foldOf(definition, channel, bounds, tools, this.docs, follow);
     if (fold) await opened(fold).open();
     slot.channel = channel;
     return channel;

@@ -78,6 +78,11 @@ export const metricsTable = {
     unit: 'members',
     doc: 'members of channels that this node holds, those included that are waited for',
   },
+  membersReaped: {
+    type: 'counter',
+    unit: 'members',
+    doc: 'members of nodes that were gone, which this node removed',
+  },
   signalsSent: {
     type: 'counter',
     unit: 'signals',

@@ -5,9 +5,10 @@
  */
 import { SyncError } from '@syncline/protocol';
 import { type Cancel, type Clock, deleteEntry } from '@syncline/protocol/wire';
-import type { Append } from '../broker/broker.ts';
 import type { Channel } from '../channel.ts';
 import { type Logger, type Metrics, reason } from '../observe.ts';
+import { ByTurns } from './byturns.ts';
+import { type Believed, type MemberAppend, type Shared, Standing } from './standing.ts';
 
 export interface LeaseSettings {
   readonly presenceGraceMs: number;
@@ -19,6 +20,8 @@ export interface LeaseSettings {
 export interface LeaseTools {
   /** Opens the channel of that name. */
   readonly open: (name: string) => Promise<Channel>;
+  /** Left out where this node's logs are its own. */
+  readonly shared?: Shared | undefined;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -30,7 +33,7 @@ export interface Entering {
   readonly channel: string;
   readonly key: string;
   /** What is to stand under the key, `from` whom. */
-  readonly append: Omit<Append, 'keep'>;
+  readonly append: MemberAppend;
   /** The id of the token that the session came with, if it has one. */
   readonly tokenId: string | undefined;
 }
@@ -46,17 +49,18 @@ interface Room {
 }
 
 /** A key that belongs to the sessions of one client. */
-interface Member {
+interface Member extends Believed {
   readonly room: Room;
-  readonly key: string;
   readonly from: string | null;
   tokenId: string | undefined;
   /** The session that entered last, by its number; 0 when it has gone. */
   holder: number;
   /** Whether it is to be removed, or is about to be. */
   leaving: boolean;
-  /** What stands under the key, and where; null: nothing; undefined: nobody knows, since an append was never answered. */
-  stored: { readonly append: Entering['append']; readonly offset: number } | null | undefined;
+  stored: Believed['stored'];
+  /** What was stored last. */
+  last: MemberAppend | undefined;
+  enteredAt: number;
   /** What is done for it waits for what was begun before. It never rejects. */
   line: Promise<void>;
   /** How much is in the line. */
@@ -76,13 +80,13 @@ export class Leases {
   readonly #settings: LeaseSettings;
   readonly #tools: LeaseTools;
   readonly #lingeringMax: number;
+  readonly #standing: Standing;
   readonly #rooms = new Map<string, Room>();
   readonly #held = new Map<number, Set<Member>>();
   /** Members whose session has gone, the one that went first before the others. */
   readonly #lingering = new Set<Member>();
-  /** Members that are to be removed, and how many more of them may be in this turn. */
-  readonly #going = new Set<Member>();
-  #room = removalsPerTurn;
+  /** Members that are to be removed. */
+  readonly #going: ByTurns<Member>;
   #holders = 0;
   #closed = false;
 
@@ -90,6 +94,11 @@ export class Leases {
     this.#settings = settings;
     this.#tools = tools;
     this.#lingeringMax = lingeringMax;
+    this.#standing = new Standing(tools.shared);
+    // With nobody to tell when it fails.
+    this.#going = new ByTurns(tools.clock, removalsPerTurn, (member) =>
+      this.#later(member, () => this.#remove(member)),
+    );
   }
 
   /** A number for a session: of two, the one that connected later has the higher. */
@@ -114,6 +123,7 @@ export class Leases {
     this.#letGo(member);
     member.leaving = false;
     member.tokenId = entering.tokenId;
+    member.enteredAt = this.#standing.now();
     this.#hold(member, holder);
     await this.#inLine(member, () => this.#store(member, entering.append));
   }
@@ -144,6 +154,21 @@ export class Leases {
         this.#letGo(member);
         this.#removeSoon(member);
       }
+    }
+  }
+
+  /** Whether a key is somebody's here. */
+  has(channel: string, key: string): boolean {
+    return this.#find(channel, key) !== undefined;
+  }
+
+  /** The log of a companion was read on: what stands under these keys, or under all, may not be what this node put there. */
+  compare(channel: string, keys?: Iterable<string>): void {
+    const members = this.#rooms.get(channel)?.members;
+    for (const key of keys ?? members?.keys() ?? []) {
+      const member = members?.get(key);
+      if (member && !member.leaving && this.#standing.judge(member).whose !== 'same')
+        this.#later(member, () => this.#reconcile(member));
     }
   }
 
@@ -179,8 +204,8 @@ export class Leases {
   #add({ channel, key, append, tokenId }: Entering): Member {
     const room = this.#rooms.get(channel) ?? this.#openRoom(channel);
     const member: Member = {
-      ...{ room, key, from: append.from, tokenId, holder: 0, leaving: false, stored: null },
-      ...{ line: Promise.resolve(), begun: 0, cancel: () => {} },
+      ...{ room, key, from: append.from, tokenId, holder: 0, leaving: false, stored: null, last: undefined },
+      ...{ line: Promise.resolve(), begun: 0, cancel: () => {}, enteredAt: 0 },
     };
     room.members.set(key, member);
     this.#tools.metrics.membersOpen++;
@@ -244,26 +269,6 @@ export class Leases {
     this.#letGo(member);
     member.leaving = true;
     this.#going.add(member);
-    this.#removeSome();
-  }
-
-  #removeSome(): void {
-    if (this.#room === removalsPerTurn)
-      this.#tools.clock.endOfTurn(() => {
-        this.#room = removalsPerTurn;
-        if (this.#going.size > 0) this.#removeSome();
-      });
-    for (const member of this.#going) {
-      if (this.#room === 0) return;
-      this.#room--;
-      this.#going.delete(member);
-      this.#removeNow(member);
-    }
-  }
-
-  /** Removes it with nobody to tell when that fails. */
-  #removeNow(member: Member): void {
-    this.#inLine(member, () => this.#remove(member)).catch(() => {});
   }
 
   /** Does something for a member after what was begun before. When the line is empty and nothing is stored, it is one no more. */
@@ -275,6 +280,11 @@ export class Leases {
     });
     member.line = done.catch(() => {});
     return done;
+  }
+
+  /** The same for what nobody waits for: it sees to its failures itself. */
+  #later(member: Member, work: () => Promise<void>): void {
+    this.#inLine(member, work).catch(() => {});
   }
 
   #forget(member: Member): void {
@@ -290,14 +300,14 @@ export class Leases {
     room.letGo();
   }
 
-  async #store(member: Member, append: Entering['append']): Promise<void> {
-    if (member.stored?.append.data === append.data) return;
-    const channel = await member.room.opening;
-    this.#refuseClosed();
+  async #store(member: Member, append: MemberAppend): Promise<void> {
+    if (member.stored?.append.data === append.data && member.stored.offset > 0) return;
+    const channel = await this.#opened(member);
     try {
-      const { offset } = await channel.append(append);
+      const { offset } = await channel.append(this.#standing.marked(append, member.enteredAt));
       if (member.stored === null) this.#tools.metrics.membersEntered++;
       member.stored = { append, offset };
+      member.last = append;
     } catch (thrown) {
       if (!isRefusal(thrown)) member.stored = undefined;
       throw thrown;
@@ -306,12 +316,13 @@ export class Leases {
 
   async #remove(member: Member): Promise<void> {
     if (!member.leaving || member.stored === null) return;
-    const { room, key, from, stored } = member;
+    const { key, from } = member;
     try {
-      const channel = await room.opening;
-      this.#refuseClosed();
+      const channel = await this.#opened(member);
+      const ifKeyAt = this.#standing.offsetOf(member);
       // Where something newer stands it isn't ours: the client has entered by another node.
-      await channel.append({ data: deleteEntry(key), from, key, keyEnds: true, ifKeyAt: stored?.offset });
+      const append = { data: deleteEntry(key), from, key, keyEnds: true, ifKeyAt };
+      if (ifKeyAt !== 0) await channel.append(append);
     } catch (thrown) {
       if (!(thrown instanceof SyncError && thrown.code === 'precondition')) {
         this.#again(member, 'A member who is gone could not be removed', thrown, () => this.#remove(member));
@@ -323,19 +334,46 @@ export class Leases {
 
   /** The companion's log is another one: what stands in it isn't known any more, and whoever is in enters it as well. */
   #enterAnew(room: Room): void {
-    for (const member of room.members.values())
-      this.#inLine(member, () => this.#storeAnew(member)).catch(() => {});
+    for (const member of room.members.values()) {
+      // What other nodes have entered there is known once it was read; it is compared then.
+      if (this.#tools.shared && member.stored) member.stored = { ...member.stored, offset: 0 };
+      else if (!this.#tools.shared) this.#later(member, () => this.#storeAnew(member));
+    }
   }
 
-  async #storeAnew(member: Member, append = member.stored?.append): Promise<void> {
-    if (!append) return;
+  async #storeAnew(member: Member): Promise<void> {
+    if (!member.stored) return;
+    const { append } = member.stored;
     member.stored = undefined;
+    await this.#enterAgain(member, append);
+  }
+
+  /**
+   * Makes of a difference what it means: the client has gone to another node, and is that one's; or others took this node for gone
+   * while it was frozen or cut off, and whoever is still in enters again, unless somebody did so meanwhile.
+   */
+  async #reconcile(member: Member): Promise<void> {
+    const { whose, offset } = this.#standing.judge(member);
+    const { holder, last, stored, leaving } = member;
+    if (whose === 'same' || leaving) return;
+    if (whose !== 'theirs' && holder !== 0 && last) return await this.#enterAgain(member, last, offset);
+    // Nobody is there for whom it could be put right: what is ours goes when the wait is over.
+    if (whose !== 'ours') this.#letGo(member);
+    member.stored = whose === 'ours' && stored ? { ...stored, offset } : null;
+  }
+
+  /** @param ifKeyAt where several nodes share the log: what stands there until then */
+  async #enterAgain(member: Member, append: MemberAppend, ifKeyAt?: number): Promise<void> {
     if (member.holder === 0) return;
     try {
-      await this.#store(member, append);
+      const channel = await this.#opened(member);
+      const { offset } = await channel.append(this.#standing.marked(append, member.enteredAt, ifKeyAt));
+      member.stored = { append, offset };
     } catch (thrown) {
-      this.#again(member, 'A member could not be entered into a new log', thrown, () =>
-        this.#storeAnew(member, append),
+      // Something else has come, which is compared when it is read.
+      if (thrown instanceof SyncError && thrown.code === 'precondition') return;
+      this.#again(member, 'A member could not be entered into its log again', thrown, () =>
+        ifKeyAt === undefined ? this.#enterAgain(member, append) : this.#reconcile(member),
       );
     }
   }
@@ -344,11 +382,13 @@ export class Leases {
     if (this.#closed) return;
     const { clock, logger } = this.#tools;
     logger.error({ channel: member.room.name, reason: reason(thrown) }, `${what}; it is tried again.`);
-    member.cancel = clock.timer(retryMs, () => void this.#inLine(member, work).catch(() => {}));
+    member.cancel = clock.timer(retryMs, () => this.#later(member, work));
   }
 
-  #refuseClosed(): void {
+  async #opened({ room }: Member): Promise<Channel> {
+    const channel = await room.opening;
     if (this.#closed) throw new SyncError('restart');
+    return channel;
   }
 }
 

@@ -64,9 +64,7 @@ export class Presence {
     while (rights !== context.rights) rights = await context.demand('presence', channel, definition);
     this.#refuseGone();
     const key = this.#keyOf(lease);
-    // Where nobody has it open there is nobody to tell.
-    const room = hub.opened(channel)?.signal([key, rights.identity.user, data]) ?? true;
-    if (!room)
+    if (!hub.signal(channel, [key, rights.identity.user, data]))
       throw new SyncError('too_many', `More is signalled on "${channel}" than can be told at once.`, {
         retryMs: crowdedMs,
       });
