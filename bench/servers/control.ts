@@ -5,9 +5,11 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { usedByChildren } from './children.ts';
 
 /** Memory of a server, in bytes. */
 export interface Memory {
+  /** Of it and of the processes that it started. */
   readonly rss: number;
   readonly heapUsed: number;
   readonly external: number;
@@ -15,7 +17,7 @@ export interface Memory {
 
 /** What a server has used until now. */
 export interface Usage extends Memory {
-  /** Time of the processor, of all its threads. */
+  /** Time of the processor: of all its threads, and of the processes that it started. */
   readonly cpuMs: number;
   /** When that was. */
   readonly timeMs: number;
@@ -39,11 +41,12 @@ export function report(port: number): void {
   pauses.enable();
   const usage = async (): Promise<Usage> => {
     const { user, system } = process.cpuUsage();
+    const children = usedByChildren();
     const timeMs = performance.now();
     const longestPauseMs = pauses.max / 1e6;
     const memory = await settledMemory();
     pauses.reset();
-    return { ...memory, cpuMs: (user + system) / 1000, timeMs, longestPauseMs };
+    return { ...memory, cpuMs: (user + system) / 1000 + children.cpuMs, timeMs, longestPauseMs };
   };
   obey({ port }, { memory: settledMemory, usage });
 }
@@ -55,5 +58,5 @@ async function settledMemory(): Promise<Memory> {
     await sleep(100);
   }
   const { rss, heapUsed, external } = process.memoryUsage();
-  return { rss, heapUsed, external };
+  return { rss: rss + usedByChildren().rss, heapUsed, external };
 }

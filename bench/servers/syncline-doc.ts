@@ -1,6 +1,6 @@
 /**
  * Syncline with documents, as an application would start it, with the memory broker: each update is stored and acknowledged
- * before it is delivered, and folded into a snapshot in a thread beside.
+ * before it is delivered, and folded into a snapshot in a process beside.
  */
 import { defineChannels, doc } from '@syncline/protocol';
 import { createServer } from '@syncline/server';
