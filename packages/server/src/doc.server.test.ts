@@ -126,6 +126,7 @@ describe('what a document begins with', () => {
     const refused = async () => {
       client.send({ type: 'subscribe', ref: client.nextRef(), channel: board, start: 0 });
       const { code, message } = await client.expect('error');
+      expect(message).toContain(`The document "${board}" could not be begun`);
       expect(message).not.toContain('database');
       return code;
     };

@@ -25,6 +25,7 @@ import { networkOf } from './transports/crowd.ts';
 import { Doors, type Paths } from './transports/doors.ts';
 import { serveHttp } from './transports/http.ts';
 import {
+  checkHttpServer,
   checkPlace,
   listening,
   makeServer,
@@ -143,6 +144,7 @@ class Node<C extends Contract> implements Server<C> {
 
   attach(server: HttpServer, at: At = {}): void {
     this.#refuseClosed();
+    checkHttpServer(server);
     const paths = this.#paths(at);
     const stop = watchExposed(server, this.#reach, this.#logger);
     this.#doors.attach(server, paths);

@@ -110,7 +110,10 @@ export class Docs {
         { channel: name, reason: reason(thrown) },
         'A document could not be seeded; whoever asks for it next tries again.',
       );
-      throw new SyncError('unavailable', 'The document could not be begun. Try again.');
+      throw new SyncError(
+        'unavailable',
+        `The document "${name}" could not be begun: what fills it failed, or took too long. The server's operator finds the reason in its log. Try again.`,
+      );
     } finally {
       cancel();
     }

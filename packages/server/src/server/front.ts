@@ -62,7 +62,11 @@ export interface At {
 }
 
 export interface Server<C extends Contract> {
-  /** Serves WebSockets on your HTTP server, beside whatever else it does. `path` and `plain` override the options. */
+  /**
+   * Serves WebSockets on your HTTP server, beside whatever else it does. `path` and `plain` override the options.
+   *
+   * @throws SyncError `bad_option` for what is no HTTP server, such as an Express app, and for a path that is taken
+   */
   attach(server: HttpServer, at?: At): void;
   /**
    * Listens by itself. Port 0 takes a free one; the host is this machine only unless you name another.

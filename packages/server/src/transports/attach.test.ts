@@ -104,6 +104,26 @@ describe('frameworks', () => {
   });
 });
 
+describe('what is no HTTP server', () => {
+  it.each<[string, () => unknown, string]>([
+    ['an object', () => ({}), 'an object'],
+    ['nothing', () => undefined, 'nothing'],
+    ['null', () => null, 'null'],
+    ['a port', () => 8080, '8080 (number)'],
+    ['an app of Express', () => express(), 'a function'],
+    ['an app of Fastify', () => fastify(), 'an object'],
+  ])('is refused with the mend: %s', (_what, make, got) => {
+    const server = syncline();
+    expect(() => server.attach(make() as HttpServer)).toThrow(
+      expect.objectContaining({
+        code: 'bad_option',
+        message: `Expected an HTTP server to attach to, such as http.createServer(app), what app.listen() returns in Express, or fastify.server; got ${got}.`,
+      }),
+    );
+    expect(() => server.attach(createHttpServer())).not.toThrow();
+  });
+});
+
 describe('others who take upgrades', () => {
   it.each(['before', 'after'])('work on their path and we on ours when they came %s us', async (order) => {
     const http = createHttpServer();

@@ -32,6 +32,24 @@ export interface OwnServer {
 /** How long a request may take to arrive, and how often that is looked at. */
 const requests = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 2000 };
 
+/** What every HTTP server has; an app of a framework, which is often taken for one, lacks some of it. */
+const traits = ['on', 'off', 'once', 'listen', 'address', 'listenerCount'] as const;
+
+/**
+ * Makes sure that something is an HTTP server, of `node:http` or what behaves like it.
+ *
+ * @throws SyncError `bad_option`
+ */
+export function checkHttpServer(server: unknown): void {
+  const has: Partial<Record<string, unknown>> = Object(server);
+  if (traits.every((trait) => typeof has[trait] === 'function')) return;
+  const got = typeof server === 'function' ? 'a function' : show(server);
+  throw new SyncError(
+    'bad_option',
+    `Expected an HTTP server to attach to, such as http.createServer(app), what app.listen() returns in Express, or fastify.server; got ${got}.`,
+  );
+}
+
 /**
  * Checks where a server is to listen. A host that others can reach is refused while there is no way to tell them apart,
  * or no encryption.
