@@ -4,11 +4,14 @@
  */
 import { SyncError } from '@syncline/protocol';
 import { type Clock, systemClock } from '@syncline/protocol/wire';
-import type { Broker, Health, Nodes } from '../broker/broker.ts';
+import type { Announcement, Broker, Health, Nodes, Range } from '../broker/broker.ts';
 import { Topics } from '../broker/topics.ts';
 
 /** One node, and what can happen to it. */
 export interface MemoryNode extends Nodes {
+  readonly frozen: boolean;
+  /** What is called when it goes on. */
+  onThaw: () => void;
   /** It gives no sign of life, hears nothing and is told nothing, and what it asks fails: it is frozen, or cut off. */
   freeze(): void;
   /** It goes on, and learns what became of it. */
@@ -91,8 +94,13 @@ export function memoryNodes(options: MemoryNodesOptions = {}): MemoryNodes {
       freeze: () => {
         own.frozen = true;
       },
+      get frozen() {
+        return own.frozen;
+      },
+      onThaw: () => {},
       thaw: () => {
         own.frozen = false;
+        node.onThaw();
         beat(own);
       },
       close: () => {
@@ -114,19 +122,43 @@ export function memoryNodes(options: MemoryNodesOptions = {}): MemoryNodes {
   return { join };
 }
 
-/** A broker as one node has it: the logs are those of all, `nodes` is its own. Closing it closes the node, and no log. */
+/**
+ * A broker as one node has it: the logs are those of all, `nodes` is its own. While the node is frozen nothing gets through; when it
+ * goes on it is told where the logs end. Closing it closes the node, and no log.
+ */
 export function onNode(logs: Broker, node: MemoryNode, more: Partial<Broker> = {}): Broker {
-  return {
-    append: (...given) => logs.append(...given),
-    read: (...given) => logs.read(...given),
-    compact: (...given) => logs.compact(...given),
-    listen: (...given) => logs.listen(...given),
-    volatile: logs,
-    nodes: node,
-    close: async () => node.close(),
-    ...more,
+  const listening = new Set<{ readonly channel: string; readonly onNews: (news: Announcement) => void }>();
+  const through = <T>(call: () => Promise<T>): Promise<T> =>
+    node.frozen ? Promise.reject(new SyncError('unavailable')) : call();
+  node.onThaw = () => {
+    for (const { channel, onNews } of listening)
+      void logs.read(channel, nothing).then(({ epoch, top }) => onNews({ epoch, top, entries: [] }));
   };
+  const shared: Broker = {
+    append: (...given) => through(() => logs.append(...given)),
+    read: (...given) => through(() => logs.read(...given)),
+    compact: (...given) => through(() => logs.compact(...given)),
+    listen: (channel, onNews) => {
+      const listener = { channel, onNews };
+      listening.add(listener);
+      const stop = logs.listen(channel, (news) => node.frozen || onNews(news));
+      return () => {
+        listening.delete(listener);
+        stop();
+      };
+    },
+    close: async () => {},
+  };
+  return { ...shared, volatile: shared, nodes: node, close: async () => node.close(), ...more };
 }
+
+const nothing: Range = {
+  direction: 'before',
+  offset: Number.MAX_SAFE_INTEGER,
+  entriesMax: 1,
+  bytesMax: 1,
+  keep: null,
+};
 
 /** The health of a broker that a test breaks and mends. */
 export function testHealth(clock: Clock = systemClock): Health & { break(): void; mend(): void } {
