@@ -1,0 +1,271 @@
+/**
+ * The way from a node to its Redis, whether that is one server, the master that Sentinels name, or a Cluster: runs scripts, publishes,
+ * hears what is published, and says whether all that works. The logs and what nodes tell each other go over it; it must not know
+ * what they say. Nothing waits here for a connection to come back: what can't be sent now is refused now.
+ */
+import { SyncError } from '@syncline/protocol';
+import { type Cancel, type Clock, systemClock } from '@syncline/protocol/wire';
+import type { Health } from '../broker.ts';
+import { closedError } from '../listeners.ts';
+import { Condition } from './condition.ts';
+import { type Address, type Argument, loadLibrary, nameOf, type Tls } from './connection.ts';
+import { evaluate } from './evaluate.ts';
+import { Refused, syncErrorOf, Unfit } from './faults.ts';
+import { checkFit } from './fit.ts';
+import { One } from './one.ts';
+import type { Script } from './scripts.ts';
+import { Topics } from './topics.ts';
+import type { Ground, Topology, Way } from './topology.ts';
+
+/** How many replicas must have a write, and how long that may take in ms. */
+export interface Replicas {
+  readonly replicasMin: number;
+  readonly ms: number;
+}
+
+export interface Link {
+  /** Resolves once every part works; rejects with a SyncError that says what keeps it from that. */
+  readonly ready: Promise<void>;
+  /**
+   * Runs a script where `slotKey` lives. Reply as RESP gives it, bulk strings as Buffer.
+   *
+   * @throws SyncError `storage`: surely not done; `unavailable`: the outcome is unknown; `closed`
+   */
+  run(
+    script: Script,
+    slotKey: string,
+    keys: readonly string[],
+    args: readonly (string | Buffer)[],
+  ): Promise<unknown>;
+  /** The same, and then waits until replicas have what it wrote; says how many do. The link must have been made `replicated`. */
+  runReplicated(
+    script: Script,
+    slotKey: string,
+    keys: readonly string[],
+    args: readonly (string | Buffer)[],
+    wait: Replicas,
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }>;
+  /**
+   * Resolves when the subscription stands, however long that takes. It is made again by itself after any loss.
+   *
+   * @throws SyncError `closed`
+   */
+  subscribe(topic: string, onMessage: (message: Buffer) => void): Promise<() => void>;
+  /** Sends a message to those who have subscribed. It may be lost, and nobody hears of that. Never throws. */
+  publish(topic: string, message: string | Buffer): void;
+  /** Called when messages may have been lost: a connection that hears them was made anew. */
+  onResubscribed(listener: () => void): () => void;
+  readonly health: Health;
+  /** The time of the Redis, in ms since 1970, as far as it is known. */
+  now(): number;
+  close(): Promise<void>;
+}
+
+/** What a link is made of; options.ts makes it of what an application gives. */
+export interface LinkSetting {
+  readonly target: { readonly address: Address };
+  readonly prefix: string;
+  readonly username?: string | undefined;
+  readonly password?: (() => string | Promise<string>) | undefined;
+  readonly tls?: Tls | undefined;
+  /** Default 0. */
+  readonly database?: number;
+  /** Deadline of a command, and of connecting, in ms. Default 2000. */
+  readonly commandMs?: number;
+  /** Whether `runReplicated` will be used. Default no. */
+  readonly replicated?: boolean;
+  /** Time that `ready` gives Redis to be there, in ms. Default 10,000. */
+  readonly startMs?: number;
+  readonly clock?: Clock;
+}
+
+/** Commands that may wait for their answer on one connection; more are refused. */
+const commandsMax = 200_000;
+/** How often a command is sent on to where a Cluster says that its key is now. */
+const redirectsMax = 8;
+
+/** Opens a link. @example const link = openLink({ target: { address: { host: 'localhost', port: 6379 } }, prefix: 'syncline' }) */
+export function openLink(setting: LinkSetting): Link {
+  return new RedisLink(setting);
+}
+
+class RedisLink implements Link {
+  readonly ready: Promise<void>;
+  readonly health: Condition;
+  readonly #setting: LinkSetting;
+  readonly #clock: Clock;
+  readonly #commandMs: number;
+  readonly #topics: Topics;
+  #topology: Topology | undefined;
+  /** Why there is no connection, as known last. */
+  #down: Error | undefined;
+  #refuse: (error: SyncError) => void = () => {};
+  #cancelStart: Cancel = () => {};
+  #started = false;
+  #closed = false;
+
+  constructor(setting: LinkSetting) {
+    this.#setting = setting;
+    this.#clock = setting.clock ?? systemClock;
+    this.#commandMs = setting.commandMs ?? 2000;
+    this.health = new Condition(this.#clock);
+    this.#topics = new Topics({
+      sharded: false,
+      commandMs: this.#commandMs,
+      placeOf: (topic) => this.#topology?.placeOf(topic),
+    });
+    this.ready = new Promise((resolve, reject) => {
+      this.#refuse = reject;
+      this.#start().then(resolve, (thrown: unknown) => this.#give(thrown));
+    });
+    // Whoever asks for it hears of it; a link that nobody waits for must not end the process.
+    this.ready.catch(() => {});
+    this.#cancelStart = this.#clock.timer(setting.startMs ?? 10_000, () => this.#give(this.#down));
+  }
+
+  async run(
+    script: Script,
+    slotKey: string,
+    keys: readonly string[],
+    args: readonly Argument[],
+  ): Promise<unknown> {
+    return this.#follow(slotKey, ({ place, asking }) =>
+      evaluate(
+        (command) => {
+          if (asking) place.send(['ASKING']).catch(() => {});
+          return place.send(command);
+        },
+        script,
+        keys,
+        args,
+      ),
+    );
+  }
+
+  async runReplicated(
+    script: Script,
+    slotKey: string,
+    keys: readonly string[],
+    args: readonly Argument[],
+    { replicasMin, ms }: Replicas,
+  ): Promise<{ reply: unknown; replicas: number }> {
+    return this.#follow(slotKey, async ({ place, asking }) => {
+      // Each command waits for those before it, and those for replicas.
+      const withinMs = this.#commandMs + ms;
+      const send = (command: readonly Argument[]) => {
+        if (asking) place.sendReplicated(['ASKING'], withinMs).catch(() => {});
+        return place.sendReplicated(command, withinMs);
+      };
+      const reply = await evaluate(send, script, keys, args);
+      return { reply, replicas: await place.replicas(replicasMin, ms) };
+    });
+  }
+
+  subscribe(topic: string, onMessage: (message: Buffer) => void): Promise<() => void> {
+    return this.#topics.subscribe(topic, onMessage);
+  }
+
+  publish(topic: string, message: string | Buffer): void {
+    const place = this.#topology?.placeOf(topic);
+    if (!place || this.#closed) return;
+    const command = this.#topology?.sharded ? 'SPUBLISH' : 'PUBLISH';
+    place.send([command, topic, message]).catch(() => {});
+  }
+
+  onResubscribed(listener: () => void): () => void {
+    return this.#topics.onAgain(listener);
+  }
+
+  now(): number {
+    const offsets = (this.#topology?.places() ?? []).map((place) => place.offsetMs).sort((a, b) => a - b);
+    return this.#clock.now() + (offsets[Math.floor(offsets.length / 2)] ?? 0);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#refuse(closedError());
+    this.#end();
+  }
+
+  async #start(): Promise<void> {
+    const { target, prefix, username, password, tls, database = 0, replicated = false } = this.#setting;
+    const library = await loadLibrary();
+    if (this.#closed) return;
+    const ground: Ground = {
+      dial: {
+        library,
+        clock: this.#clock,
+        username,
+        password,
+        tls,
+        database,
+        connectMs: this.#commandMs,
+        commandsMax,
+      },
+      condition: this.health,
+      prefix,
+      id: Buffer.from(this.#clock.randomBytes(12)).toString('hex'),
+      commandMs: this.#commandMs,
+      replicated,
+      check: (connection, mode) => checkFit(connection, { mode, prefix, ms: this.#commandMs }),
+      onMessage: (message, topic) => this.#topics.deliver(topic, message),
+      onSubscriber: (place, connection) => this.#topics.up(place, connection),
+      onDown: (why) => this.#onDown(why),
+    };
+    this.#topology = this.#build(target, ground);
+    await this.#topology.ready;
+    this.#started = true;
+    this.#cancelStart();
+  }
+
+  #build({ address }: LinkSetting['target'], ground: Ground): Topology {
+    return new One(ground, nameOf(address), async () => address);
+  }
+
+  /** While a node starts, what waiting doesn't mend ends it. Later it keeps trying: somebody may be mending. */
+  #onDown(why: Error): void {
+    this.#down = why;
+    const hopeless =
+      why instanceof Unfit || (why instanceof Refused && /^(WRONGPASS|NOAUTH|NOPERM)$/.test(why.word));
+    if (hopeless && !this.#started) this.#give(why);
+  }
+
+  /** Gives up starting. */
+  #give(why: unknown): void {
+    if (this.#started || this.#closed) return;
+    const sentence = why instanceof Error ? why.message : 'There was no answer.';
+    const error =
+      why instanceof Unfit
+        ? new SyncError('bad_option', sentence)
+        : new SyncError('unavailable', `Redis can't be used: ${sentence}`);
+    error.cause = why;
+    this.#refuse(error);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#closed = true;
+    this.#cancelStart();
+    this.#topology?.close();
+    this.#topics.close();
+    this.health.close();
+  }
+
+  /** Does it where the key is, and again where it is said to be instead. @throws SyncError */
+  async #follow<Result>(key: string, run: (way: Way) => Promise<Result>): Promise<Result> {
+    if (this.#closed) throw closedError();
+    const place = this.#topology?.placeOf(key);
+    if (!place) throw syncErrorOf(this.#down);
+    let way: Way = { place, asking: false };
+    for (let redirects = 0; ; redirects++) {
+      try {
+        return await run(way);
+      } catch (thrown) {
+        const next = redirects < redirectsMax ? await this.#topology?.redirect(thrown, way, key) : undefined;
+        if (this.#closed) throw closedError();
+        if (!next) throw syncErrorOf(thrown);
+        way = next;
+      }
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * The topology of a single Redis: one place for everything, wherever it is found. Where Sentinels name the master, they are asked
+ * each time a connection is made. It knows no slots.
+ */
+import type { Address } from './connection.ts';
+import { Place } from './place.ts';
+import type { Ground, Topology, Way } from './topology.ts';
+
+export class One implements Topology {
+  readonly sharded = false;
+  readonly ready: Promise<void>;
+  readonly #place: Place;
+
+  /** @param name what sentences call it */
+  constructor(ground: Ground, name: string, find: () => Promise<Address>) {
+    const { dial, condition, prefix, id, commandMs, replicated, onMessage, onDown } = ground;
+    this.#place = new Place({
+      dial,
+      condition,
+      name,
+      sharded: false,
+      commandMs,
+      replicated,
+      find,
+      check: (connection) => ground.check(connection, 'standalone'),
+      probeTopic: () => `${prefix}:probe:${id}`,
+      onMessage,
+      onSubscriber: (connection) => ground.onSubscriber(this.#place, connection),
+      onDown,
+    });
+    this.ready = this.#place.ready;
+  }
+
+  placeOf(): Place {
+    return this.#place;
+  }
+
+  places(): readonly Place[] {
+    return [this.#place];
+  }
+
+  async redirect(): Promise<Way | undefined> {
+    return undefined;
+  }
+
+  close(): void {
+    this.#place.close();
+  }
+}

@@ -1,0 +1,256 @@
+/**
+ * One Redis that takes writes, as the link uses it: a connection for commands, one for what is published, a third for writes that
+ * wait for replicas, and the watch over them. A single Redis is one place, a Cluster has one for each master. What is
+ * subscribed to is said by its owner each time the connection is new.
+ */
+import type { Condition } from './condition.ts';
+import { type Address, type Argument, Connection, type Dial, type OnMessage } from './connection.ts';
+import { evaluate } from './evaluate.ts';
+import { isBroken, isElsewhere, Refused, Unanswered } from './faults.ts';
+import { Kept } from './kept.ts';
+import { scriptOf } from './scripts.ts';
+import { Watch } from './watch.ts';
+
+/**
+ * Being one that may write, it is refused where writes are: by a replica, by a Redis that is loading. It may run where there is no
+ * memory left, since that is no reason to look for another Redis.
+ */
+const probe = scriptOf('probe', "#!lua flags=allow-oom\nreturn redis.call('TIME')");
+
+/** What can fail by itself. */
+const parts = ['answers', 'announcements', 'replicated'] as const;
+type Part = (typeof parts)[number];
+
+export interface PlaceSetting {
+  readonly dial: Dial;
+  readonly condition: Condition;
+  /** What sentences call it. */
+  readonly name: string;
+  readonly sharded: boolean;
+  readonly commandMs: number;
+  /** Whether writes will wait for replicas here. */
+  readonly replicated: boolean;
+  /** Where it is now. */
+  find(): Promise<Address>;
+  /** Throws unless a new connection leads to a Redis that can be worked with. */
+  check(connection: Connection): Promise<void>;
+  /** A topic that this place hears, for the watch alone. */
+  probeTopic(): string;
+  readonly onMessage: OnMessage;
+  /** Subscribes to all that is to be heard here. Throws when that fails. */
+  onSubscriber(connection: Connection): Promise<void>;
+  /** Called when a connection was lost or could not be made. */
+  onDown(why: Error): void;
+}
+
+export class Place {
+  readonly name: string;
+  /** Resolves when it could be used for the first time. */
+  readonly ready: Promise<void>;
+  readonly #setting: PlaceSetting;
+  readonly #commands: Kept;
+  readonly #subscriber: Kept;
+  readonly #watch: Watch;
+  readonly #replicated: Kept | undefined;
+  /** Parts that have not worked yet. */
+  readonly #missing = new Set<Part>(['answers', 'announcements']);
+  #onReady: () => void = () => {};
+  /** The connection on which all subscriptions stand, and what is probed on it. */
+  #hears: { readonly connection: Connection; readonly topic: string } | undefined;
+  /** Questions for replicas that go out at the end of this turn. */
+  readonly #asked = new Map<string, Promise<number>>();
+  #offsetMs = 0;
+  #down: Error = new Unanswered('There is no connection yet.');
+
+  constructor(setting: PlaceSetting) {
+    this.name = setting.name;
+    this.#setting = setting;
+    this.ready = new Promise((resolve) => {
+      this.#onReady = resolve;
+    });
+    this.#commands = this.#keep('answers', () => this.#watch.soon());
+    this.#subscriber = this.#keep('announcements', (connection) => void this.#listen(connection));
+    this.#replicated = setting.replicated
+      ? this.#keep('replicated', () => this.#fine('replicated'))
+      : undefined;
+    this.#watch = new Watch(setting.dial.clock, {
+      ask: () => this.#ask(),
+      publish: () => this.#publish(),
+      onSilence: (what, ms) => this.#silent(what, ms),
+    });
+    if (setting.replicated) this.#missing.add('replicated');
+    for (const part of this.#missing) this.#trouble(part, this.#down.message);
+    for (const kept of [this.#commands, this.#subscriber, this.#replicated]) kept?.start();
+  }
+
+  /** How far the clock of this Redis is ahead of the node's, in ms, as far as is known. */
+  get offsetMs(): number {
+    return this.#offsetMs;
+  }
+
+  /** Makes the connection for what is published anew; all that is heard here is subscribed to again. */
+  resubscribe(why: Error): void {
+    this.#subscriber.rebuild(why);
+  }
+
+  /** Sends a command. @throws Refused, Unanswered */
+  send(args: readonly Argument[], ms = this.#setting.commandMs): Promise<unknown> {
+    return this.#sendOn(this.#commands, args, ms);
+  }
+
+  /** Sends it on the connection for writes that wait for replicas: there everything waits for what came before. */
+  sendReplicated(args: readonly Argument[], ms: number): Promise<unknown> {
+    return this.#sendOn(this.#replicated ?? this.#commands, args, ms);
+  }
+
+  /**
+   * How many replicas have all that was written on that connection, once so many have or `ms` have passed. What was answered in one
+   * turn shares a command: while it waits, everything behind it does.
+   */
+  replicas(replicasMin: number, ms: number): Promise<number> {
+    const { clock } = this.#setting.dial;
+    const key = `${replicasMin} ${ms}`;
+    const asked = this.#asked.get(key);
+    if (asked) return asked;
+    const asking = new Promise<void>((resolve) => clock.endOfTurn(resolve)).then(async () => {
+      this.#asked.delete(key);
+      const withinMs = this.#setting.commandMs + ms;
+      const count = await this.sendReplicated(['WAIT', String(replicasMin), String(ms)], withinMs);
+      return typeof count === 'number' ? count : 0;
+    });
+    this.#asked.set(key, asking);
+    return asking;
+  }
+
+  /** Throws all connections away and makes new ones: it may not be what it was. */
+  rebuild(why: Error): void {
+    for (const kept of [this.#commands, this.#subscriber, this.#replicated]) kept?.rebuild(why);
+  }
+
+  close(): void {
+    this.#watch.stop();
+    for (const kept of [this.#commands, this.#subscriber, this.#replicated]) kept?.close();
+    for (const part of parts) this.#setting.condition.fine(`${this.name} ${part}`);
+  }
+
+  #keep(part: Part, onUp: (connection: Connection) => void): Kept {
+    const { dial, find, check, onDown } = this.#setting;
+    return new Kept({
+      clock: dial.clock,
+      onUp,
+      open: async (onLost) => {
+        const connection = await Connection.open(dial, await find(), onLost);
+        try {
+          await check(connection);
+        } catch (thrown) {
+          connection.close();
+          throw thrown;
+        }
+        return connection;
+      },
+      onDown: (why) => {
+        this.#down = why;
+        if (part === 'announcements') this.#hears = undefined;
+        this.#trouble(part, why.message);
+        onDown(why);
+      },
+    });
+  }
+
+  async #sendOn(kept: Kept, args: readonly Argument[], ms: number): Promise<unknown> {
+    const connection = kept.current;
+    if (!connection) throw new Unanswered(`${this.name} is not connected: ${this.#down.message}`);
+    try {
+      return await connection.send(args, ms);
+    } catch (thrown) {
+      if (thrown instanceof Refused && isElsewhere(thrown) && kept.current === connection)
+        this.rebuild(thrown);
+      throw thrown;
+    }
+  }
+
+  async #listen(connection: Connection): Promise<void> {
+    const { probeTopic, sharded, commandMs, onMessage, onSubscriber } = this.#setting;
+    try {
+      const topic = probeTopic();
+      connection.onMessage = (message, from) => {
+        if (from !== topic) return onMessage(message, from);
+        this.#watch.heard();
+        this.#fine('announcements');
+      };
+      await connection.subscribe([topic], sharded, commandMs);
+      await onSubscriber(connection);
+      if (this.#subscriber.current !== connection) return;
+      this.#hears = { connection, topic };
+      this.#watch.soon();
+    } catch (thrown) {
+      if (this.#subscriber.current === connection)
+        this.#subscriber.rebuild(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    }
+  }
+
+  #ask(): boolean {
+    const { dial, commandMs } = this.#setting;
+    const connection = this.#commands.current;
+    if (!connection) return false;
+    const asked = dial.clock.now();
+    const send = (args: readonly Argument[]) => connection.send(args, commandMs);
+    evaluate(send, probe, [], []).then(
+      (time) => {
+        this.#keepTime(time, asked);
+        this.#watch.answered();
+        this.#fine('answers');
+      },
+      (thrown: unknown) => {
+        // Who refuses lives; who doesn't answer is counted.
+        if (thrown instanceof Refused) this.#refused(thrown, connection);
+      },
+    );
+    return true;
+  }
+
+  #refused(refused: Refused, connection: Connection): void {
+    this.#watch.answered();
+    if (!isBroken(refused)) this.#fine('answers');
+    else if (!isElsewhere(refused)) this.#trouble('answers', refused.message);
+    else if (this.#commands.current === connection) this.rebuild(refused);
+  }
+
+  #publish(): boolean {
+    const { sharded, commandMs, onDown } = this.#setting;
+    const connection = this.#commands.current;
+    if (!connection || !this.#hears) return false;
+    const command = sharded ? 'SPUBLISH' : 'PUBLISH';
+    connection.send([command, this.#hears.topic, ''], commandMs).catch((thrown: unknown) => {
+      // A slot that moved is heard of here first; whatever else keeps a probe from coming back shows as silence.
+      if (thrown instanceof Refused) onDown(thrown);
+    });
+    return true;
+  }
+
+  #silent(what: 'answers' | 'announcements', ms: number): void {
+    const why = new Unanswered(
+      what === 'answers'
+        ? `${this.name} has not answered for ${ms} ms.`
+        : `What is published through ${this.name} has not arrived for ${ms} ms.`,
+    );
+    this.#setting.condition.trouble(`${this.name} ${what}`, why.message, ms);
+    this.rebuild(why);
+  }
+
+  #keepTime(time: unknown, asked: number): void {
+    const now = this.#setting.dial.clock.now();
+    const [seconds, micros] = (Array.isArray(time) ? time : []).map((part: unknown) => Number(String(part)));
+    if (seconds === undefined || micros === undefined || !Number.isFinite(seconds + micros)) return;
+    this.#offsetMs = Math.round(seconds * 1000 + micros / 1000 - (asked + now) / 2);
+  }
+
+  #trouble(part: Part, what: string): void {
+    this.#setting.condition.trouble(`${this.name} ${part}`, what);
+  }
+
+  #fine(part: Part): void {
+    this.#setting.condition.fine(`${this.name} ${part}`);
+    if (this.#missing.delete(part) && this.#missing.size === 0) this.#onReady();
+  }
+}

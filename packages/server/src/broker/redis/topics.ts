@@ -1,0 +1,167 @@
+/**
+ * What a node hears of what is published: who listens to which topic, at which place it is heard, and whether the subscription
+ * stands. Places ask for it whenever their connection is new. It must not know what messages say.
+ */
+import { closedError } from '../listeners.ts';
+import type { Connection } from './connection.ts';
+import { Refused } from './faults.ts';
+
+/** A place, as far as hearing goes. */
+export interface Hearing {
+  resubscribe(why: Error): void;
+}
+
+interface Topic {
+  readonly name: string;
+  readonly listeners: Set<(message: Buffer) => void>;
+  /** The connection on which it stands. */
+  on: Connection | undefined;
+  /** Who waits for it to stand. */
+  waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[];
+}
+
+export interface TopicsSetting {
+  readonly sharded: boolean;
+  readonly commandMs: number;
+  /** Where a topic is heard; undefined while nobody knows. */
+  placeOf(topic: string): Hearing | undefined;
+}
+
+/** Topics that are subscribed to with one command. In a Cluster each has a command of its own, since they share no slot. */
+const atOnceMax = 500;
+
+export class Topics {
+  readonly #setting: TopicsSetting;
+  readonly #topics = new Map<string, Topic>();
+  readonly #connections = new Map<Hearing, Connection>();
+  readonly #onAgain = new Set<() => void>();
+  #closed = false;
+
+  constructor(setting: TopicsSetting) {
+    this.#setting = setting;
+  }
+
+  /** Hears a topic. Resolves when the subscription stands, however long that takes. @throws SyncError `closed` */
+  async subscribe(name: string, onMessage: (message: Buffer) => void): Promise<() => void> {
+    if (this.#closed) throw closedError();
+    const topic: Topic = this.#topics.get(name) ?? { name, listeners: new Set(), on: undefined, waiting: [] };
+    this.#topics.set(name, topic);
+    const listener = (message: Buffer): void => onMessage(message);
+    topic.listeners.add(listener);
+    if (!topic.on?.open) {
+      await new Promise<void>((resolve, reject) => {
+        topic.waiting.push({ resolve, reject });
+        if (topic.waiting.length === 1) this.#subscribeOne(topic);
+      });
+    }
+    return () => this.#leave(topic, listener);
+  }
+
+  /** Told when messages may have been lost: after a subscription was made again. */
+  onAgain(listener: () => void): () => void {
+    const own = (): void => listener();
+    this.#onAgain.add(own);
+    return () => void this.#onAgain.delete(own);
+  }
+
+  /** Called by the place with a new connection. Resolves when all that is heard there stands. @throws Refused, Unanswered */
+  async up(place: Hearing, connection: Connection): Promise<void> {
+    const before = this.#connections.get(place);
+    this.#connections.set(place, connection);
+    const here = [...this.#topics.values()].filter((topic) => this.#setting.placeOf(topic.name) === place);
+    await this.#stand(here, connection);
+    if (before) this.#tellAgain();
+  }
+
+  /** Called when topics may be heard elsewhere than they were: in a Cluster, when slots have moved. */
+  async moved(): Promise<void> {
+    const { placeOf } = this.#setting;
+    const moved = [...this.#topics.values()].filter(({ name, on }) => {
+      const place = placeOf(name);
+      return place && on && on !== this.#connections.get(place);
+    });
+    for (const topic of moved) {
+      topic.on = undefined;
+      this.#subscribeOne(topic);
+    }
+    if (moved.length > 0) this.#tellAgain();
+  }
+
+  /** A place that is no more. */
+  down(place: Hearing): void {
+    this.#connections.delete(place);
+  }
+
+  /** Hands a message to those who hear its topic. */
+  deliver(name: string, message: Buffer): void {
+    for (const listener of this.#topics.get(name)?.listeners ?? []) {
+      try {
+        listener(message);
+      } catch (thrown) {
+        process.emitWarning(`A listener of the topic "${name}" threw: ${String(thrown)}`);
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { waiting } of this.#topics.values()) for (const { reject } of waiting) reject(closedError());
+    this.#topics.clear();
+    this.#connections.clear();
+    this.#onAgain.clear();
+  }
+
+  #subscribeOne(topic: Topic): void {
+    const place = this.#setting.placeOf(topic.name);
+    const connection = place && this.#connections.get(place);
+    // Where there is no connection the place brings one, and asks for what is to be heard.
+    if (!place || !connection?.open) return;
+    this.#stand([topic], connection).catch((thrown: unknown) => {
+      if (connection.open && thrown instanceof Error) place.resubscribe(thrown);
+    });
+  }
+
+  async #stand(topics: readonly Topic[], connection: Connection): Promise<void> {
+    const { sharded, commandMs } = this.#setting;
+    const step = sharded ? 1 : atOnceMax;
+    const sent: Promise<unknown>[] = [];
+    for (let i = 0; i < topics.length; i += step) {
+      const group = topics.slice(i, i + step);
+      const names = group.map(({ name }) => name);
+      sent.push(
+        connection.subscribe(names, sharded, commandMs).then(() => {
+          for (const topic of group) this.#stands(topic, connection);
+        }),
+      );
+    }
+    await Promise.all(sent);
+  }
+
+  #stands(topic: Topic, connection: Connection): void {
+    topic.on = connection;
+    // Everyone may have left while the connection was being made.
+    if (!this.#topics.has(topic.name)) this.#unsubscribe(topic);
+    for (const { resolve } of topic.waiting) resolve();
+    topic.waiting = [];
+  }
+
+  #leave(topic: Topic, listener: (message: Buffer) => void): void {
+    topic.listeners.delete(listener);
+    if (topic.listeners.size > 0 || this.#topics.get(topic.name) !== topic) return;
+    this.#topics.delete(topic.name);
+    this.#unsubscribe(topic);
+  }
+
+  #unsubscribe(topic: Topic): void {
+    const { sharded, commandMs } = this.#setting;
+    if (!topic.on?.open) return;
+    topic.on.unsubscribe(topic.name, sharded, commandMs).catch((thrown: unknown) => {
+      // Without a connection nothing is heard any more, which is what was wanted.
+      if (thrown instanceof Refused) process.emitWarning(`Redis keeps sending a topic: ${thrown.message}`);
+    });
+  }
+
+  #tellAgain(): void {
+    for (const listener of [...this.#onAgain]) listener();
+  }
+}

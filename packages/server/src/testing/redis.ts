@@ -1,0 +1,221 @@
+/**
+ * Real Redis servers for tests: single ones, replicas, a Sentinel and a Cluster, each in a folder of its own below the system's
+ * temporary one. They end with the process that started them, whatever happens to it. It knows nothing of brokers, and needs
+ * no test runner.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '@syncline/protocol/wire';
+import { createClient, RESP_TYPES } from 'redis';
+
+const places = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'];
+const program = process.env['REDIS_SERVER_PATH'] ?? places.find((place) => existsSync(place)) ?? '';
+/** Ends a child with its parent, even one that is killed; Linux has it. */
+const setpriv = '/usr/bin/setpriv';
+
+/** Why there is no Redis to test with; empty when there is one. */
+export const noRedis = existsSync(program)
+  ? ''
+  : 'There is no redis-server: install it or set REDIS_SERVER_PATH.';
+if (noRedis) process.emitWarning(`The tests with Redis are skipped. ${noRedis}`);
+
+export interface RedisSettings {
+  /** Further arguments, such as `['--appendonly', 'yes']`. */
+  readonly args?: readonly string[];
+  /** A folder whose data it begins with; it is not removed. Default: a new one. */
+  readonly dir?: string;
+  /** Whether it listens on a TCP port too; otherwise on a socket in its folder only. Default no. */
+  readonly tcp?: boolean;
+  /** The certificate and key files of a TLS port; `tcp` is then that port. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** What `command` logs in with, where the arguments ask for it. */
+  readonly password?: string;
+}
+
+/** Everything that runs, so that it ends when this process does. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** One Redis. */
+export class RedisServer {
+  readonly dir: string;
+  /** 0 where it listens on no TCP port. */
+  readonly port: number;
+  readonly #settings: RedisSettings;
+  readonly #more: readonly string[];
+  #child: ChildProcess | undefined;
+  #admin: Promise<Admin> | undefined;
+
+  /** @param more arguments that come before those of the settings */
+  constructor(settings: RedisSettings, port: number, more: readonly string[]) {
+    this.#settings = settings;
+    this.#more = more;
+    this.port = port;
+    this.dir = settings.dir ?? mkdtempSync(join(tmpdir(), 'syncline-redis-'));
+  }
+
+  /** The path of its unix socket. */
+  get path(): string {
+    return join(this.dir, 'redis.sock');
+  }
+
+  /** How to reach it: by its port if it has one, by its socket otherwise. */
+  get url(): string {
+    if (this.port === 0) return `unix://${this.path}`;
+    return `redis${this.#settings.tls ? 's' : ''}://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** Starts it, or starts it again on the data that it left. Resolves when it takes connections. */
+  async start(): Promise<void> {
+    const { tls, args = [] } = this.#settings;
+    const port = String(this.port);
+    const listens = tls
+      ? ['--port', '0', '--tls-port', port, '--tls-cert-file', tls.cert, '--tls-key-file', tls.key]
+      : ['--port', port];
+    const auth = tls ? ['--tls-auth-clients', 'no', '--tls-ca-cert-file', tls.cert] : [];
+    this.#child = await launch([
+      ...this.#more,
+      ...[...listens, ...auth, '--bind', '127.0.0.1', '--unixsocket', this.path, '--dir', this.dir],
+      ...['--save', '', '--enable-debug-command', 'local', ...args],
+    ]);
+  }
+
+  /** Runs a command as an administrator would, over a connection of its own that stays. */
+  async command(...args: string[]): Promise<unknown> {
+    const admin = await this.#adminNow();
+    return admin.sendCommand(args);
+  }
+
+  /** Ends it at once, as a crash would; its data stays. Resolves when it is gone. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    void this.#admin?.then(
+      (admin) => admin.destroy(),
+      () => {},
+    );
+    this.#admin = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  /** Ends it in order, so that it saves where it was told to. */
+  async shutdown(): Promise<void> {
+    const child = this.#child;
+    if (!child) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGTERM');
+    await gone;
+    await this.kill();
+  }
+
+  /** Stops the process in its tracks; its sockets stay open and take bytes. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** Ends it and removes its folder, unless that was given. */
+  async stop(): Promise<void> {
+    await this.kill();
+    if (this.#settings.dir === undefined) rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  async #adminNow(): Promise<Admin> {
+    const admin = await this.#admin?.catch(() => undefined);
+    if (admin?.isReady) return admin;
+    this.#admin = openAdmin(this.path, this.#settings.password);
+    return this.#admin;
+  }
+}
+
+type Admin = Awaited<ReturnType<typeof openAdmin>>;
+
+function openAdmin(path: string, password: string | undefined) {
+  const client = createClient({
+    socket: { path, tls: false, reconnectStrategy: false },
+    ...(password === undefined ? {} : { password }),
+    maintNotifications: 'disabled',
+    disableOfflineQueue: true,
+    commandOptions: { timeout: 0, typeMapping: { [RESP_TYPES.MAP]: Array } },
+  });
+  client.on('error', () => {});
+  return client.connect();
+}
+
+/** Starts a redis-server and resolves when it says that it is ready. @throws with its last words when it ends before */
+export async function launch(
+  args: readonly string[],
+  ready = /[Rr]eady to accept connections/,
+): Promise<ChildProcess> {
+  const command = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', program] : [program];
+  const child = spawn(command[0] ?? '', [...command.slice(1), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  let said = '';
+  await new Promise<void>((resolve, reject) => {
+    const hear = (bytes: Buffer): void => {
+      said = (said + bytes).slice(-4000);
+      if (ready.test(said)) resolve();
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
+    child.once('error', reject);
+    child.once('exit', () => reject(new Error(`redis-server ended before it was ready: ${said}`)));
+  });
+  return child;
+}
+
+/** A port that nobody listens on just now, nor `apart` above it where that is asked for. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Starts a Redis. @example const redis = await startRedis(); onTestFinished(() => redis.stop()) */
+export async function startRedis(settings: RedisSettings = {}): Promise<RedisServer> {
+  const port = settings.tcp || settings.tls ? await freePort() : 0;
+  const server = new RedisServer(settings, port, []);
+  await server.start();
+  return server;
+}
+
+/** Starts a Redis that follows another, which has a TCP port; resolves when it has all that the other has. */
+export async function replicaOf(master: { readonly port: number }, settings: RedisSettings = {}) {
+  const args = ['--replicaof', '127.0.0.1', String(master.port), '--repl-diskless-sync-delay', '0'];
+  const replica = await startRedis({ ...settings, tcp: true, args: [...args, ...(settings.args ?? [])] });
+  await until(async () =>
+    String(await replica.command('INFO', 'replication')).includes('master_link_status:up'),
+  );
+  return replica;
+}
+
+/** Looks again and again until it is so. @throws after 20 s */
+export async function until(look: () => Promise<boolean> | boolean, ms = 20_000): Promise<void> {
+  const end = systemClock.now() + ms;
+  while (!(await look())) {
+    if (systemClock.now() > end) throw new Error(`It did not come about within ${ms} ms: ${look}`);
+    await new Promise<void>((resolve) => systemClock.timer(20, resolve));
+  }
+}
