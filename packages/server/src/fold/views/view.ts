@@ -10,6 +10,7 @@ import type { Filter } from '../index/filter.ts';
 import type { Item } from '../index/items.ts';
 import type { Budget } from './budget.ts';
 import { Frame } from './frame.ts';
+import { Search } from './search.ts';
 
 /** What a view is shown, by the collection that it belongs to. */
 export interface Sight {
@@ -57,13 +58,8 @@ export class FoldView implements View {
   readonly #told = new Map<string, number>();
   /** Those it must be told of, by when they changed first: keys that it has, and keys that are in view. */
   readonly #changes = new Map<string, Change>();
-  /** Keys that it had when the view was moved, and that may lie outside now. */
-  #recheck: Iterator<string> | undefined;
-  /** What may be in view and wasn't yet looked at. */
-  #scan: Iterator<Item | undefined> | undefined;
-  /** One of these, for which the last frame had no room; and where the log was when that began. */
-  #next: Item | undefined;
-  #scanFrom = 0;
+  /** What must be looked at to tell what is in view. */
+  readonly #search = new Search();
   /** It has not yet told all that was in it at first (rule V4). */
   #opening = true;
   /** What changed up to here is told without waiting for the next time. */
@@ -125,7 +121,7 @@ export class FoldView implements View {
       this.#watch(this.#filter);
       this.#lookAnew();
     }
-    const looking = this.#looking;
+    const looking = this.#search.underWay;
     if (looking && this.#waits()) return undefined;
     const { budget } = this.#sight;
     const left = budget.left(looking);
@@ -150,7 +146,7 @@ export class FoldView implements View {
     this.#cancelWait?.();
     this.#told.clear();
     this.#changes.clear();
-    this.#stopLooking();
+    this.#search.stop();
     this.#traits.onRelease();
   }
 
@@ -185,7 +181,7 @@ export class FoldView implements View {
     if (this.#asleep) this.#watch(this.#filter);
     this.#sleptFrom = undefined;
     this.#changes.clear();
-    this.#stopLooking();
+    this.#search.stop();
   }
 
   /** It has been replaced: all is told anew, as changes. Returns how many keys the reader has. */
@@ -209,12 +205,9 @@ export class FoldView implements View {
   get #due(): boolean {
     if (this.#held || this.#released) return false;
     if (this.#asleep) return !this.#resting;
-    if (this.#looking || !this.#resting) return this.#looking || this.#changes.size > 0;
+    const looking = this.#search.underWay;
+    if (looking || !this.#resting) return looking || this.#changes.size > 0;
     return this.#firstChange <= this.#round;
-  }
-
-  get #looking(): boolean {
-    return this.#scan !== undefined || this.#recheck !== undefined;
   }
 
   get #firstChange(): number {
@@ -242,7 +235,7 @@ export class FoldView implements View {
     this.#sight.unwatch(this, this.#filter);
     this.#asleep = true;
     this.#changes.clear();
-    this.#stopLooking();
+    this.#search.stop();
   }
 
   #watch(filter: Filter | undefined): void {
@@ -272,26 +265,18 @@ export class FoldView implements View {
 
   /** Begins to look for what is different from what the reader has. */
   #lookAnew(): void {
-    this.#recheck = this.#told.keys();
-    this.#look();
+    this.#look(this.#told.keys());
   }
 
-  /** Begins to look for what is in view. */
-  #look(): void {
-    this.#scan = this.#sight.candidates(this.#filter);
-    this.#next = undefined;
-    this.#scanFrom = this.#sight.offset;
-  }
-
-  #stopLooking(): void {
-    this.#recheck = undefined;
-    this.#scan = undefined;
-    this.#next = undefined;
+  /** Begins to look for what is in view. @param had keys of the reader's to be looked at besides */
+  #look(had?: Iterator<string>): void {
+    this.#search.begin(this.#sight.candidates(this.#filter), this.#sight.offset, had);
   }
 
   /** The next frame; undefined when there is nothing to say, or it looked for long and found nothing. */
   #tell(): Seen | undefined {
-    const looking = this.#looking;
+    const search = this.#search;
+    const looking = search.underWay;
     const opening = this.#opening;
     const frame = new Frame();
     this.#noted = 0;
@@ -301,34 +286,29 @@ export class FoldView implements View {
       this.#checkTold();
       this.#tellChanges(frame, looking);
     }
-    if (opening || !this.#recheck) this.#tellFound(frame);
+    if (opening || !search.checking) this.#tellFound(frame);
     // What changed while the view was moved is told with that.
-    if (looking && !this.#looking) this.#round = this.#sight.offset;
-    if (opening && !this.#scan) this.#opening = false;
+    if (looking && !search.underWay) this.#round = this.#sight.offset;
+    if (opening && !search.finding) this.#opening = false;
     const { rows, gone } = frame;
     if (rows.length + gone.length === 0 && this.#opening === opening) return undefined;
-    if (!this.#looking && this.#changes.size === 0) this.#sleptFrom = undefined;
+    if (!search.underWay && this.#changes.size === 0) this.#sleptFrom = undefined;
     this.#traits.onTold(rows.length + gone.length);
     return new Seen(this.id, this.#toldUpTo, this.#opening, rows, gone);
   }
 
   get #toldUpTo(): number {
     const { offset } = this.#sight;
-    const looked = this.#looking ? this.#scanFrom : offset;
+    const looked = this.#search.underWay ? this.#search.from : offset;
     return Math.min(offset, looked, this.#sleptFrom ?? offset, this.#firstChange - 1);
   }
 
   /** Looks at the keys that the reader had when the view was moved, or fell asleep. */
   #checkTold(): void {
-    const recheck = this.#recheck;
     const { budget } = this.#sight;
-    if (!recheck) return;
-    for (; budget.left(true) > 0; budget.spend(true)) {
-      const { done, value: key } = recheck.next();
-      if (done) {
-        this.#recheck = undefined;
-        return;
-      }
+    for (; this.#search.checking && budget.left(true) > 0; budget.spend(true)) {
+      const key = this.#search.check();
+      if (key === undefined) return;
       const item = this.#sight.item(key);
       // What changed while it lay outside wasn't noted.
       const same = item && this.#filter.matches(item) && item.version === this.#told.get(key);
@@ -359,27 +339,18 @@ export class FoldView implements View {
 
   /** Tells what is in view and wasn't told yet, as far as there is room for it. */
   #tellFound(frame: Frame): void {
-    const scan = this.#scan;
+    const search = this.#search;
     const { budget } = this.#sight;
-    if (!scan) return;
-    for (; budget.left(true) > 0; budget.spend(true)) {
-      const item = this.#next ?? this.#nextOf(scan);
-      if (!this.#scan) return;
-      this.#next = item;
+    for (; search.finding && budget.left(true) > 0; budget.spend(true)) {
+      const item = search.find();
+      if (!search.finding) return;
       if (item && !this.#told.has(item.key) && this.#isThere(item)) {
         if (!frame.addRow(item)) return;
         this.#told.set(item.key, item.version);
         this.#changes.delete(item.key);
       }
-      this.#next = undefined;
+      search.took();
     }
-  }
-
-  #nextOf(scan: Iterator<Item | undefined>): Item | undefined {
-    const { done, value } = scan.next();
-    if (!done) return value;
-    this.#scan = undefined;
-    return undefined;
   }
 
   /** Whether it is in view now: it may have been found a while ago. */
