@@ -6,8 +6,8 @@ import { createClient } from '@syncline/client';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { channels } from '../../examples/chat/channels.ts';
-import { type Launched, launch, temporaryFolder } from '../../examples/testing.ts';
 import { noBrowser, openBrowser } from './chromium.ts';
+import { openWindow, type Running, run } from './examples.ts';
 
 describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   let browser: Browser;
@@ -195,59 +195,30 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   });
 });
 
-interface Server {
-  readonly url: string;
-  kill(): Promise<void>;
-  /** Starts it again on the same port and folder. */
-  restart(): Promise<void>;
+interface Server extends Running {
   /** Writes messages as somebody else. */
   write(texts: readonly string[]): Promise<void>;
 }
 
 async function start(): Promise<Server> {
-  const { dir, remove } = temporaryFolder();
-  let running: Launched = await launch({ DATA_DIR: dir });
-  const { url, port } = running;
-  const kill = async (): Promise<void> => {
-    running.kill('SIGKILL');
-    await running.ended;
-  };
-  const restart = async (): Promise<void> => {
-    running = await launch({ DATA_DIR: dir, PORT: port });
-    expect(running.output.err).toBe('');
-  };
-  const client = createClient<typeof channels>({ url: `${url}/sync` });
+  const running = await run();
+  const client = createClient<typeof channels>({ url: `${running.url}/sync` });
   const write = async (texts: readonly string[]): Promise<void> => {
     const lobby = client.stream('chat/lobby');
     await Promise.all(texts.map((text) => lobby.publish({ name: 'Writer', text })));
   };
-  onTestFinished(async () => {
-    client.close();
-    await kill();
-    remove();
-  });
-  return { url, kill, restart, write };
+  onTestFinished(() => client.close());
+  return { ...running, write };
 }
 
-/** A person: a window of their own, with a name. Whatever goes wrong in it fails the test. */
+/** A person: a window of their own, with a name. */
 async function join(
   browser: Browser,
   { url }: Server,
   name: string,
   prepare?: (page: Page) => Promise<void>,
 ): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  const page = await context.newPage();
-  const errors: string[] = [];
-  page.on('pageerror', (error) => errors.push(error.message));
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !message.text().includes('ERR_CONNECTION_'))
-      errors.push(message.text());
-  });
-  onTestFinished(async () => {
-    await context.close();
-    expect(errors).toEqual([]);
-  });
+  const page = await openWindow(browser);
   await prepare?.(page);
   await page.goto(`${url}/chat/`);
   await page.getByLabel('Your name').fill(name);

@@ -3,9 +3,9 @@
  * map moves, the page of one order, and a server that is killed. Every wait is for something that the page shows or sends.
  */
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type Launched, launch, temporaryFolder } from '../../examples/testing.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noBrowser, openBrowser } from './chromium.ts';
+import { openWindow, type Running, run } from './examples.ts';
 
 type Bbox = readonly [west: number, south: number, east: number, north: number];
 
@@ -115,30 +115,16 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
 
 const patience = { timeout: 60_000, interval: 100 };
 
-interface Server {
-  readonly url: string;
-  kill(): Promise<void>;
-  /** Starts it again on the same port and folder. */
-  restart(): Promise<void>;
+interface Server extends Running {
   /** Publishes by plain HTTP. */
   post(channel: string, payload: unknown): Promise<Response>;
   fix(courier: string, fix: object, options?: object): Promise<void>;
 }
 
 async function start(): Promise<Server> {
-  const { dir, remove } = temporaryFolder();
-  let running: Launched = await launch({ DATA_DIR: dir });
-  const { url, port } = running;
-  const kill = async (): Promise<void> => {
-    running.kill('SIGKILL');
-    await running.ended;
-  };
-  const restart = async (): Promise<void> => {
-    running = await launch({ DATA_DIR: dir, PORT: port });
-    expect(running.output.err).toBe('');
-  };
+  const running = await run();
   const post = (channel: string, payload: unknown): Promise<Response> =>
-    fetch(`${url}/sync/publish/${channel}`, {
+    fetch(`${running.url}/sync/publish/${channel}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(payload),
@@ -147,26 +133,15 @@ async function start(): Promise<Server> {
     const given = { at: Date.now(), ...options };
     expect((await post('fleet/city', ['set', courier, value, given])).status).toBe(200);
   };
-  onTestFinished(async () => {
-    await kill();
-    remove();
-  });
-  return { url, kill, restart, post, fix };
+  return { ...running, post, fix };
 }
 
-/** A window on the fleet: what it asks for, and what it is told. Whatever goes wrong in it fails the test. */
+/** A window on the fleet: what it asks for, and what it is told. */
 async function open(browser: Browser, { url }: Server, hash = '') {
-  const context = await browser.newContext({ viewport: { width: 900, height: 640 } });
-  const page = await context.newPage();
-  const errors: string[] = [];
+  const page = await openWindow(browser, { viewport: { width: 900, height: 640 } });
   const requests: string[] = [];
   const views: { readonly id: number; readonly bbox?: Bbox }[] = [];
   const told: { readonly key: string; readonly lat: number; readonly lng: number }[] = [];
-  page.on('pageerror', (error) => errors.push(error.message));
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !message.text().includes('ERR_CONNECTION_'))
-      errors.push(message.text());
-  });
   page.on('request', (request) => requests.push(request.url()));
   page.on('websocket', (socket) => {
     socket.on('framesent', ({ payload }) => {
@@ -177,10 +152,6 @@ async function open(browser: Browser, { url }: Server, hash = '') {
       const [type, , , , rows] = JSON.parse(String(payload));
       if (type === 'seen') for (const [key, { lat, lng }] of rows) told.push({ key, lat, lng });
     });
-  });
-  onTestFinished(async () => {
-    await context.close();
-    expect(errors).toEqual([]);
   });
   await page.goto(`${url}/fleet/${hash}`);
   return { page, requests, views, told };

@@ -12,11 +12,11 @@ import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } fr
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Doc } from 'yjs';
 import { answer } from '../../examples/site.ts';
-import { type Launched, launch, temporaryFolder } from '../../examples/testing.ts';
 import { Board, type Placed } from '../../examples/whiteboard/board.ts';
 import { channels } from '../../examples/whiteboard/channels.ts';
 import type { Kind, Shape } from '../../examples/whiteboard/shapes.ts';
 import { noBrowser, openBrowser } from './chromium.ts';
+import { openWindow, type Running, run } from './examples.ts';
 
 const square: Shape = { kind: 'rectangle', x: 300, y: 200, w: 100, h: 80, color: 'blue', size: 2, z: 0 };
 
@@ -296,30 +296,16 @@ function until<T>(look: () => T) {
   return expect.poll(look, { timeout: 20_000 });
 }
 
-interface Running {
-  readonly url: string;
-  kill(): Promise<void>;
-  /** Starts it again on the same port and folder. */
-  restart(): Promise<void>;
+interface Shared extends Running {
   /** Edits the board as somebody else. */
   write(edit: (board: Board) => void): Promise<void>;
   /** What is stored of it, the lowest shape first. */
   read(): Promise<Placed[]>;
 }
 
-async function start(): Promise<Running> {
-  const { dir, remove } = temporaryFolder();
-  let running: Launched = await launch({ DATA_DIR: dir });
-  const { url, port } = running;
-  const kill = async (): Promise<void> => {
-    running.kill('SIGKILL');
-    await running.ended;
-  };
-  const restart = async (): Promise<void> => {
-    running = await launch({ DATA_DIR: dir, PORT: port });
-    expect(running.output.err).toBe('');
-  };
-  const client = createClient<typeof channels>({ url: `${url}/sync` });
+async function start(): Promise<Shared> {
+  const running = await run();
+  const client = createClient<typeof channels>({ url: `${running.url}/sync` });
   const channel = client.doc('board/team');
   const board = new Board(channel.doc);
   const write = (edit: (board: Board) => void): Promise<void> => {
@@ -330,12 +316,8 @@ async function start(): Promise<Running> {
     await channel.whenSynced();
     return board.all();
   };
-  onTestFinished(async () => {
-    client.close();
-    await kill();
-    remove();
-  });
-  return { url, kill, restart, write, read };
+  onTestFinished(() => client.close());
+  return { ...running, write, read };
 }
 
 /** A server in this process, whose board a test can change from behind. */
@@ -353,24 +335,15 @@ async function inProcess(contract: Contract): Promise<{ url: string; server: Ser
   return { url: `http://localhost:${(http.address() as AddressInfo).port}`, server };
 }
 
-/** A person: a window of their own, with a name. Whatever goes wrong in it, and isn't expected, fails the test. */
+/** A person: a window of their own, with a name. */
 async function join(
   browser: Browser,
   { url }: { readonly url: string },
   name: string,
-  options: BrowserContextOptions = {},
-  expected = /ERR_CONNECTION_/,
+  options?: BrowserContextOptions,
+  expected?: RegExp,
 ): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  const page = await context.newPage();
-  const errors: string[] = [];
-  const note = (text: string): unknown => expected.test(text) || errors.push(text);
-  page.on('pageerror', ({ message }) => note(message));
-  page.on('console', (message) => message.type() === 'error' && note(message.text()));
-  onTestFinished(async () => {
-    await context.close();
-    expect(errors).toEqual([]);
-  });
+  const page = await openWindow(browser, options, expected);
   await page.goto(`${url}/board/#team`);
   await page.getByLabel('Your name').fill(name);
   await page.keyboard.press('Enter');
@@ -464,11 +437,11 @@ function scale(page: Page): Promise<number> {
     .evaluate((world: HTMLElement) => 1 / Number(world.style.getPropertyValue('--unscale')));
 }
 
-async function texts(server: Running): Promise<string[]> {
+async function texts(server: Shared): Promise<string[]> {
   return (await server.read()).flatMap(({ shape, text }) => (shape.kind === 'note' ? [text] : []));
 }
 
-async function corners(server: Running): Promise<At[]> {
+async function corners(server: Shared): Promise<At[]> {
   return (await server.read()).map(({ box }) => [box.x, box.y]);
 }
 
