@@ -36,7 +36,7 @@ const APART: Readonly<Record<string, { shared: readonly string[]; gather: readon
     shared: ['transport', 'socket', 'framing', 'caller', 'refusal', 'secure'],
     gather: ['index', 'transports', 'doors', 'listen'],
   },
-  broker: { shared: ['broker', 'head', 'producer', 'listeners'], gather: ['index'] },
+  broker: { shared: ['broker', 'head', 'producer', 'refusals', 'listeners', 'topics'], gather: ['index'] },
 };
 
 const packageOf = (path: string): string | undefined => /^packages\/([^/]+)\//.exec(path)?.[1];

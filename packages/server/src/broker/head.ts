@@ -2,18 +2,10 @@
  * The rules of a log, once: which append is admitted, how the head moves, what is trimmed, which snapshot is taken. The
  * memory and disk brokers call these functions in this order and only store what they say. Knows no storage and no kind.
  */
-import { SyncError } from '@syncline/protocol';
 import { type Data, type Entry, type Keep, nextCheck } from '@syncline/protocol/wire';
 import type { Append, Appended, Snapshot } from './broker.ts';
-import {
-  HeldProducers,
-  newProducer,
-  ownerOf,
-  type Producers,
-  recall,
-  remember,
-  sequencesRemembered,
-} from './producer.ts';
+import { HeldProducers, newProducer, ownerOf, type Producers, recall, remember } from './producer.ts';
+import { keyRefused, keysRefused, sequenceRefused, superseded, topRefused } from './refusals.ts';
 
 /** Producers that one log remembers; the one that stored longest ago is forgotten first. */
 export const producersMax = 10_000;
@@ -84,12 +76,7 @@ export function admit(head: Head, append: Append, now: number): Admission {
     const stored = storedBefore(head, append.producer.id, append.producer.sequence);
     if (stored) return { answer: { epoch: head.epoch, ...stored, duplicate: true }, entry: null };
   }
-  if (append.ifTopAt !== undefined && append.ifTopAt !== head.top)
-    throw new SyncError(
-      'precondition',
-      `The newest entry of the log is at offset ${head.top}, not ${append.ifTopAt}. Read on and decide anew.`,
-      { offset: head.top },
-    );
+  if (append.ifTopAt !== undefined && append.ifTopAt !== head.top) throw topRefused(head.top, append.ifTopAt);
   admitKey(head, append);
   const data = owned(append.data);
   const offset = head.top + 1;
@@ -104,24 +91,11 @@ export function admit(head: Head, append: Append, now: number): Admission {
 /** The conditions on an append's key. */
 function admitKey(head: Head, { key, keyEnds, ifKeyAt, order, keysMax }: Append): void {
   const offset = key === undefined ? 0 : (head.keys.get(key) ?? 0);
-  if (ifKeyAt !== undefined && offset !== ifKeyAt)
-    throw new SyncError(
-      'precondition',
-      `The newest entry of that key is at offset ${offset}, not ${ifKeyAt}. Read it and decide anew.`,
-      { offset },
-    );
+  if (ifKeyAt !== undefined && offset !== ifKeyAt) throw keyRefused(offset, ifKeyAt);
   if (key === undefined) return;
-  if (order !== undefined && order < (head.orders.get(key) ?? order))
-    throw new SyncError(
-      'superseded',
-      `The entry of that key at offset ${offset} is newer than this one, which is ignored.`,
-      { offset },
-    );
+  if (order !== undefined && order < (head.orders.get(key) ?? order)) throw superseded(offset);
   if (keysMax !== undefined && !keyEnds && offset === 0 && head.keys.size >= keysMax)
-    throw new SyncError(
-      'too_many',
-      `The channel has ${keysMax} keys, its most. Remove some, let them expire, or raise \`keys\` in the contract.`,
-    );
+    throw keysRefused(keysMax);
 }
 
 /** Where a sequence number was stored; undefined when it is the next one. */
@@ -131,21 +105,7 @@ function storedBefore(head: Head, id: string, sequence: number) {
   if (sequence === expected) return undefined;
   const stored = producer && recall(producer, sequence);
   if (stored) return stored;
-  if (sequence < expected) {
-    throw new SyncError(
-      'sequence',
-      `Sequence number ${sequence} is too old to tell where it was stored: the last ${sequencesRemembered} are remembered, and ${expected} is next.`,
-      { expected },
-    );
-  }
-  const cause = producer
-    ? 'One before it was lost or refused'
-    : 'This log knows no such producer, or has forgotten it';
-  throw new SyncError(
-    'sequence',
-    `Sequence number ${sequence} does not fit: ${expected} is next. ${cause}.`,
-    { expected },
-  );
+  throw sequenceRefused(sequence, expected, producer !== undefined);
 }
 
 /** Moves the head over an admitted entry. */
