@@ -1,0 +1,187 @@
+/**
+ * The load balancers of docs/guide/scaling.md, as they stand there, in front of two real nodes: clients through TLS, idle for longer
+ * than the proxies' timeouts, and one node that leaves. Only addresses, files and times are put in. A proxy that isn't installed is left out.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defineChannels, stream } from '@syncline/protocol';
+import { createServer, memory, type Server } from '@syncline/server';
+import { generate } from 'selfsigned';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { WebSocket } from 'ws';
+
+const channels = defineChannels({ 'chat/:room': stream({ anonymous: ['subscribe'] }) });
+const guide = readFileSync(new URL('../../docs/guide/scaling.md', import.meta.url), 'utf8');
+const soon = { timeout: 20_000 };
+/** What a proxy allows an idle connection here, and how many heartbeats a second apart take longer than that. */
+const idle = '3s';
+const heartbeats = 4;
+
+/** How a proxy is run with the configuration of the guide. */
+interface Proxy {
+  readonly name: string;
+  readonly places: readonly string[];
+  /** The whole of its file. */
+  config(place: Place): string;
+  args(file: string, dir: string): string[];
+}
+
+/** Where it runs. */
+interface Place {
+  readonly dir: string;
+  readonly port: number;
+}
+
+const proxies: readonly Proxy[] = [
+  {
+    name: 'nginx',
+    places: ['/usr/sbin/nginx', '/usr/bin/nginx'],
+    config: ({ dir, port }) => {
+      const http = fence('nginx')
+        .replace('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
+        .replace('/etc/ssl/app.example/fullchain.pem', join(dir, 'cert.pem'))
+        .replace('/etc/ssl/app.example/privkey.pem', join(dir, 'key.pem'));
+      const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+      const temporary = paths.map((path) => `${path}_temp_path ${join(dir, path)};`).join(' ');
+      return `daemon off; pid ${join(dir, 'pid')}; error_log ${join(dir, 'log')};\nevents {}\nhttp { access_log off; ${temporary}\n${http}\n}`;
+    },
+    args: (file, dir) => ['-p', dir, '-c', file, '-e', join(dir, 'log')],
+  },
+  {
+    name: 'haproxy',
+    places: ['/usr/sbin/haproxy', '/usr/bin/haproxy'],
+    config: ({ dir, port }) =>
+      fence('haproxy')
+        .replace('bind :443', `bind 127.0.0.1:${port}`)
+        .replace('/etc/haproxy/app.example.pem', join(dir, 'both.pem')),
+    args: (file) => ['-db', '-f', file],
+  },
+  {
+    name: 'caddy',
+    places: ['/usr/bin/caddy', '/usr/local/bin/caddy'],
+    config: ({ dir, port }) => {
+      const site = fence('caddy').replace(
+        'app.example {',
+        `https://localhost:${port} {\n  tls ${join(dir, 'cert.pem')} ${join(dir, 'key.pem')}`,
+      );
+      return `{\n  admin off\n  auto_https disable_redirects\n}\n${site}`;
+    },
+    args: (file) => ['run', '--adapter', 'caddyfile', '--config', file],
+  },
+];
+
+/** The guide's block in that language. */
+function fence(language: string): string {
+  const block = guide.split(`\`\`\`${language}\n`)[1]?.split('```')[0];
+  if (!block) throw new Error(`docs/guide/scaling.md has no block of ${language}.`);
+  return block;
+}
+
+/** Two nodes on one broker. */
+async function startNodes(): Promise<{ readonly server: Server<typeof channels>; readonly port: number }[]> {
+  const broker = memory();
+  const start = async () => {
+    const options = { channels, broker, trustProxy: true, authenticate: () => ({ user: null }) };
+    const server = createServer({ ...options, heartbeatMs: 1000, drainMs: 0 });
+    onTestFinished(() => server.close());
+    return { server, port: (await server.listen(0, '127.0.0.1')).port };
+  };
+  return await Promise.all([start(), start()]);
+}
+
+/** A folder with a certificate, and a port that was free a moment ago. */
+async function prepare(): Promise<Place & { readonly cert: string }> {
+  const dir = mkdtempSync(join(tmpdir(), 'syncline-proxy-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
+  });
+  writeFileSync(join(dir, 'cert.pem'), cert);
+  writeFileSync(join(dir, 'key.pem'), key);
+  writeFileSync(join(dir, 'both.pem'), `${cert}\n${key}`);
+  const probe = createTcpServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return { dir, port, cert };
+}
+
+/** Starts a proxy; resolves when it takes connections. */
+async function run(path: string, args: readonly string[], { dir, port }: Place): Promise<void> {
+  const env = { ...process.env, HOME: dir, XDG_DATA_HOME: dir, XDG_CONFIG_HOME: dir };
+  const child: ChildProcess = spawn(path, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const output of [child.stdout, child.stderr]) output?.on('data', (text) => (said += String(text)));
+  onTestFinished(async () => {
+    if (child.exitCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  });
+  const takes = () =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
+  await expect
+    .poll(async () => [await takes(), child.exitCode === null ? '' : said], soon)
+    .toEqual([true, '']);
+}
+
+/** A subscriber of the lobby, by the way that browsers take. */
+async function enter({ port, cert }: { readonly port: number; readonly cert: string }) {
+  const socket = new WebSocket(`wss://localhost:${port}/sync`, 'syncline.v1', { ca: cert, family: 4 });
+  const frames: string[] = [];
+  let ended = false;
+  socket.on('message', (data) => frames.push(String(data))).on('close', () => (ended = true));
+  onTestFinished(() => socket.terminate());
+  await once(socket, 'open');
+  socket.send('["subscribe",1,"chat/lobby",0]');
+  const count = (text: string) => frames.filter((frame) => frame.includes(`"${text}"`)).length;
+  await expect.poll(() => count('subscribed'), soon).toBe(1);
+  return { count, ended: () => ended };
+}
+
+describe.each(proxies)('$name as in the guide', ({ places, config, args }) => {
+  const path = places.find((place) => existsSync(place));
+
+  test.skipIf(!path)(
+    'spreads clients over the nodes, keeps those who are idle, and gives a node that leaves no more',
+    { timeout: 60_000 },
+    async () => {
+      const nodes = await startNodes();
+      const place = await prepare();
+      const file = join(place.dir, 'config');
+      const text = nodes.reduce(
+        (all, { port }, i) => all.replaceAll(`10.0.0.${i + 1}:8080`, `127.0.0.1:${port}`),
+        config(place).replaceAll('75s', idle),
+      );
+      writeFileSync(file, text);
+      await run(path ?? '', args(file, place.dir), place);
+      const open = () => nodes.map(({ server }) => server.metrics.sessionsOpen);
+      const enterAll = async () => {
+        const clients = [];
+        for (let i = 0; i < 4; i++) clients.push(await enter(place));
+        return clients;
+      };
+      const clients = await enterAll();
+      expect(open()).toEqual([2, 2]);
+      for (const { count } of clients)
+        await expect.poll(() => count('heartbeat'), soon).toBeGreaterThanOrEqual(heartbeats);
+      expect(clients.map(({ ended }) => ended())).toEqual([false, false, false, false]);
+      await nodes[0]?.server.publish('chat/lobby', 'hello');
+      for (const { count } of clients) await expect.poll(() => count('hello'), soon).toBe(1);
+      await nodes[0]?.server.close();
+      await expect.poll(() => clients.filter(({ ended }) => ended()).length, soon).toBe(2);
+      await enterAll();
+      expect(open()).toEqual([0, 6]);
+    },
+  );
+});
