@@ -12,8 +12,8 @@ import { colorOf } from './screen.ts';
 export function Sync({ channel }: { channel: BoardChannel }) {
   const { state, unsaved, error } = useStore(channel.sync);
   const words = {
-    loading: 'Loading …',
-    syncing: unsaved > 0 ? `${unsaved} unsaved` : 'Catching up …',
+    loading: error?.message ?? 'Loading …',
+    syncing: unsaved > 0 ? `${unsaved} unsaved` : (error?.message ?? 'Catching up …'),
     synced: 'Saved',
     offline: unsaved > 0 ? `Offline, ${unsaved} unsaved` : 'Offline',
     'read-only': 'Read only',
@@ -60,7 +60,7 @@ function initials(name: string): string {
 const reasons = {
   lineage: 'This board was replaced on the server. Your copy of the old one has what the new one hasn’t.',
   rejected: 'The server refused your last changes, so this board is as the others see it.',
-  'read-only': 'You may only look at this board, so your last changes were not taken.',
+  'read-only': 'This board can only be looked at, so your last changes were not taken.',
 } as const;
 
 /** Offers what a copy of the board had that was replaced, until it is brought back or let go. */

@@ -163,16 +163,41 @@ describe('an edit that is refused', () => {
   test('[Y6] [Y7] a document in quarantine is shown and can not be edited; on the next link it may be out of it', async () => {
     const here = await refused('quarantined');
     await comeBack(here);
-    expect(here.state()).toBe('rejected 2');
+    expect(here.state()).toBe('read-only 2');
     follow(here);
     expect(here.board.sync.get()).toMatchObject({
-      state: 'rejected',
+      state: 'read-only',
       unsaved: 0,
       error: { code: 'quarantined' },
     });
+    expect(here.text()).toBe('said');
+    expect(here.replaced.map(({ reason, before }) => [reason, textOf(before)])).toEqual([
+      ['read-only', 'said!?'],
+    ]);
     await comeBack(here);
     follow(here, { position: here.log.position(1) });
     expect(here.state()).toBe('synced');
+  });
+
+  test.each(['quarantined', 'forbidden'] as const)(
+    '[Y4] [Y7] another document in the place of one that takes no edits takes them, unless nobody asked the document: %s',
+    async (code) => {
+      const here = await refused(code);
+      follow(here);
+      here.log.begin(lineage(2), written('new')).say(here.link(), 1);
+      expect(here.text()).toBe('new');
+      expect(here.state()).toBe(code === 'forbidden' ? 'read-only' : 'synced');
+    },
+  );
+
+  test('[Y4] [Y7] and so it is when both are learnt at once', async () => {
+    const here = await refused('quarantined');
+    here.log.begin(lineage(2), written('new'));
+    follow(here);
+    expect(here.replaced.map(({ reason, before }) => [reason, textOf(before)])).toEqual([
+      ['read-only', 'said!?'],
+    ]);
+    expect([here.text(), here.state()]).toEqual(['new', 'synced']);
   });
 
   test('[Y6] one value that can not go in parts is refused without being sent', async () => {

@@ -126,6 +126,39 @@ describe('reading', () => {
   });
 });
 
+describe('a document that can not be read for now', () => {
+  test('says why, is asked for again, and waiting for it goes on', async () => {
+    const here = board({}, append(new DocLog(), 'a'));
+    const told: unknown[] = [];
+    void here.board.whenSynced().then(...[() => told.push('synced'), (thrown: unknown) => told.push(thrown)]);
+    const link = here.link().welcome();
+    for (let failures = 1; failures <= 3; failures++) {
+      const before = here.board.sync.get();
+      link.refuse(link.take('subscribe'), 'unavailable');
+      expect(here.board.sync.get()).toMatchObject({ state: 'loading', error: { code: 'unavailable' } });
+      expect(here.board.sync.get()).not.toBe(before);
+      while (link.inbox.length === 0) await here.clock.advance(250);
+    }
+    expect(here.errors).toMatchObject([{ code: 'unavailable' }]);
+    expect(told).toEqual([]);
+    follow(here);
+    await here.settle();
+    expect(here.board.sync.get()).toEqual({ state: 'synced', unsaved: 0 });
+    expect(told).toEqual(['synced']);
+  });
+
+  test('says so too when it is shown already, until the link is lost', async () => {
+    const here = opened({}, append(new DocLog(), 'a'));
+    const link = await comeBack(here);
+    link.refuse(link.take('subscribe'), 'unavailable');
+    expect(here.board.sync.get()).toMatchObject({ state: 'syncing', error: { code: 'unavailable' } });
+    await comeBack(here);
+    expect(here.board.sync.get()).toEqual({ state: 'syncing', unsaved: 0 });
+    follow(here, { position: here.log.position(1) });
+    expect(here.state()).toBe('synced');
+  });
+});
+
 describe('writing', () => {
   test('[F8] what is edited in one turn is one entry; one is under way at a time, and the rest is merged into the next', async () => {
     const here = opened();

@@ -16,24 +16,18 @@ import { Channel } from './channel.ts';
 import type { Core } from './core.ts';
 import { AwarenessFor } from './doc/awareness.ts';
 import { type Batch, Copy, lineageOf } from './doc/copy.ts';
+import { DocSubscription } from './doc/following.ts';
 import { indexedDb } from './doc/indexeddb.ts';
 import type { Keeper } from './doc/keeper.ts';
 import { type Doubt, type Item, isBeginning, type Listener, Reading } from './doc/reading.ts';
+import { handedOut, type Refusal, refusalOf } from './doc/refusal.ts';
 import type { DocStorage } from './doc/storage.ts';
 import type { DocChannel, DocOptions, DocReplaced, DocSync } from './doc/types.ts';
 import { badOption, toFault } from './faults.ts';
-import { FoldingSubscription } from './folding.ts';
 import type { PresenceFor } from './presence.ts';
 import { promised } from './settle.ts';
 import { Emitter, type Store, Value } from './store.ts';
 import type { Place, Received, Recovery } from './subscription.ts';
-
-/** Why edits aren't taken. `due`: what was edited is still to be handed out. */
-interface Refusal {
-  readonly state: 'read-only' | 'rejected';
-  readonly error: SyncError;
-  readonly due: boolean;
-}
 
 /** Most time before a log that lost something is given it back, in ms: not by all who have it at once. */
 const mendMsMax = 1_000;
@@ -59,6 +53,8 @@ export class Document extends Channel<never> implements DocChannel, Listener {
   #loaded: (() => void) | undefined;
   #aware: AwarenessFor | undefined;
   #refusal: Refusal | undefined;
+  /** Why the log isn't read just now, where the server said so; it is asked again. */
+  #trouble: SyncError | undefined;
   #holds = 0;
   #release: Cancel | undefined;
   /** Set while nothing is to be sent. */
@@ -68,7 +64,7 @@ export class Document extends Channel<never> implements DocChannel, Listener {
   #counted = 0;
 
   constructor(core: Core, name: string, { doc, persist }: DocOptions = {}) {
-    super(core, name, undefined, FoldingSubscription);
+    super(core, name, undefined, DocSubscription);
     if (doc && !(doc instanceof Y.Doc)) {
       throw badOption('`doc` to be a Doc of the same copy of yjs as this client has (see `npm ls yjs`)', doc);
     }
@@ -114,7 +110,7 @@ export class Document extends Channel<never> implements DocChannel, Listener {
       let off = () => {};
       const check = () => {
         const { state, error } = this.#sync.get();
-        if (!error && state !== 'synced') return;
+        if (state === 'loading' || state === 'syncing' || !(error || state === 'synced')) return;
         off();
         settle(error);
       };
@@ -161,7 +157,13 @@ export class Document extends Channel<never> implements DocChannel, Listener {
     this.#replacements.clear();
   }
 
+  troubled(error: SyncError): void {
+    this.#trouble = error;
+    this.#show();
+  }
+
   placed(recovery: Recovery, place: Place): void {
+    this.#trouble = undefined;
     if (recovery.via !== 'recovered') this.#adrift();
     this.#reading.begin(recovery, place);
   }
@@ -236,17 +238,15 @@ export class Document extends Channel<never> implements DocChannel, Listener {
   /** Another document is shown from now on, and this one is handed out. */
   #replace(reason: DocReplaced['reason'], items: readonly Item[], position: Position): void {
     const before = this.#copy;
+    const said = items.map((item) => item.said);
     before.leave();
     this.outbox.clear();
     const { gc, gcFilter, guid } = before.doc;
     const copy = this.#made(new Y.Doc({ gc, gcFilter, guid }));
-    copy.reread(
-      items.map(({ said }) => said),
-      false,
-    );
+    copy.reread(said, false);
     this.#copy = copy;
     this.#place = position;
-    if (this.#refusal) this.#refusal = { ...this.#refusal, due: false };
+    this.#refusal = handedOut(this.#refusal, before.isOf(lineageOf(said)));
     this.#keeper?.forget(before);
     this.#keep('anew', items, position);
     if (reason === 'lineage' && before.made > before.saved) this.#tellLost(before.made - before.saved);
@@ -258,6 +258,7 @@ export class Document extends Channel<never> implements DocChannel, Listener {
   /** Nothing is sent before the log was read again. */
   #adrift(): void {
     this.#reading.caughtUp = false;
+    this.#trouble = undefined;
     this.#pause?.();
     this.#pause = undefined;
     this.#copy.lost();
@@ -325,7 +326,7 @@ export class Document extends Channel<never> implements DocChannel, Listener {
   #refused(error: SyncError): void {
     if (error.code === 'closed') return;
     this.core.report(error);
-    this.#refusal = { state: error.code === 'forbidden' ? 'read-only' : 'rejected', error, due: true };
+    this.#refusal = refusalOf(error);
     this.#adrift();
     this.subscription.seek(undefined);
   }
@@ -372,13 +373,14 @@ export class Document extends Channel<never> implements DocChannel, Listener {
     const { made, saved, pending } = this.#copy;
     const unsaved = made - saved;
     const freshness = this.freshness.get();
+    const waiting = { unsaved, ...(this.#trouble && { error: this.#trouble }) };
     if (this.#refusal) return { state: this.#refusal.state, unsaved, error: this.#refusal.error };
     if (freshness.state === 'refused') return { state: 'rejected', unsaved, error: freshness.error };
     if (connection.closedBy) return { state: 'offline', unsaved, error: connection.closedBy };
-    if (this.#loaded && connection.status.get().state !== 'waiting') return { state: 'loading', unsaved };
+    if (this.#loaded && connection.status.get().state !== 'waiting') return { state: 'loading', ...waiting };
     if (!connection.open || !this.#release) return { state: 'offline', unsaved };
     const current = this.#reading.caughtUp && freshness.state !== 'catching-up';
-    return { state: current && !pending ? 'synced' : 'syncing', unsaved };
+    return { state: current && !pending ? 'synced' : 'syncing', ...waiting };
   }
 
   /** A store that keeps the document followed while someone subscribes. */

@@ -65,6 +65,8 @@ export interface Reader {
    * handed on (rule S9). What came of one before `recovered` is no part of the next.
    */
   snapshot?(part: Data, position: Position | undefined): void;
+  /** The server refused the subscription, for now or until the next connection. */
+  troubled?(error: SyncError): void;
   /** Nobody holds the subscription any more; the next one begins anew. */
   ended(): void;
 }
@@ -175,7 +177,7 @@ export class Subscription implements Delivery {
   /** The server ended this subscription (rule I5). As after a refusal, it is asked for again on the next connection. */
   revoked({ code, message }: FrameOf<ServerFrame, 'revoked'>): void {
     this.#leave();
-    this.#refuse(new SyncError(code, message), true);
+    this.refuse(new SyncError(code, message), true);
   }
 
   /** @param checkGiven where the entries aren't all of those that lie between */
@@ -248,7 +250,7 @@ export class Subscription implements Delivery {
       if (this.#asked !== asked) return;
       this.#asked = undefined;
       if (answer === null) return;
-      if (answer instanceof SyncError) return this.#refuse(answer);
+      if (answer instanceof SyncError) return this.refuse(answer);
       const { id, stamped, position, top, gap } = answer;
       const via = this.#position ? 'recovered' : 'start';
       this.#id = id;
@@ -259,7 +261,8 @@ export class Subscription implements Delivery {
     });
   }
 
-  #refuse(error: SyncError, ended: boolean = error.next === 'stop'): void {
+  /** What the server refused is asked for again: later, or on the next connection where that is what its error says. */
+  refuse(error: SyncError, ended: boolean = error.next === 'stop'): void {
     if (this.#failures++ === 0 || ended) this.#core.report(error);
     if (ended) this.#refused = error;
     else this.#askLater(retryMsOf(error));

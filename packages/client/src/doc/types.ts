@@ -16,13 +16,15 @@ import type { DocStorage } from './storage.ts';
  * - `syncing`: the log is being read, or edits are on their way.
  * - `synced`: everything is here, and everything made here is stored.
  * - `offline`: nothing is heard of the log: there is no connection, or nobody follows the document. Editing goes on.
- * - `read-only`: an edit was refused, since this client may only read. Until one is taken, or the next connection.
+ * - `read-only`: an edit was refused, since this client may only read (`error.code` is `forbidden`), or since nobody may edit this
+ *   document any more (`quarantined`). Until one is taken, the next connection, or another document in its place.
  * - `rejected`: an edit was refused for another reason, or the channel may not be read. `error` says why.
  */
 export interface DocSync {
   readonly state: 'loading' | 'syncing' | 'synced' | 'offline' | 'read-only' | 'rejected';
   /** Own edits, one per transaction, that aren't known to be stored. */
   readonly unsaved: number;
+  /** Why; while `loading` or `syncing`, why the log can't be read for now: it is tried again by itself. */
   readonly error?: SyncError;
 }
 
