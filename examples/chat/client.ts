@@ -1,5 +1,5 @@
 /**
- * This window's part in the chat: its connection, its hooks, its mark on messages, and how rooms and times are written. All
+ * This window's part in the chat: its connection, its hooks, its mark on messages, and how times are written. All
  * components of the page share it; it must not know them.
  */
 import { createClient } from '@syncline/client';
@@ -29,12 +29,3 @@ export function say(room: string, message: Message): void {
 export const timeOf = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' }).format;
 const day = { weekday: 'long', day: 'numeric', month: 'long' } as const;
 export const dayOf = new Intl.DateTimeFormat(undefined, day).format;
-
-/** A room's name as a channel can carry it; empty when nothing is left of it. */
-export function roomName(text: string): string {
-  const plain = text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
-  return plain
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '')
-    .slice(0, 40);
-}

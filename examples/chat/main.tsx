@@ -4,35 +4,25 @@
  */
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { Ask } from './ask.tsx';
+import { Ask } from '../shared/ask.tsx';
+import { lastName, ownName, plain, plainIn, setName } from '../shared/names.ts';
 import { nameCharsMax, textCharsMax } from './channels.ts';
-import {
-  by,
-  client,
-  roomName,
-  SynclineProvider,
-  say,
-  timeOf,
-  useFreshness,
-  useStore,
-  useTimeline,
-} from './client.ts';
+import { by, client, SynclineProvider, say, timeOf, useFreshness, useStore, useTimeline } from './client.ts';
 import { Log } from './log.tsx';
 import { Here, Typing } from './people.tsx';
 import type { Line } from './reduce.ts';
 
-const lastName = localStorage.getItem('name') ?? '';
 /** A connection that comes back sooner was never "offline". */
 const connectingMs = 2000;
-const roomInAddress = (): string => roomName(location.hash) || 'lobby';
+const roomInAddress = (): string => plainIn(location.hash) || 'lobby';
 
 function App() {
   const [room, setRoom] = useState(roomInAddress);
-  const [name, setName] = useState(sessionStorage.getItem('name'));
+  const [name, write] = useState(ownName);
   useEffect(() => addEventListener('hashchange', () => setRoom(roomInAddress())), []);
   const join = (text: string): void => {
-    for (const storage of [sessionStorage, localStorage]) storage.setItem('name', text);
     setName(text);
+    write(text);
   };
   return (
     <>
@@ -44,7 +34,7 @@ function App() {
           chat
         </h1>
         <Rooms present={room} />
-        <button type="button" title="Change name" hidden={!name} onClick={() => setName(null)}>
+        <button type="button" title="Change name" hidden={!name} onClick={() => write(null)}>
           {name}
         </button>
       </nav>
@@ -58,7 +48,7 @@ function Rooms({ present }: { present: string }) {
   const { items, publish } = useTimeline('rooms');
   const rooms = [...new Set(['lobby', ...items.map(({ data }) => data), present])];
   const open = (text: string): void => {
-    location.hash = roomName(text);
+    location.hash = plain(text);
     if (!rooms.includes(roomInAddress())) void publish(roomInAddress());
   };
   return (
@@ -105,7 +95,7 @@ function Room({ room, name, onJoin }: RoomProps) {
           label="Your name"
           button="Chat as this"
           charsMax={nameCharsMax}
-          first={lastName}
+          first={lastName()}
           onAnswer={onJoin}
         />
       ) : editing ? (

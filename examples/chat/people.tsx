@@ -3,15 +3,12 @@
  * know what is written.
  */
 import { useEffect, useMemo } from 'preact/hooks';
+import { hueOf } from '../shared/names.ts';
 import { by, client, useEntries, usePresence, useRoom, useSignal } from './client.ts';
 
 const list = new Intl.ListFormat(undefined, { type: 'conjunction' });
 /** How soon after one another what was read is told, in ms. */
 const readMs = 500;
-
-/** One of ten hues, which stays with a name; these numbers let common short names differ. */
-export const hueOf = (name: string): number =>
-  ([...name].reduce((n, c) => (n * 25 + c.charCodeAt(0)) % 1009, 40) % 10) * 36;
 
 /** A person in a circle. */
 export function Face({ name, title }: { name: string; title: string }) {

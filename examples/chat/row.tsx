@@ -2,8 +2,9 @@
  * One message of a room: who wrote it and when, what it says, what people think of it, who has read up to here, and what one
  * may do with it. The log makes a list of them; it must not know where messages come from.
  */
+import { hueOf } from '../shared/names.ts';
 import { by, dayOf, say, timeOf } from './client.ts';
-import { Face, hueOf } from './people.tsx';
+import { Face } from './people.tsx';
 import type { Item, Line } from './reduce.ts';
 
 const groupMs = 5 * 60_000;

@@ -6,6 +6,7 @@ import { usePart } from './client.ts';
 import { type Desk, type Tool, tools } from './desk.ts';
 import { Icon, type IconName } from './icons.tsx';
 import { letters } from './keys.ts';
+import { swatchOf } from './paint.ts';
 import { colors } from './shapes.ts';
 
 const names: Readonly<Record<Tool, string>> = {
@@ -85,7 +86,8 @@ function Styles({ desk }: DeskProps) {
     <>
       <div class="styles">
         {colors.map((each) => {
-          const attributes = { class: `swatch ${each}`, title: each, 'aria-label': each };
+          const style = { '--swatch': swatchOf(each) };
+          const attributes = { class: 'swatch', title: each, 'aria-label': each, style };
           const onClick = (): void => desk.style({ color: each });
           return (
             <button

@@ -4,7 +4,8 @@
  */
 import { render } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { Ask } from '../chat/ask.tsx';
+import { Ask } from '../shared/ask.tsx';
+import { lastName, ownName, setName } from '../shared/names.ts';
 import { Bar, Zoom } from './bar.tsx';
 import { Board } from './board.ts';
 import { Canvas } from './canvas.tsx';
@@ -41,7 +42,7 @@ function useDesk(channel: client.BoardChannel, name: string | null) {
 }
 
 function Room({ id, channel }: { id: string; channel: client.BoardChannel }) {
-  const [name, setName] = useState(client.ownName);
+  const [name, write] = useState(ownName);
   const [asking, ask] = useState<Question | undefined>(name ? undefined : 'name');
   const { desk, peers } = useDesk(channel, name);
   const { state } = client.useStore(channel.sync);
@@ -56,8 +57,8 @@ function Room({ id, channel }: { id: string; channel: client.BoardChannel }) {
   const answer = (text: string): void => {
     if (asking === 'board') location.hash = text;
     else {
-      client.setName(text);
       setName(text);
+      write(text);
     }
     ask(undefined);
   };
@@ -99,7 +100,7 @@ function Room({ id, channel }: { id: string; channel: client.BoardChannel }) {
 }
 
 const questions = {
-  name: () => ({ label: 'Your name', button: 'Join', charsMax: nameCharsMax, first: client.lastName() }),
+  name: () => ({ label: 'Your name', button: 'Join', charsMax: nameCharsMax, first: lastName() }),
   board: () => ({ label: 'Open or begin a board', button: 'Open', charsMax: 40, first: '' }),
 };
 type Question = keyof typeof questions;

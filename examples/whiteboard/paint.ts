@@ -17,6 +17,9 @@ const palette: Record<Color, readonly [string, string, string, string]> = {
   violet: ['#7c3aed', '#e6d9ff', '#b794ff', '#4b3380'],
 };
 const lineColor = (color: Color, dark: boolean): string => palette[color][dark ? 2 : 0];
+/** What a color is on the toolbar: that of its lines, by day and by night. */
+export const swatchOf = (color: Color): string =>
+  `light-dark(${lineColor(color, false)}, ${lineColor(color, true)})`;
 export const noteColor = (color: Color, dark: boolean): string => palette[color][dark ? 3 : 1];
 
 const thicknessOf = (size: Size): number => [2.5, 5, 10][size - 1] ?? 5;

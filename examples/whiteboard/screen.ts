@@ -2,6 +2,7 @@
  * Shows a board: what lies still as tiles, and above them, anew in each frame that needs it, what is on its way and what
  * is selected. It draws when something changed and rests otherwise; it must not know where pointers and edits come from.
  */
+import { hueOf } from '../shared/names.ts';
 import { type Placed, padding } from './board.ts';
 import type { Desk } from './desk.ts';
 import { paint } from './paint.ts';
@@ -15,10 +16,7 @@ const budgetMs = 7;
 const dots = 24;
 
 /** A color for each name, the same on every screen. */
-export function colorOf(name: string): string {
-  const sum = [...name].reduce((n, letter) => (n * 25 + letter.charCodeAt(0)) % 1009, 40);
-  return `oklch(0.56 0.17 ${(sum % 10) * 36})`;
-}
+export const colorOf = (name: string): string => `oklch(0.56 0.17 ${hueOf(name)})`;
 
 export interface Layers {
   readonly tiles: HTMLCanvasElement;
