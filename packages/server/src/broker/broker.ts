@@ -76,6 +76,8 @@ export interface Announcement {
   /** The head of the log as it was when this was announced. Nobody has to read it while entries up to it come along. */
   readonly top: Slice['top'];
   readonly entries: readonly Entry[];
+  /** The broker was asked where the log ends, or found it rolled back: an end before the one that is known is news too. */
+  readonly asked?: boolean;
 }
 
 /**
