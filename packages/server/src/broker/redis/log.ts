@@ -1,0 +1,344 @@
+/**
+ * One log as this node works with it: turns calls into scripts and their answers into results and news, and has a log begun anew
+ * that turns out to be broken. What a log allows is decided by the scripts; which logs there are is the business of logs.ts.
+ */
+import { SyncError } from '@syncline/protocol';
+import { type Cancel, type Clock, type Entry, newEpoch, toSyncError } from '@syncline/protocol/wire';
+import type { Announcement, Append, Appended, Range, Slice, Snapshot } from '../broker.ts';
+import { dataBytes, owned } from '../head.ts';
+import type { Listener } from '../listeners.ts';
+import { keyRefused, keysRefused, sequenceRefused, superseded, topRefused } from '../refusals.ts';
+import {
+  type Argument,
+  appendArguments,
+  Broken,
+  Garbled,
+  keepArguments,
+  numberText,
+  type Outcome,
+  parseAppended,
+  parseAside,
+  parseCompacted,
+  parseHead,
+  parseMessage,
+  parsePage,
+  snapshotArgument,
+} from './codec.ts';
+import { Refused } from './faults.ts';
+import type { Link, Replicas } from './link.ts';
+import type { Load } from './load.ts';
+import { Order, type Place } from './order.ts';
+import { type Part, readSlice } from './pages.ts';
+import { Queue, type Waiting } from './queue.ts';
+import { loadScript, type Script } from './scripts.ts';
+
+const scripts = {
+  append: loadScript('append', 'log'),
+  read: loadScript('read', 'log'),
+  compact: loadScript('compact', 'log'),
+  look: loadScript('look', 'log'),
+  aside: loadScript('aside', 'log'),
+};
+
+/** How often a read is tried of a log that turns out to be broken each time. */
+const triesMax = 3;
+
+/** What all logs of a broker share. */
+export interface LogTools {
+  readonly link: Link;
+  /** Resolves when the broker can be used; rejects with why it can't. */
+  readonly ready: Promise<void>;
+  readonly clock: Clock;
+  readonly load: Load;
+  /** What is told of itself to the others: the random name of this broker. */
+  readonly sender: string;
+  readonly publish: 'PUBLISH' | 'SPUBLISH';
+  /** How many replicas must have what is acknowledged; undefined: it needn't be more than stored. */
+  readonly replicas: Replicas | undefined;
+  /** For how long a log is kept that nobody uses, in ms; undefined: for ever. */
+  readonly idleMs: number | undefined;
+  /** The time that entries are stamped with, for tests; undefined: that of Redis. */
+  readonly stamp: (() => number) | undefined;
+  /** How long a read waits for the subscription to stand, in ms. */
+  readonly commandMs: number;
+  /** Told that a log was moved aside, or that a message was none. */
+  readonly onTrouble: (trouble: 'broken' | 'dropped', channel: string, why: string) => void;
+}
+
+export class Log {
+  readonly #tools: LogTools;
+  readonly #channel: string;
+  readonly #topic: string;
+  readonly #keys: readonly string[];
+  readonly #queue: Queue;
+  readonly #order: Order;
+  readonly #heard: (message: Buffer) => void;
+  /** Resolves when announcements are heard, with what ends that; undefined while nobody listens. */
+  #standing: Promise<() => void> | undefined;
+  #stands = false;
+
+  /**
+   * @param tell called with the news of this log, while it is listened to
+   * @param onIdle called when nothing is under way
+   */
+  constructor(tools: LogTools, prefix: string, channel: string, tell: Listener, onIdle: () => void) {
+    this.#tools = tools;
+    this.#channel = channel;
+    this.#topic = `${prefix}:{${tagOf(channel)}}`;
+    this.#keys = ['m', 'l', 's', 'p', 'pa', 'po', 'k', 'o'].map((part) => `${this.#topic}:${part}`);
+    this.#queue = new Queue(tools.clock, tools.load, (batch) => this.#append(batch), onIdle);
+    this.#order = new Order(tools.clock, tell);
+    this.#heard = (message) => this.#hear(message);
+  }
+
+  /** Whether it is neither used nor listened to. */
+  get idle(): boolean {
+    return this.#queue.idle && !this.#standing;
+  }
+
+  append(append: Append): Promise<Appended> {
+    const kept = { ...append, data: owned(append.data) };
+    return this.#queue.append(kept, dataBytes(kept.data), this.#stamp());
+  }
+
+  read(range: Range): Promise<Slice> {
+    const standing = this.#stands ? undefined : this.#standing;
+    const stamp = this.#stamp();
+    return this.#queue.call(0, async () => {
+      if (standing) await this.#within(standing);
+      return this.#mended(() => readSlice((part) => this.#page(part, stamp), range));
+    });
+  }
+
+  compact(epoch: string, { offset, check, data }: Snapshot): Promise<boolean> {
+    const snapshot = snapshotArgument(owned(data));
+    return this.#queue.call(dataBytes(data), async () => {
+      const own = [epoch, String(offset), String(check), snapshot];
+      const { aside, taken } = parsed(parseCompacted, await this.#write(scripts.compact, own));
+      this.#noteAside(aside);
+      return taken;
+    });
+  }
+
+  /** Hears what is announced, from now on. */
+  listen(): void {
+    const standing = this.#tools.link.subscribe(this.#topic, this.#heard);
+    this.#standing = standing;
+    standing.then(
+      () => {
+        if (this.#standing === standing) this.#stands = true;
+      },
+      // The link was closed: whoever reads is told.
+      () => {},
+    );
+  }
+
+  /** Hears it no more. */
+  deafen(): void {
+    this.#standing?.then(
+      (stop) => stop(),
+      () => {},
+    );
+    this.#standing = undefined;
+    this.#stands = false;
+    this.#order.stop();
+  }
+
+  /** Looks where the log ends, and tells if that is not what was told last. */
+  async look(): Promise<void> {
+    const before = this.#order.told;
+    let head: Place | undefined;
+    try {
+      const found = parseHead(await this.#run(scripts.look, []));
+      head = found && { epoch: found.epoch, ...found.top };
+    } catch {
+      // The next look tells, and that Redis doesn't answer is told by the link's health.
+      return;
+    }
+    if (this.#standing) this.#order.look(before, head);
+  }
+
+  /** Carries out appends with one script call, and answers each. */
+  async #append(batch: readonly Waiting[]): Promise<void> {
+    this.#order.begin();
+    let news: Announcement | undefined;
+    try {
+      const { told } = this.#order;
+      const known = this.#standing && told ? String(told.offset) : '';
+      const own = [
+        ...keepArguments(batch[0]?.append.keep ?? null),
+        ...[this.#tools.replicas ? '1' : '', known],
+        ...batch.flatMap(({ append }) => appendArguments(append)),
+      ];
+      const reply = await this.#write(scripts.append, own, batch[0]?.stamp);
+      const { epoch, aside, between, outcomes } = parsed(
+        (value) => parseAppended(value, batch.length),
+        reply,
+      );
+      this.#noteAside(aside);
+      const stored = answer(batch, epoch, outcomes);
+      const last = stored.at(-1);
+      if (last && this.#standing)
+        news = {
+          epoch,
+          top: { offset: last.offset, check: last.check },
+          entries: told?.epoch === epoch ? [...between, ...stored] : stored,
+        };
+    } catch (thrown) {
+      for (const { reject } of batch) reject(toSyncError(thrown));
+    }
+    this.#order.settle(news);
+  }
+
+  async #page(part: Part, stamp: string) {
+    const { direction, offset, until, entriesMax, bytesMax, leastOne, keep } = part;
+    const own = [
+      ...keepArguments(keep),
+      ...[direction, String(offset), until === undefined ? '' : String(until)],
+      ...[numberText(entriesMax), numberText(bytesMax), leastOne ? '1' : ''],
+    ];
+    const page = parsed(parsePage, await this.#run(scripts.read, own, stamp));
+    this.#noteAside(page.aside);
+    return page;
+  }
+
+  /** Reads, and has the log begun anew where what it holds can't be. */
+  async #mended(read: () => Promise<Slice>): Promise<Slice> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await read();
+      } catch (thrown) {
+        if (!(thrown instanceof Broken)) throw thrown;
+        if (tries === triesMax)
+          throw new SyncError('corrupt', `The log is broken: ${thrown.message}. Look at what writes to it.`);
+        const { epoch, message } = thrown;
+        this.#noteAside(parsed(parseAside, await this.#run(scripts.aside, [epoch, message])));
+      }
+    }
+  }
+
+  #noteAside(why: string): void {
+    if (why) this.#tools.onTrouble('broken', this.#channel, why);
+  }
+
+  #hear(message: Buffer): void {
+    const { sender, onTrouble } = this.#tools;
+    if (!this.#standing) return;
+    const heard = parseMessage(message, sender);
+    if (!heard)
+      return onTrouble('dropped', this.#channel, 'what was published for it is no message of a node');
+    this.#order.hear(heard.news, heard.sender === sender);
+  }
+
+  /** Runs a script that writes what is acknowledged. */
+  async #write(script: Script, own: readonly Argument[], stamp = ''): Promise<unknown> {
+    const { link, ready, replicas } = this.#tools;
+    if (!replicas) return this.#run(script, own, stamp);
+    const [slotKey, ...rest] = this.#arguments(own, stamp);
+    await ready;
+    const done = await layoutTold(link.runReplicated(script, slotKey, this.#keys, rest, replicas));
+    if (done.replicas < replicas.replicasMin)
+      throw new SyncError(
+        'unavailable',
+        `${done.replicas} of ${replicas.replicasMin} replicas had this within ${replicas.ms} ms. Whether it outlives its Redis is unknown; try again.`,
+      );
+    return done.reply;
+  }
+
+  async #run(script: Script, own: readonly Argument[], stamp = ''): Promise<unknown> {
+    const [slotKey, ...rest] = this.#arguments(own, stamp);
+    await this.#tools.ready;
+    return layoutTold(this.#tools.link.run(script, slotKey, this.#keys, rest));
+  }
+
+  /** The key that says where to run a script, then what every script begins with, then its own. */
+  #arguments(own: readonly Argument[], stamp: string): readonly [string, ...Argument[]] {
+    const { clock, link, publish, sender, idleMs } = this.#tools;
+    return [
+      this.#topic,
+      stamp,
+      newEpoch(link.now(), clock.randomBytes(16)),
+      ...[publish, sender, idleMs === undefined ? '' : String(idleMs)],
+      ...own,
+    ];
+  }
+
+  #stamp(): string {
+    const { stamp } = this.#tools;
+    return stamp ? String(Math.floor(stamp())) : '';
+  }
+
+  async #within(standing: Promise<unknown>): Promise<void> {
+    const { clock, commandMs } = this.#tools;
+    let cancel: Cancel = () => {};
+    const late = new Promise<never>((_, reject) => {
+      cancel = clock.timer(commandMs, () => reject(new SyncError('unavailable', notHeard)));
+    });
+    await Promise.race([standing, late]).finally(() => cancel());
+  }
+}
+
+/** A channel as part of a key: what no channel name holds, but a log's may in tests, can't end the hash tag. */
+function tagOf(channel: string): string {
+  const escaped = (unit: string): string => `%${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return channel.replace(/[^\w\-=@,.:;/?]/g, escaped) || '%';
+}
+
+/** Answers each append of a batch; gives the entries that were stored. */
+function answer(batch: readonly Waiting[], epoch: string, outcomes: readonly Outcome[]): readonly Entry[] {
+  const stored: Entry[] = [];
+  for (const [i, { append, resolve, reject }] of batch.entries()) {
+    const outcome = outcomes[i];
+    if (!outcome) reject(new SyncError('internal'));
+    else if (outcome.type === 'refused')
+      reject(refusalOf(append, outcome.code, outcome.number, outcome.more));
+    else {
+      const { type, offset, check, at } = outcome;
+      resolve({ epoch, offset, check, at, duplicate: type === 'duplicate' });
+      if (type === 'stored') stored.push({ offset, check, at, from: append.from, data: append.data });
+    }
+  }
+  return stored;
+}
+
+/** The error for what append.lua refused. */
+function refusalOf(append: Append, code: string, number: number, more: string): SyncError {
+  switch (code) {
+    case 'sequence':
+      return sequenceRefused(append.producer?.sequence ?? 0, number, more === 'known');
+    case 'precondition':
+      return more === 'log'
+        ? topRefused(number, append.ifTopAt ?? 0)
+        : keyRefused(number, append.ifKeyAt ?? 0);
+    case 'superseded':
+      return superseded(number);
+    case 'too_many':
+      return keysRefused(number);
+    default:
+      return new SyncError('internal');
+  }
+}
+
+const notHeard =
+  'Redis could not be asked in time to announce what others append, so this could not be read. Try again.';
+
+/** @throws SyncError `unavailable` for an answer that none of our scripts gives; Broken */
+function parsed<Value>(parse: (reply: unknown) => Value, reply: unknown): Value {
+  try {
+    return parse(reply);
+  } catch (thrown) {
+    if (!(thrown instanceof Garbled)) throw thrown;
+    throw new SyncError('unavailable', `${thrown.message} The outcome is unknown; is this a Redis?`);
+  }
+}
+
+/** Tells apart that a log is of another layout. @throws SyncError `corrupt`, and what it threw */
+async function layoutTold<Reply>(running: Promise<Reply>): Promise<Reply> {
+  try {
+    return await running;
+  } catch (thrown) {
+    const cause = thrown instanceof Error ? thrown.cause : undefined;
+    if (!(cause instanceof Refused && cause.word === 'LAYOUT')) throw thrown;
+    throw new SyncError('corrupt', `A newer server wrote this log: ${cause.message}. Upgrade this one.`);
+  }
+}
