@@ -10,10 +10,9 @@ import { Follower } from './channel/follower.ts';
 import { type Located, locate } from './channel/locate.ts';
 import { Pages } from './channel/pages.ts';
 import { Readers, type ReadersTools, type ReadersTraits } from './channel/readers.ts';
-import { Retry } from './channel/retry.ts';
 import { Tail } from './channel/tail.ts';
 import { ChannelViews } from './channel/views.ts';
-import { type Conflate, Cursor, type OpenView, type View, type ViewTraits } from './cursor.ts';
+import { type Conflate, Cursor, type OpenView, type View, type ViewTraits, type Woken } from './cursor.ts';
 
 /** What a channel is told about itself: who it is, what its log keeps, what it may hold in memory. */
 export interface ChannelSettings extends ReadersTraits {
@@ -41,8 +40,6 @@ export class Channel {
   readonly #views: ChannelViews;
   readonly #stopListening: () => void;
   #refusal: SyncError | undefined;
-  /** Of whoever holds the channel open: called when its log turns out to be another one. */
-  #onBreak: (() => void) | undefined;
   /** Calls under way: appends, pages of history, subscribers who look for their place. */
   #calls = 0;
   #closed = false;
@@ -54,32 +51,20 @@ export class Channel {
     slice: Slice,
     stopListening: () => void,
   ) {
-    const { clock, metrics, logger } = tools;
     const tail = new Tail(settings.tailEntriesMax, settings.tailBytesMax);
     this.settings = settings;
     this.#tools = tools;
     this.#pages = pages;
-    this.#follower = new Follower(
-      slice,
-      { name: settings.name, pages, tail, retry: new Retry(clock), metrics, logger },
-      {
-        onMore: () => this.#readers.more(),
-        onBreak: (first, why) => {
-          this.#onBreak?.();
-          this.#readers.break(first, why);
-        },
-      },
-    );
+    this.#follower = new Follower(settings.name, slice, tail, pages, tools);
     this.#readers = new Readers(settings, tools, this.#follower, pages);
-    this.#views = new ChannelViews(settings.name, metrics);
+    this.#views = new ChannelViews(settings.name, tools.metrics);
     this.#stopListening = stopListening;
   }
 
   /** Opens a log: listens first, then reads, so that nothing falls between. */
   static async open(settings: ChannelSettings, tools: ChannelTools): Promise<Channel> {
-    const early: Announcement[] = [];
-    let receive = (news: Announcement): void => void early.push(news);
-    const stop = tools.broker.listen(settings.name, (news) => receive(news));
+    const ear = new Ear();
+    const stop = tools.broker.listen(settings.name, ear.hear);
     try {
       const pages = new Pages(tools.broker, settings.name, settings.keep);
       const offset = Number.MAX_SAFE_INTEGER;
@@ -90,8 +75,7 @@ export class Channel {
         bytesMax: Math.min(settings.tailBytesMax, limits.batchBytesMax.default),
       });
       const channel = new Channel(settings, tools, pages, newest, stop);
-      receive = (news) => channel.#follower.receive(news);
-      for (const news of early) receive(news);
+      ear.listenWith(channel.#follower);
       return channel;
     } catch (thrown) {
       stop();
@@ -106,7 +90,7 @@ export class Channel {
 
   /** Whether nobody reads, appends, or is about to. */
   get idle(): boolean {
-    return this.#readers.size + this.#views.size === 0 && this.#calls === 0 && !this.#onBreak;
+    return this.#readers.idle && this.#views.size === 0 && this.#calls === 0;
   }
 
   /** Refuses what is published from now on, with this error; undefined: no more. Its readers notice nothing. */
@@ -137,16 +121,16 @@ export class Channel {
 
   /**
    * Puts a cursor where a reader wants to start, or at the oldest place from which the log is complete (rules S3, S4).
-   * There may be something to take at once; `onWake` is called whenever there may be more.
+   * There may be something to take at once; `reader` is woken whenever there may be more.
    *
    * @param resident it is the node's own: the channel isn't held open for it
    */
-  join(start: Start, onWake: () => void, resident = false): Promise<Located & { readonly cursor: Cursor }> {
+  join(start: Start, reader: Woken, resident = false): Promise<Located & { readonly cursor: Cursor }> {
     return this.#call(async () => {
       const located = await locate(start, this.#follower, this.#pages);
       if (this.#closed) throw new SyncError('restart');
       const { position, proven } = located;
-      const cursor = new Cursor(this.#readers, position.offset, { proven, resident }, onWake);
+      const cursor = new Cursor(this.#readers, position.offset, { proven, resident }, reader);
       this.#readers.add(cursor);
       return { ...located, cursor };
     });
@@ -157,10 +141,7 @@ export class Channel {
    * out to be another one.
    */
   hold(onBreak: () => void): () => void {
-    this.#onBreak = onBreak;
-    return () => {
-      if (this.#onBreak === onBreak) this.#onBreak = undefined;
-    };
+    return this.#readers.hold(onBreak);
   }
 
   /** Tells the readers who are up to date at the end of this turn, and nobody else (rule N6). False when the turn's frame is full. */
@@ -219,5 +200,21 @@ export class Channel {
     } finally {
       this.#calls--;
     }
+  }
+}
+
+/** Hears the news of a log: what comes before the log has been read waits until then. A channel that is open holds nothing of its opening. */
+class Ear {
+  #early: Announcement[] | undefined = [];
+  #follower: Follower | undefined;
+  readonly hear = (news: Announcement): void => {
+    if (this.#follower) this.#follower.receive(news);
+    else this.#early?.push(news);
+  };
+
+  listenWith(follower: Follower): void {
+    this.#follower = follower;
+    for (const news of this.#early ?? []) follower.receive(news);
+    this.#early = undefined;
   }
 }

@@ -110,7 +110,7 @@ class Reader {
   async join(node: Node, anew: boolean): Promise<void> {
     this.#cursor?.release();
     const start = anew || this.mirror.position.epoch === '' ? Number.MAX_SAFE_INTEGER : this.mirror.position;
-    const { cursor, position, gap } = await node.channel.join(start, () => {});
+    const { cursor, position, gap } = await node.channel.join(start, { wake: () => {} });
     // A place that a reader was led to is a place in the log, or was folded since: there is no gap to be told.
     expect(gap).toBeNull();
     this.#cursor = cursor;

@@ -12,15 +12,24 @@ import type { Snapshot } from './broker/broker.ts';
  * but the transport that built it.
  */
 abstract class Shared {
-  readonly #encoded = new Map<string, Uint8Array>();
+  /** Nearly always there is one encoding, so it stands by itself. */
+  #encoding: string | undefined;
+  #bytes: Uint8Array | undefined;
+  #others: Map<string, Uint8Array> | undefined;
 
   /** The bytes of this under `encoding`, built on first use. */
   encoded(encoding: string, build: (shared: this) => Uint8Array): Uint8Array {
-    let bytes = this.#encoded.get(encoding);
-    if (bytes === undefined) {
-      bytes = build(this);
-      this.#encoded.set(encoding, bytes);
+    if (this.#bytes === undefined) {
+      this.#encoding = encoding;
+      this.#bytes = build(this);
     }
+    return this.#encoding === encoding ? this.#bytes : this.#other(encoding, build);
+  }
+
+  #other(encoding: string, build: (shared: this) => Uint8Array): Uint8Array {
+    this.#others ??= new Map();
+    const bytes = this.#others.get(encoding) ?? build(this);
+    this.#others.set(encoding, bytes);
     return bytes;
   }
 }
@@ -32,15 +41,17 @@ abstract class Shared {
 export class Batch extends Shared {
   readonly id: number;
   readonly stamped: boolean;
+  /** The offset of the cursors that it is for. */
+  readonly after: number;
   readonly entries: readonly Entry[];
   /** The offset that its readers come from, where entries were left out after it (rule K9); null where none were. */
   readonly from: number | null;
 
-  /** @param after the offset of the cursors that it is for */
   constructor(id: number, stamped: boolean, after: number, entries: readonly Entry[]) {
     super();
     this.id = id;
     this.stamped = stamped;
+    this.after = after;
     this.entries = entries;
     this.from = this.last.offset === after + entries.length ? null : after;
   }
@@ -213,6 +224,12 @@ export interface Source {
  */
 export type Conflate = (offset: number) => readonly Entry[] | undefined;
 
+/** Whom a cursor is for. */
+export interface Woken {
+  /** There may be something to take. */
+  wake(): void;
+}
+
 /** What a cursor is to its channel besides a place. */
 export interface CursorTraits {
   /** Whether the log proves its place. If not, nothing but a snapshot can be next. */
@@ -229,14 +246,14 @@ export class Cursor implements Reading {
   signalled = 0;
   readonly resident: boolean;
   readonly #source: Source;
-  readonly #onWake: () => void;
+  readonly #reader: Woken;
 
-  constructor(source: Source, offset: number, traits: CursorTraits, onWake: () => void) {
+  constructor(source: Source, offset: number, traits: CursorTraits, reader: Woken) {
     this.#source = source;
     this.offset = offset;
     this.proven = traits.proven;
     this.resident = traits.resident;
-    this.#onWake = onWake;
+    this.#reader = reader;
   }
 
   /** Called by the channel: the log goes on for this reader after `offset`, whatever it has of what came before. */
@@ -247,7 +264,7 @@ export class Cursor implements Reading {
 
   /** Called by the channel when there may be something to take. */
   wake(): void {
-    this.#onWake();
+    this.#reader.wake();
   }
 
   /** The next batch or part of a snapshot, or a gap that must be told; undefined when there is nothing yet. */

@@ -63,7 +63,7 @@ export class Fold {
    */
   async open(): Promise<void> {
     const all = Number.MAX_SAFE_INTEGER;
-    const { cursor, position } = await this.#channel.join(all, () => void this.#run(), true);
+    const { cursor, position } = await this.#channel.join(all, this, true);
     if (this.#closed) cursor.release();
     this.#cursor = cursor;
     this.#position = position;
@@ -81,6 +81,11 @@ export class Fold {
     this.#cursor?.release();
     this.#folder.close?.();
     this.#opened?.reject(new SyncError('restart'));
+  }
+
+  /** There is more to fold. */
+  wake(): void {
+    void this.#run();
   }
 
   /** Takes and folds until nothing is left for now. It runs on within one turn for as long as it has nothing to wait for. */

@@ -39,7 +39,7 @@ describe('the hub', () => {
     const ids = async (names: string[]) =>
       Promise.all(names.map(async (name) => (await hub.open(`chat/${name}`)).settings.id));
     expect(await ids(['a', 'b', 'c'])).toEqual([1, 2, 3]);
-    const held = (await hub.open('chat/b')).join(0, () => {});
+    const held = (await hub.open('chat/b')).join(0, { wake: () => {} });
     await held;
     await clock.advance(2000);
     const again = await ids(['b', 'd', 'e', 'f']);
@@ -49,7 +49,7 @@ describe('the hub', () => {
 
   it('closes what nobody reads, appends to or asks for, after one idle time and before two', async () => {
     const { hub, clock, metrics } = hubOf();
-    const reader = await (await hub.open('chat/read')).join(0, () => {});
+    const reader = await (await hub.open('chat/read')).join(0, { wake: () => {} });
     await hub.open('chat/idle');
     await clock.advance(999);
     hub.opened('chat/idle');
@@ -103,7 +103,7 @@ describe('the hub', () => {
   it('closes a channel that nobody uses to make room for another, and never one that is read', async () => {
     const { hub, clock } = hubOf({ channelsOpenMax: 2 });
     const read = await hub.open('chat/read');
-    await read.join(0, () => {});
+    await read.join(0, { wake: () => {} });
     await hub.open('chat/left');
     await clock.advance(1001);
     expect((await hub.open('chat/new')).settings.name).toBe('chat/new');

@@ -33,8 +33,8 @@ interface Slot {
   readonly opening: Promise<Channel>;
   /** Once it can be used. */
   channel: Channel | undefined;
-  /** What must be closed with it, the last one first. */
-  readonly parts: { close(): void }[];
+  /** What must be closed with it, in this order: what was opened last stands first. */
+  parts: readonly { close(): void }[];
   used: boolean;
   askedAt: number;
 }
@@ -192,7 +192,8 @@ export class Hub {
     const tools = volatile ? this.#volatile : this.#tools;
     const { tailEntriesMax, tailBytesMax, ...bounds } = volatile ? inMemory(this.#settings) : this.#settings;
     const opened = <Part extends { close(): void }>(part: Part): Part => {
-      slot.parts.push(part);
+      // Made anew, since a list that is pushed to makes room for many more.
+      slot.parts = [part, ...slot.parts];
       if (this.#slots.get(name) === slot) return part;
       part.close();
       throw new SyncError('restart');
@@ -223,7 +224,7 @@ export class Hub {
   #closeSlot(name: string, slot: Slot): void {
     if (this.#slots.get(name) !== slot) return;
     this.#slots.delete(name);
-    for (const part of slot.parts.reverse()) part.close();
+    for (const part of slot.parts) part.close();
     this.#freeIds.push(slot.id);
     this.#tools.metrics.channelsOpen--;
   }

@@ -24,10 +24,10 @@ export interface Head {
   /** Offset of the stored snapshot, always below `oldest`; 0 when there is none. */
   snapshot: number;
   readonly producers: Producers;
-  /** The newest offset of each key, in offset order. */
-  readonly keys: Map<string, number>;
+  /** The newest offset of each key, in offset order. Undefined until there is one: most logs have no keys. */
+  keys: Map<string, number> | undefined;
   /** The order of those newest entries, where they have one. */
-  readonly orders: Map<string, number>;
+  orders: Map<string, number> | undefined;
   /** Keys that have to be written, for brokers that store heads; null for those that needn't know. */
   readonly changedKeys: Set<string> | null;
 }
@@ -59,8 +59,8 @@ export function newHead(
     bytes: 0,
     snapshot: 0,
     producers,
-    keys: new Map(),
-    orders: new Map(),
+    keys: undefined,
+    orders: undefined,
     changedKeys,
   };
 }
@@ -90,11 +90,11 @@ export function admit(head: Head, append: Append, now: number): Admission {
 
 /** The conditions on an append's key. */
 function admitKey(head: Head, { key, keyEnds, ifKeyAt, order, keysMax }: Append): void {
-  const offset = key === undefined ? 0 : (head.keys.get(key) ?? 0);
+  const offset = key === undefined ? 0 : (head.keys?.get(key) ?? 0);
   if (ifKeyAt !== undefined && offset !== ifKeyAt) throw keyRefused(offset, ifKeyAt);
   if (key === undefined) return;
-  if (order !== undefined && order < (head.orders.get(key) ?? order)) throw superseded(offset);
-  if (keysMax !== undefined && !keyEnds && offset === 0 && head.keys.size >= keysMax)
+  if (order !== undefined && order < (head.orders?.get(key) ?? order)) throw superseded(offset);
+  if (keysMax !== undefined && !keyEnds && offset === 0 && (head.keys?.size ?? 0) >= keysMax)
     throw keysRefused(keysMax);
 }
 
@@ -116,8 +116,14 @@ export function advance(head: Head, append: Append, entry: Entry): void {
   head.bytes += dataBytes(entry.data);
   if (append.key !== undefined) {
     forgetKey(head, append.key);
-    if (!append.keyEnds) head.keys.set(append.key, entry.offset);
-    if (!append.keyEnds && append.order !== undefined) head.orders.set(append.key, append.order);
+    if (!append.keyEnds) {
+      head.keys ??= new Map();
+      head.keys.set(append.key, entry.offset);
+    }
+    if (!append.keyEnds && append.order !== undefined) {
+      head.orders ??= new Map();
+      head.orders.set(append.key, append.order);
+    }
   }
   if (append.producer) {
     const { producers } = head;
@@ -161,15 +167,15 @@ export function trim(head: Head, keep: Keep | null, now: number, sizes: Sizes): 
 }
 
 function forgetKeysBelow(head: Head, oldest: number): void {
-  for (const [key, offset] of head.keys) {
+  for (const [key, offset] of head.keys ?? []) {
     if (offset >= oldest) return;
     forgetKey(head, key);
   }
 }
 
 function forgetKey(head: Head, key: string): void {
-  head.keys.delete(key);
-  head.orders.delete(key);
+  head.keys?.delete(key);
+  head.orders?.delete(key);
   head.changedKeys?.add(key);
 }
 

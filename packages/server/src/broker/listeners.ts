@@ -8,7 +8,8 @@ import type { Announcement } from './broker.ts';
 export type Listener = (news: Announcement) => void;
 
 export class Listeners {
-  readonly #byChannel = new Map<string, Set<Listener>>();
+  /** A list is replaced, never changed: whoever is being told goes through the one that was there. */
+  readonly #byChannel = new Map<string, readonly Listener[]>();
   readonly #waiting: { readonly channel: string; readonly news: Announcement }[] = [];
   #announcing = false;
 
@@ -18,13 +19,20 @@ export class Listeners {
 
   /** Adds a listener; the function returned removes it. The same function may listen twice and is then told twice. */
   add(channel: string, onNews: Listener): () => void {
-    const listener: Listener = (news) => onNews(news);
-    const all = this.#byChannel.get(channel) ?? new Set();
-    this.#byChannel.set(channel, all.add(listener));
+    this.#byChannel.set(channel, [...(this.#byChannel.get(channel) ?? []), onNews]);
+    let listens = true;
     return () => {
-      all.delete(listener);
-      if (all.size === 0 && this.#byChannel.get(channel) === all) this.#byChannel.delete(channel);
+      if (listens) this.#remove(channel, onNews);
+      listens = false;
     };
+  }
+
+  #remove(channel: string, onNews: Listener): void {
+    const all = this.#byChannel.get(channel) ?? [];
+    const at = all.indexOf(onNews);
+    if (at < 0) return;
+    if (all.length === 1) this.#byChannel.delete(channel);
+    else this.#byChannel.set(channel, all.toSpliced(at, 1));
   }
 
   /** Tells everyone before it returns, unless it is called by a listener: then after that one's news is all told. */
@@ -46,7 +54,10 @@ export class Listeners {
   }
 
   #tell(channel: string, news: Announcement): void {
-    for (const listener of this.#byChannel.get(channel) ?? []) {
+    const all = this.#byChannel.get(channel) ?? [];
+    for (const listener of all) {
+      // Whoever was told before may have had this one removed.
+      if (all.length > 1 && !this.#byChannel.get(channel)?.includes(listener)) continue;
       try {
         listener(news);
       } catch (thrown) {

@@ -40,42 +40,43 @@ export interface Producers {
 /** All of them in memory. */
 export class HeldProducers implements Producers {
   /** The one that stored longest ago first. */
-  readonly #byId = new Map<string, Producer>();
+  #byId: Map<string, Producer> | undefined;
   /** The same ids by owner, in the same order; kept from the first time that somebody asks for an owner's. */
   #byOwner: Map<string, Set<string>> | undefined;
   #newest: string | undefined;
 
   get size(): number {
-    return this.#byId.size;
+    return this.#byId?.size ?? 0;
   }
 
   get(id: string): Producer | undefined {
-    return this.#byId.get(id);
+    return this.#byId?.get(id);
   }
 
   set(id: string, producer: Producer): void {
     if (id !== this.#newest) this.delete(id);
     this.#newest = id;
+    this.#byId ??= new Map();
     this.#byId.set(id, producer);
     if (this.#byOwner) note(this.#byOwner, id);
   }
 
   delete(id: string): void {
-    this.#byId.delete(id);
+    this.#byId?.delete(id);
     const ids = this.#byOwner?.get(ownerOf(id));
     ids?.delete(id);
     if (ids?.size === 0) this.#byOwner?.delete(ownerOf(id));
   }
 
   oldest(owner?: string): string | undefined {
-    if (owner === undefined) return first(this.#byId.keys());
+    if (owner === undefined) return first(this.#byId?.keys() ?? []);
     this.#byOwner ??= this.#owners();
     return first(this.#byOwner.get(owner)?.keys() ?? []);
   }
 
   #owners(): Map<string, Set<string>> {
     const owners = new Map<string, Set<string>>();
-    for (const id of this.#byId.keys()) note(owners, id);
+    for (const id of this.#byId?.keys() ?? []) note(owners, id);
     return owners;
   }
 }

@@ -22,8 +22,8 @@ export class Batches {
   readonly #traits: BatchTraits;
   readonly #follower: Follower;
   readonly #metrics: Metrics;
-  /** By the offset that they come after. */
-  readonly #built = new Map<number, Batch>();
+  /** Those of this turn: hardly ever more than one, so they are looked through. */
+  readonly #built: Batch[] = [];
   #conflate: Conflate | undefined;
 
   constructor(traits: BatchTraits, follower: Follower, metrics: Metrics) {
@@ -35,27 +35,26 @@ export class Batches {
   /** How those are spared who are behind by more than a batch; undefined: they get every entry. */
   conflateWith(conflate: Conflate | undefined): void {
     this.#conflate = conflate;
-    this.#built.clear();
+    this.clear();
   }
 
   /** What comes after a place; undefined where that has to be read. */
   after(offset: number): Batch | undefined {
-    const known = this.#built.get(offset);
-    if (known) return known;
+    for (const batch of this.#built) if (batch.after === offset) return batch;
     const held = asBatch(this.#follower.held(offset + 1));
     const behind = held.at(-1)?.offset !== this.#follower.top.offset;
     const entries = (behind && this.#conflate?.(offset)) || held;
     if (entries.length === 0) return undefined;
     const { id, stamped } = this.#traits;
     const batch = new Batch(id, stamped, offset, entries);
-    if (this.#built.size >= batchesMax) this.#built.clear();
-    this.#built.set(offset, batch);
+    if (this.#built.length >= batchesMax) this.clear();
+    this.#built.push(batch);
     this.#metrics.batchesBuilt++;
     return batch;
   }
 
   /** The head moved: more may come after every place. */
   clear(): void {
-    if (this.#built.size > 0) this.#built.clear();
+    this.#built.length = 0;
   }
 }

@@ -49,7 +49,7 @@ async function next(cursor: Cursor, woken: { gate: Gate }) {
 
 async function joined(channel: Channel, start: Parameters<Channel['join']>[0], resident = false) {
   const woken = { gate: gate() };
-  const { cursor, ...where } = await channel.join(start, () => woken.gate.open(), resident);
+  const { cursor, ...where } = await channel.join(start, { wake: () => woken.gate.open() }, resident);
   return { cursor, where, take: () => next(cursor, woken) };
 }
 

@@ -5,33 +5,34 @@
  */
 import type { GapReason, Position } from '@syncline/protocol';
 import { SyncError } from '@syncline/protocol';
-import { type Entry, follows } from '@syncline/protocol/wire';
+import { type Clock, type Entry, follows } from '@syncline/protocol/wire';
 import type { Announcement, Appended, Slice } from '../broker/broker.ts';
 import { type Logger, type Metrics, reason } from '../observe.ts';
 import { firstAfter, type Pages, pageAfter } from './pages.ts';
-import type { Retry } from './retry.ts';
+import { Retry } from './retry.ts';
 import type { Tail } from './tail.ts';
 
-/** What the channel wants to be told. */
-export interface FollowerHooks {
+/** Who wants to be told: those that serve readers. */
+export interface Followed {
   /** The head moved: there is something to read, or to find missing. */
-  onMore(): void;
+  more(): void;
   /** The log is another one than the one known until now; `slice` begins at its oldest entry. */
-  onBreak(slice: Slice, why: GapReason): void;
+  break(slice: Slice, why: GapReason): void;
 }
 
 export interface FollowerTools {
-  readonly name: string;
-  readonly pages: Pages;
-  readonly tail: Tail;
-  readonly retry: Retry;
+  readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
 export class Follower {
+  readonly #name: string;
   readonly #tools: FollowerTools;
-  readonly #hooks: FollowerHooks;
+  readonly #pages: Pages;
+  readonly #tail: Tail;
+  #told: Followed | undefined;
+  #retry: Retry | undefined;
   #top: Position;
   #breaks = 0;
   #acked = 0;
@@ -39,11 +40,18 @@ export class Follower {
   #repairing: Promise<void> | undefined;
   #closed = false;
 
-  constructor(slice: Slice, tools: FollowerTools, hooks: FollowerHooks) {
+  constructor(name: string, slice: Slice, tail: Tail, pages: Pages, tools: FollowerTools) {
+    this.#name = name;
     this.#tools = tools;
-    this.#hooks = hooks;
+    this.#pages = pages;
+    this.#tail = tail;
     this.#top = { epoch: slice.epoch, ...slice.top };
-    for (const entry of slice.entries) tools.tail.push(entry);
+    for (const entry of slice.entries) tail.push(entry);
+  }
+
+  /** Tells of what happens from now on. */
+  tell(told: Followed): void {
+    this.#told = told;
   }
 
   /** The head of the log. */
@@ -58,8 +66,7 @@ export class Follower {
 
   /** The entries from `offset` on as far as they are in memory: in the tail, or on a page that was read. */
   held(offset: number): readonly Entry[] {
-    const { tail, pages } = this.#tools;
-    return tail.from(offset) ?? pages.kept(this.#top.epoch, offset);
+    return this.#tail.from(offset) ?? this.#pages.kept(this.#top.epoch, offset);
   }
 
   /** News of the log: a hint. What doesn't follow is read. */
@@ -67,18 +74,22 @@ export class Follower {
     if (this.#closed) return;
     this.#tools.metrics.entriesReceived += news.entries.length;
     const followed = news.epoch === this.#top.epoch && this.#accept(news.entries);
-    if (!followed || !this.#reaches(news.top)) void this.repair();
+    const { top, asked = false } = news;
+    const nothingNew = asked
+      ? top.offset === this.#top.offset && top.check === this.#top.check
+      : this.#reaches(top);
+    if (!followed || !nothingNew) void this.repair();
   }
 
   /** This node's own append was stored. Its announcement is a hint too: `check` looks for it at the end of the turn. */
   acknowledged({ epoch, offset, check }: Appended): void {
     const { top } = this;
-    const known = offset === top.offset ? top.check : this.#tools.tail.at(offset)?.check;
+    const known = offset === top.offset ? top.check : this.#tail.at(offset)?.check;
     // Stored where something else is known to be: this log is not the one that is known.
     if (epoch !== top.epoch || (known ?? check) !== check) return void this.repair();
     if (offset <= top.offset) return;
     this.#acked = Math.max(this.#acked, offset);
-    this.#hooks.onMore();
+    this.#told?.more();
   }
 
   /** Reads on if an acknowledged entry hasn't arrived. */
@@ -98,11 +109,11 @@ export class Follower {
 
   close(): void {
     this.#closed = true;
-    this.#tools.retry.stop();
+    this.#retry?.stop();
   }
 
   async #repair(): Promise<void> {
-    const { metrics, logger, name, retry } = this.#tools;
+    const { metrics, logger } = this.#tools;
     metrics.repairs++;
     // Whoever asks while a read is under way may know of something that it doesn't tell: then there is another one.
     while (this.#asked && !this.#closed) {
@@ -111,20 +122,26 @@ export class Follower {
         await this.#catchUp();
       } catch (thrown) {
         logger.error(
-          { channel: name, reason: reason(thrown) },
+          { channel: this.#name, reason: reason(thrown) },
           'A log could not be read on; it is tried again.',
         );
         this.#asked = true;
-        await retry.wait();
+        await this.#pause();
       }
     }
     this.#repairing = undefined;
   }
 
+  async #pause(): Promise<void> {
+    if (this.#closed) return;
+    this.#retry ??= new Retry(this.#tools.clock);
+    await this.#retry.wait();
+  }
+
   async #catchUp(): Promise<void> {
     for (;;) {
       const from = this.#top;
-      const slice = await this.#tools.pages.fresh(pageAfter(from.offset));
+      const slice = await this.#pages.fresh(pageAfter(from.offset));
       if (this.#closed) return;
       if (slice.epoch !== this.#top.epoch) return this.#break('epoch');
       if (slice.top.offset < from.offset) return this.#break('diverged');
@@ -149,7 +166,7 @@ export class Follower {
       if (entry.offset <= this.#top.offset) continue;
       follow = follows(this.#top, entry);
       if (!follow) break;
-      this.#tools.tail.push(entry);
+      this.#tail.push(entry);
       this.#top = { epoch: before.epoch, offset: entry.offset, check: entry.check };
     }
     if (this.#top !== before) this.#moved();
@@ -163,27 +180,27 @@ export class Follower {
 
   /** The log dropped entries that this node never saw: readers will find the hole from their own places. */
   #skipTo(slice: Slice): void {
-    this.#tools.tail.clear();
+    this.#tail.clear();
     if (slice.entries.at(-1)?.offset === slice.top.offset)
-      for (const entry of slice.entries) this.#tools.tail.push(entry);
+      for (const entry of slice.entries) this.#tail.push(entry);
     this.#top = { epoch: slice.epoch, ...slice.top };
     this.#moved();
   }
 
   /** This is another log than the one we knew. */
   async #break(why: GapReason): Promise<void> {
-    const slice = await this.#tools.pages.fresh(firstAfter(0));
+    const slice = await this.#pages.fresh(firstAfter(0));
     if (this.#closed) return;
-    this.#tools.tail.clear();
-    this.#tools.pages.forget();
+    this.#tail.clear();
+    this.#pages.forget();
     this.#breaks++;
     this.#top = { epoch: slice.epoch, ...slice.top };
-    this.#hooks.onBreak(slice, why);
+    this.#told?.break(slice, why);
     this.#moved();
   }
 
   #moved(): void {
-    this.#tools.pages.moved();
-    this.#hooks.onMore();
+    this.#pages.moved();
+    this.#told?.more();
   }
 }

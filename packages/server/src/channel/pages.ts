@@ -11,6 +11,9 @@ const pagesMax = 4;
 /** Reads for one place begin at a multiple of this, so that neighbours find what they need on the same page. */
 const pageEntries = 128;
 
+/** What most channels keep. */
+const nothing: readonly Slice[] = [];
+
 /** Which part of the log; how much of it at most. */
 type Part = Pick<Range, 'direction' | 'offset' | 'entriesMax' | 'bytesMax'>;
 
@@ -18,8 +21,9 @@ export class Pages {
   readonly #broker: Broker;
   readonly #name: string;
   readonly #keep: Range['keep'];
-  #flying = new Map<string, Promise<Slice>>();
-  #kept: Slice[] = [];
+  /** Reads under way; undefined while there are none. */
+  #flying: Map<string, Promise<Slice>> | undefined;
+  #kept: readonly Slice[] = nothing;
   #forgotten = 0;
 
   constructor(broker: Broker, name: string, keep: Range['keep']) {
@@ -36,10 +40,14 @@ export class Pages {
   /** One read, shared with whoever asks for the same before it is answered and before the log has moved on. */
   read(part: Part): Promise<Slice> {
     const key = `${part.direction} ${part.offset} ${part.entriesMax} ${part.bytesMax}`;
-    const flying = this.#flying;
-    const shared = flying.get(key);
+    const shared = this.#flying?.get(key);
     if (shared) return shared;
-    const read = this.fresh(part).finally(() => flying.delete(key));
+    this.#flying ??= new Map();
+    const flying = this.#flying;
+    const read = this.fresh(part).finally(() => {
+      flying.delete(key);
+      if (flying.size === 0 && this.#flying === flying) this.#flying = undefined;
+    });
     flying.set(key, read);
     return read;
   }
@@ -85,13 +93,13 @@ export class Pages {
 
   /** The log moved on: a read that is under way may not know of it, so whoever asks now gets another. */
   moved(): void {
-    if (this.#flying.size > 0) this.#flying = new Map();
+    this.#flying = undefined;
   }
 
   /** The log is another one: nothing that was read of it holds. */
   forget(): void {
     this.moved();
-    this.#kept = [];
+    this.#kept = nothing;
     this.#forgotten++;
   }
 }

@@ -10,7 +10,7 @@ import type { Conflate, Cursor, Gap, Signals, Source, Taken } from '../cursor.ts
 import { type Logger, type Metrics, reason } from '../observe.ts';
 import type { Turn } from '../turn.ts';
 import { Batches, type BatchTraits } from './batches.ts';
-import type { Follower } from './follower.ts';
+import type { Followed, Follower } from './follower.ts';
 import { placeBefore } from './locate.ts';
 import type { Pages } from './pages.ts';
 import { Retry } from './retry.ts';
@@ -30,18 +30,20 @@ export interface ReadersTools {
   readonly logger: Logger;
 }
 
-export class Readers implements Source {
+export class Readers implements Source, Followed {
   readonly #traits: ReadersTraits;
   readonly #tools: ReadersTools;
   readonly #follower: Follower;
   readonly #pages: Pages;
   readonly #batches: Batches;
   readonly #snapshots: Snapshots;
-  readonly #retry: Retry;
+  #retry: Retry | undefined;
   readonly #cursors = new Set<Cursor>();
   /** Those for whom a page has to be read. */
-  readonly #waiting = new Set<Cursor>();
-  readonly #gaps = new Map<Cursor, Gap>();
+  #waiting: Set<Cursor> | undefined;
+  #gaps: Map<Cursor, Gap> | undefined;
+  /** Of whoever holds the channel open: called when its log turns out to be another one. */
+  #onBreak: (() => void) | undefined;
   #signalling: Signalling | undefined;
   /** Cursors that aren't the node's own. */
   #count = 0;
@@ -56,7 +58,7 @@ export class Readers implements Source {
     this.#pages = pages;
     this.#batches = new Batches(traits, follower, tools.metrics);
     this.#snapshots = new Snapshots(traits.id);
-    this.#retry = new Retry(tools.clock);
+    follower.tell(this);
   }
 
   /** How many there are, the node's own left out. */
@@ -71,9 +73,9 @@ export class Readers implements Source {
 
   take(cursor: Cursor): Taken | undefined {
     const { metrics } = this.#tools;
-    const gap = this.#gaps.get(cursor);
+    const gap = this.#gaps?.get(cursor);
     if (gap) {
-      this.#gaps.delete(cursor);
+      this.#gaps?.delete(cursor);
       cursor.place(gap.position.offset);
       if (!cursor.resident) metrics.gapsTold++;
       return gap;
@@ -85,6 +87,7 @@ export class Readers implements Source {
     const batch = cursor.proven ? this.#batches.after(cursor.offset) : undefined;
     if (!batch) {
       if (this.#snapshots.join(cursor, (offset) => this.#goesOn(offset))) return this.#snapshots.next(cursor);
+      this.#waiting ??= new Set();
       this.#waiting.add(cursor);
       void this.#readOn();
       return undefined;
@@ -95,14 +98,14 @@ export class Readers implements Source {
   }
 
   hasMore(cursor: Cursor): boolean {
-    if (this.#gaps.has(cursor) || this.#snapshots.has(cursor)) return true;
+    if (this.#gaps?.has(cursor) || this.#snapshots.has(cursor)) return true;
     return cursor.offset < this.#follower.top.offset || (this.#signalling?.has(cursor) ?? false);
   }
 
   release(cursor: Cursor): void {
     if (!this.#cursors.delete(cursor)) return;
-    this.#waiting.delete(cursor);
-    this.#gaps.delete(cursor);
+    this.#waiting?.delete(cursor);
+    this.#gaps?.delete(cursor);
     this.#snapshots.leave(cursor);
     this.#counted(cursor, -1);
   }
@@ -119,12 +122,29 @@ export class Readers implements Source {
     });
   }
 
+  /**
+   * Keeps the channel open until what is returned is called; one may hold it at a time. `onBreak` is called when its log turns
+   * out to be another one.
+   */
+  hold(onBreak: () => void): () => void {
+    this.#onBreak = onBreak;
+    return () => {
+      if (this.#onBreak === onBreak) this.#onBreak = undefined;
+    };
+  }
+
+  /** Whether nobody reads, and nobody holds the channel open. */
+  get idle(): boolean {
+    return this.#count === 0 && !this.#onBreak;
+  }
+
   /** The log is another one: everyone is told, and reads on from its oldest entry. */
   break(slice: Slice, why: GapReason): void {
-    this.#waiting.clear();
+    this.#onBreak?.();
+    this.#waiting = undefined;
     this.#snapshots.clear();
     this.#batches.conflateWith(undefined);
-    for (const cursor of this.#cursors) this.#gaps.set(cursor, this.#gap(slice, why));
+    for (const cursor of this.#cursors) this.#skip(cursor, this.#gap(slice, why));
   }
 
   /** How they are spared what they needn't see. It holds until the log turns out to be another one. */
@@ -143,7 +163,7 @@ export class Readers implements Source {
 
   close(): void {
     this.#closed = true;
-    this.#retry.stop();
+    this.#retry?.stop();
     this.#signalling?.close();
     for (const cursor of this.#cursors) this.release(cursor);
   }
@@ -173,7 +193,7 @@ export class Readers implements Source {
   async #readOn(): Promise<void> {
     if (this.#reading) return;
     this.#reading = true;
-    for (let [first] = this.#waiting; first && !this.#closed; [first] = this.#waiting) {
+    for (let first = this.#next(); first && !this.#closed; first = this.#next()) {
       try {
         await this.#readFor(first);
       } catch (thrown) {
@@ -181,7 +201,7 @@ export class Readers implements Source {
           { channel: this.#traits.name, reason: reason(thrown) },
           'A page of a log could not be read; it is tried again.',
         );
-        await this.#retry.wait();
+        await this.#pause();
       }
     }
     this.#reading = false;
@@ -201,15 +221,33 @@ export class Readers implements Source {
         `The log ends at ${slice.top.offset}, but gave nothing after ${offset}.`,
       );
     const reachesBack = same && (slice.entries[0]?.offset ?? slice.oldest) === slice.oldest;
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
     for (const cursor of waiting) {
       if (reachesBack && cursor.offset + 1 < slice.oldest) {
         if (slice.snapshot) this.#snapshots.begin(cursor, slice.snapshot);
-        else this.#gaps.set(cursor, this.#gap(slice, 'trimmed'));
+        else this.#skip(cursor, this.#gap(slice, 'trimmed'));
       }
       cursor.wake();
     }
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#closed) return;
+    this.#retry ??= new Retry(this.#tools.clock);
+    await this.#retry.wait();
+  }
+
+  /** Who waits for a page, the one who has waited longest first. */
+  #next(): Cursor | undefined {
+    const [first] = this.#waiting ?? [];
+    return first;
+  }
+
+  /** What this cursor is told next is a gap. */
+  #skip(cursor: Cursor, gap: Gap): void {
+    this.#gaps ??= new Map();
+    this.#gaps.set(cursor, gap);
   }
 
   #gap(slice: Slice, why: GapReason): Gap {

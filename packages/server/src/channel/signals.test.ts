@@ -40,7 +40,7 @@ async function channelOf(entries = 0) {
       if (!woken) turn.write(take);
       woken = true;
     };
-    cursor = (await channel.join(start, wake, resident)).cursor;
+    cursor = (await channel.join(start, { wake }, resident)).cursor;
     /** What was signalled to it, in batches. */
     const told = () =>
       taken.flatMap((one) => (one instanceof Signals ? [one.signals.map(([, , d]) => d)] : []));
@@ -89,7 +89,7 @@ describe('signals', () => {
 
   it('[N6] are lost to whoever doesn’t take them in time, and nothing is kept for it', async () => {
     const { channel, signal, reader } = await channelOf();
-    const slow = (await channel.join(0, () => {})).cursor;
+    const slow = (await channel.join(0, { wake: () => {} })).cursor;
     const other = await reader();
     signal(1);
     await turns();

@@ -13,7 +13,8 @@ interface Taking {
 
 export class Snapshots {
   readonly #id: number;
-  readonly #taking = new Map<Cursor, Taking>();
+  /** Undefined until somebody takes one. */
+  #taking: Map<Cursor, Taking> | undefined;
   /** The newest that somebody is taking, for whoever comes meanwhile. */
   #newest: SnapshotParts | undefined;
 
@@ -25,24 +26,24 @@ export class Snapshots {
   /** Has a cursor take this one. */
   begin(cursor: Cursor, snapshot: Snapshot): void {
     if (this.#newest?.offset !== snapshot.offset) this.#newest = new SnapshotParts(this.#id, snapshot);
-    this.#taking.set(cursor, { snapshot: this.#newest, next: 0 });
+    this.#take(cursor, this.#newest);
   }
 
   /** Has a cursor take what others are taking, if it is newer than its place and `follows` says that one can go on from there. */
   join(cursor: Cursor, follows: (offset: number) => boolean): boolean {
     const newest = this.#newest;
     if (!newest || newest.offset <= cursor.offset || !follows(newest.offset)) return false;
-    this.#taking.set(cursor, { snapshot: newest, next: 0 });
+    this.#take(cursor, newest);
     return true;
   }
 
   has(cursor: Cursor): boolean {
-    return this.#taking.has(cursor);
+    return this.#taking?.has(cursor) ?? false;
   }
 
   /** The next part for a cursor, if it is taking one. With the last it stands where the snapshot ends. */
   next(cursor: Cursor): SnapshotPart | undefined {
-    const taking = this.#taking.get(cursor);
+    const taking = this.#taking?.get(cursor);
     const part = taking?.snapshot.parts[taking.next++];
     if (!part || part.more) return part;
     this.leave(cursor);
@@ -52,11 +53,16 @@ export class Snapshots {
 
   /** A cursor takes none any more. Once nobody does, it is let go of. */
   leave(cursor: Cursor): void {
-    if (this.#taking.delete(cursor) && this.#taking.size === 0) this.#newest = undefined;
+    if (this.#taking?.delete(cursor) && this.#taking.size === 0) this.clear();
   }
 
   clear(): void {
-    this.#taking.clear();
+    this.#taking = undefined;
     this.#newest = undefined;
+  }
+
+  #take(cursor: Cursor, snapshot: SnapshotParts): void {
+    this.#taking ??= new Map();
+    this.#taking.set(cursor, { snapshot, next: 0 });
   }
 }

@@ -8,39 +8,44 @@ import type { OpenView, View, ViewTraits } from '../cursor.ts';
 import type { Metrics } from '../observe.ts';
 
 export class ChannelViews {
+  readonly #name: string;
   readonly #metrics: Metrics;
-  readonly #views = new Set<View>();
-  #open: OpenView | SyncError;
+  /** Undefined until somebody views: most channels are never viewed. */
+  #views: Set<View> | undefined;
+  #open: OpenView | SyncError | undefined;
   #closed = false;
 
   /** @param name the channel's */
   constructor(name: string, metrics: Metrics) {
+    this.#name = name;
     this.#metrics = metrics;
-    this.#open = new SyncError('unsupported_data', `"${name}" has no keys and values that could be viewed.`);
   }
 
   get size(): number {
-    return this.#views.size;
+    return this.#views?.size ?? 0;
   }
 
   /** How views are opened from now on; an error: not any more, and those there are end with it. */
   openWith(open: OpenView | SyncError): void {
     this.#open = open;
-    if (open instanceof SyncError) for (const view of this.#views) view.end(open);
+    if (open instanceof SyncError) for (const view of this.#views ?? []) view.end(open);
   }
 
   /** @throws SyncError why there are none, or why the filter doesn't fit */
   async open(traits: ViewTraits, filter: ViewFilter): Promise<View> {
+    if (!this.#open)
+      throw new SyncError('unsupported_data', `"${this.#name}" has no keys and values that could be viewed.`);
     if (this.#open instanceof SyncError) throw this.#open;
     let view: View | undefined;
     const onRelease = (): void => {
-      if (view && this.#views.delete(view)) this.#metrics.viewsOpen--;
+      if (view && this.#views?.delete(view)) this.#metrics.viewsOpen--;
       traits.onRelease();
     };
     const onTold = (count: number): void => {
       this.#metrics.rowsSent += count;
     };
     view = await this.#open({ ...traits, onRelease, onTold }, filter);
+    this.#views ??= new Set();
     this.#views.add(view);
     this.#metrics.viewsOpen++;
     if (this.#open instanceof SyncError) view.end(this.#open);
@@ -51,6 +56,6 @@ export class ChannelViews {
 
   close(): void {
     this.#closed = true;
-    for (const view of this.#views) view.release();
+    for (const view of this.#views ?? []) view.release();
   }
 }

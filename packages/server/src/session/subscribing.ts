@@ -21,7 +21,7 @@ async function join(context: Context, frame: FrameOf<ClientFrame, 'subscribe'>):
   const wake = () => {
     if (subscription && context.subscriptions.wake(subscription)) context.wake();
   };
-  const { cursor, position, gap } = await channel.join(start, wake);
+  const { cursor, position, gap } = await channel.join(start, { wake });
   try {
     // They may have been renewed meanwhile, and others checked before this one was there to be checked.
     while (rights !== context.rights) rights = await context.demand('subscribe', name, definition);

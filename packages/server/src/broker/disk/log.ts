@@ -57,7 +57,10 @@ export class StoredLog implements Sizes {
   weigh(): number {
     const before = this.#weight;
     this.#weight =
-      1000 + this.#producers.held * 1800 + this.head.keys.size * 150 + this.head.orders.size * 100;
+      1000 +
+      this.#producers.held * 1800 +
+      (this.head.keys?.size ?? 0) * 150 +
+      (this.head.orders?.size ?? 0) * 100;
     return this.#weight - before;
   }
 
@@ -93,7 +96,7 @@ export class StoredLog implements Sizes {
     this.#tables.putLog(id, head);
     this.#producers.save();
     for (const key of head.changedKeys ?? [])
-      this.#tables.putKey(id, key, head.keys.get(key), head.orders.get(key));
+      this.#tables.putKey(id, key, head.keys?.get(key), head.orders?.get(key));
     head.changedKeys?.clear();
     const kept = head.top - head.oldest + 1;
     if (head.oldest - this.#swept < Math.min(sweepMin, kept + 1)) return;
