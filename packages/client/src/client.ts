@@ -134,8 +134,7 @@ export function createClientWith<const C extends Contract, K extends string>(
     const door = (name: string, options?: never) => {
       const channel = made.get(name) ?? make(core, name, definitionOf(kind, name, channels), options);
       // Two of them would each take the other's entries for their own.
-      if (channel.kind !== kind)
-        throw notA(`${kind}: it was asked for as a ${channel.kind} before. See the contract`, name);
+      if (channel.kind !== kind) throw notA(`${kind}: it was asked for as a ${channel.kind} before`, name);
       made.set(name, channel);
       return channel;
     };

@@ -29,11 +29,13 @@ import { deadline } from './timing.ts';
 import type { Link, Transport } from './transports/transport.ts';
 
 /**
- * How the connection is. `waiting` tells when the next attempt begins (ms since 1970) and why one is needed, `closed` why
- * there won't be another.
+ * How the connection is. `open`, but `degraded`: the server itself is cut off from what it serves, so nothing new comes, and what is
+ * published waits. `waiting` tells when the next attempt begins (ms since 1970) and why one is needed, `closed` why there won't be
+ * another.
  */
 export type Status =
-  | { readonly state: 'idle' | 'connecting' | 'open' }
+  | { readonly state: 'idle' | 'connecting' }
+  | { readonly state: 'open'; readonly degraded?: true }
   | { readonly state: 'waiting'; readonly until: number; readonly error: SyncError }
   | { readonly state: 'closed'; readonly error: SyncError };
 
@@ -80,6 +82,7 @@ const quietMsMin = 100;
 const probeMs = 4_000;
 
 const opened: Status = { state: 'open' };
+const degraded: Status = { state: 'open', degraded: true };
 
 export class Connection {
   readonly status: Value<Status>;
@@ -190,7 +193,7 @@ export class Connection {
       this.#hooks.closed(state.error);
     }
     // What changes while a connection is open is nobody else's business.
-    this.status.set('link' in state ? opened : state);
+    if (!('link' in state)) this.status.set(state);
   }
 
   /** Goes over to another link, or to none. What was asked on the old one has no answer any more. */
@@ -210,14 +213,17 @@ export class Connection {
     this.payloadBytesMax = payloadBytesMax;
     this.#quietMs = Math.max(quietMsMin, quietBeats * heartbeatMs);
     this.#hear();
-    this.#told();
     this.#rights.begin(expiresMs);
     this.#hooks.opened();
+    this.#told();
   }
 
   /** While there is a link a hint makes it prove that it is alive. */
   #hint(hint: Hint): void {
-    if (!this.#present) return hint === 'wake' ? this.#dispatch({ type: hint }) : undefined;
+    if (!this.#present) {
+      if (hint === 'wake') this.#dispatch({ type: hint });
+      return;
+    }
     this.#rights.wake();
     if (this.#probing) return;
     this.#probing = true;
@@ -268,11 +274,12 @@ export class Connection {
     this.heardAt = this.#parts.clock.now();
     this.#probing = false;
     this.#quiet?.();
-    if (this.#quietMs > 0) this.#quiet = this.#deadline(this.#quietMs);
+    this.#quiet = this.#deadline(this.#quietMs);
   }
 
   /** Behind much that is still to be read no ping comes through: the client says by itself that it is there (rule H3). */
-  #told(): void {
+  #told(staleMs?: number): void {
+    this.status.set(staleMs ? degraded : opened);
     this.#late?.();
     this.late = false;
     this.#late = this.#parts.clock.timer(this.#quietMs, () => {
@@ -299,7 +306,7 @@ export class Connection {
     } else if (frame.type === 'bye') this.#dispatch({ ...frame, link });
     else if ('ref' in frame) this.#answer(frame.ref, frame.type)?.(frame);
     else {
-      if (frame.type === 'heartbeat') this.#told();
+      if (frame.type === 'heartbeat') this.#told(frame.staleMs);
       this.#hooks.frame(frame);
     }
   }
@@ -339,5 +346,5 @@ export class Connection {
 /** What a close code says, by the table of errors; codes that only this side uses say nothing when they come from there. */
 function errorOfClose(close: number, reason: string): SyncError {
   const code = (Object.keys(steps) as ErrorCode[]).find((one) => steps[one].close === close && close > 1000);
-  return new SyncError(code ?? 'unavailable', reason || `The connection ended with code ${close}.`);
+  return new SyncError(code ?? 'unavailable', reason || `The link ended with code ${close}.`);
 }

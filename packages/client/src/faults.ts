@@ -26,10 +26,10 @@ export function toFault(thrown: unknown, code: ErrorCode = 'unavailable'): SyncE
 
 /** The server said what no server of this version says. */
 export function misread(): SyncError {
-  return new SyncError('bad_frame', "The frame can't be read. Is the server's version another?");
+  return new SyncError('bad_frame', "The frame can't be read: another version?");
 }
 
 /** A link on which nothing came for too long. */
 export function silence(): SyncError {
-  return new SyncError('silent', 'Nothing came for too long. Is the network up?');
+  return new SyncError('silent', 'Nothing came for too long: no network?');
 }

@@ -120,6 +120,7 @@ const serverFrame: fc.Arbitrary<Control> = fc.oneof(
   fc.record({
     type: fc.constant('heartbeat' as const),
     heads: fc.array(fc.record({ id: count, offset: count, check })),
+    staleMs: count,
   }),
   fc.record({
     ...{ type: fc.constant('error' as const), ref: fc.option(ref), message: text },
@@ -223,6 +224,8 @@ test('what is of the wrong type is refused, never handed on', () => {
       '["subscribed",1,1,["e",0,0],0,null,0]',
       '["heartbeat",7]',
       '["heartbeat",[[1,2]]]',
+      '["heartbeat",[],"1"]',
+      '["heartbeat",[],null]',
     ],
     ...[
       '["changes",1,0,0,7]',
@@ -243,7 +246,7 @@ test('what is of the wrong type is refused, never handed on', () => {
   ];
   for (const text of bad) expect(() => readFrame(text), text).toThrow();
   expect(() => readEntry('[1]', true)).toThrow();
-  expect(() => readEntry(new Uint8Array(1), false)).toThrow();
+  expect(() => readEntry(new Uint8Array(1), true)).toThrow();
 });
 
 test('[F3] a payload that the server could not take apart is found out before it is sent', () => {

@@ -76,7 +76,7 @@ export const frames = {
     entries: (_, text) => texts(text),
   },
   gap: { id: count, position, top: count, reason: words<GapReason> },
-  heartbeat: { heads: (value) => list(value).map(head) },
+  heartbeat: { heads: (value) => list(value).map(head), staleMs: (value = 0) => count(value) },
   error: { ref: nullOr(count), code, message: words, detail: nullOr(Object) },
   bye: { reason: words, afterMs: count },
 } as const satisfies Vocabulary;
@@ -96,12 +96,12 @@ export function readFrame(text: string, known: Vocabulary = frames): ServerFrame
   return { type, ...fields<object>(known[type as Controls['type']] as object, values, parts) } as ServerFrame;
 }
 
-/** An entry's payload text, time and author from how it stood on the wire (rule D1). */
+/** An entry's payload, time and author from how it stood on the wire (rule D1). */
 export function readEntry(
   data: Data,
   stamped: boolean,
-): { data: string; at: number | null; from: string | null } {
-  if (!stamped) return { data: words(data), at: null, from: null };
+): { data: Data; at: number | null; from: string | null } {
+  if (!stamped) return { data, at: null, from: null };
   const [at, from = '', text] = texts(data);
   return { data: words(text), at: Number(at), from: JSON.parse(from) };
 }
@@ -132,8 +132,11 @@ function fields<T>(
   values: unknown[],
   parts: string[] = [],
 ): T {
-  const entries = Object.entries<Reader<unknown>>(readers);
-  return Object.fromEntries(entries.map(([name, read], i) => [name, read(values[i], parts[i])])) as T;
+  const read = Object.entries<Reader<unknown>>(readers).map(([name, of], i) => [
+    name,
+    of(values[i], parts[i]),
+  ]);
+  return Object.fromEntries(read) as T;
 }
 
 function tuple<T>(readers: { readonly [K in keyof T]: Reader<T[K]> }): (value: unknown) => T {

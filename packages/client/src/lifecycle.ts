@@ -20,8 +20,8 @@ export const pageLifecycle: Lifecycle = (onHint) => {
   on(page, 'online', wake);
   on(page, 'offline', () => onHint('offline'));
   // A page from the back/forward cache has a socket that says OPEN and may be dead.
-  on(page, 'pageshow', (event) => {
-    if ('persisted' in event && event.persisted) wake();
+  on(page, 'pageshow', (event: Event & { readonly persisted?: boolean }) => {
+    if (event.persisted) wake();
   });
   on(document, 'visibilitychange', () => {
     if (document.visibilityState === 'visible') wake();

@@ -224,7 +224,7 @@ export class Outbox {
   /** Fails an item that has waited too long, but not while its answer may still come. */
   #expire(item: Item): void {
     if (!item.old || item.flying || !this.#items.includes(item)) return;
-    this.#fail(item, new SyncError('offline', 'It waited too long to be sent.'));
+    this.#fail(item, new SyncError('offline', 'It waited too long.'));
   }
 
   #fail(item: Item, error: SyncError): void {

@@ -72,7 +72,7 @@ export class Value<T> implements Store<T> {
   readonly subscribe = (onChange: () => void): (() => void) => this.#changes.on(onChange);
 
   set(value: T): void {
-    if (Object.is(value, this.#value)) return;
+    if (value === this.#value) return;
     this.#value = value;
     this.#changes.emit();
   }

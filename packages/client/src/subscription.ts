@@ -190,8 +190,7 @@ export class Subscription implements Delivery {
     let { check } = before;
     const received = entries.flatMap(({ offset, data }): Received | [] => {
       if (offset <= before.offset) return [];
-      const entry =
-        typeof data === 'string' ? readEntry(data, this.#stamped) : { data, at: null, from: null };
+      const entry = readEntry(data, this.#stamped);
       check = nextCheck(check, entry.data);
       return { offset, ...entry };
     });
@@ -304,8 +303,9 @@ export class Subscription implements Delivery {
 
   #judge(): Freshness {
     if (this.#refused) return { state: 'refused', error: this.#refused };
-    const { heardAt, late } = this.#core.connection;
-    if (!this.#linked || !this.#position) return { state: 'stale', since: heardAt };
+    const { heardAt, late, status } = this.#core.connection;
+    if (!this.#linked || !this.#position || 'degraded' in status.get())
+      return { state: 'stale', since: heardAt };
     if (this.#gap) return { state: 'gap', reason: this.#gap };
     // While it is read anew, at least something is missing, even if nobody can say what.
     const least = this.#id === undefined || late ? 1 : 0;

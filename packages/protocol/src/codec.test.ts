@@ -217,6 +217,11 @@ describe('shapes', () => {
         ],
       },
     ],
+    [
+      '[H5] heartbeat of a server that can’t reach its logs',
+      '["heartbeat",[],1200]',
+      { type: 'heartbeat', heads: [], staleMs: 1200 },
+    ],
     ['[L1] bye', '["bye","restart",1500]', { type: 'bye', reason: 'restart', afterMs: 1500 }],
   ];
 

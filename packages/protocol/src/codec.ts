@@ -66,7 +66,7 @@ export const serverFrames: Table<Control> = {
   gap: { id: f.count, position: f.position, top: f.offset, reason: f.gapReason },
   changes: { id: f.count, from: f.offset, check: f.check, entries: f.placed },
   snapshot: { id: f.count, offset: f.offset, check: f.check, more: f.flag, data: f.payload },
-  heartbeat: { heads: f.heads },
+  heartbeat: { heads: f.heads, staleMs: f.optional(f.count) },
   error: { ref: f.nullable(f.ref), code: f.errorCode, message: f.sentence, detail: f.nullable(f.detail) },
   bye: { reason: f.sentence, afterMs: f.count },
   viewing: { ref: f.ref, id: f.count },
@@ -202,6 +202,7 @@ function read<U extends { type: string }>(
   let i = 0;
   for (const [name, field] of fieldsOf(table, type)) {
     i++;
+    if (field.optional && texts[i] === undefined) break;
     frame[name] = readField(type, name, field, at(tuple, i), texts[i]);
   }
   // Every field of the union's member was read by the table that the compiler holds against it.
@@ -225,7 +226,10 @@ export function readField<T>(frame: string, name: string, field: f.Field<T>, val
 function write<U extends { type: string }>(table: Table<U>, frame: U): string {
   const values = frame as unknown as Record<string, unknown>;
   let text = `["${frame.type}"`;
-  for (const [name, field] of fieldsOf(table, frame.type)) text += `,${field.write(values[name])}`;
+  for (const [name, field] of fieldsOf(table, frame.type)) {
+    const value = values[name];
+    if (!(field.optional && value === undefined)) text += `,${field.write(value)}`;
+  }
   return `${text}]`;
 }
 

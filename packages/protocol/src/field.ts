@@ -17,6 +17,8 @@ export interface Field<T> {
   readonly shape: string;
   readonly read: (value: unknown, text: string) => T;
   readonly write: (value: T) => string;
+  /** Whether it may be left out: it is the last of its frame. */
+  readonly optional?: true;
 }
 
 /** What a reader throws; the codec turns it into `bad_frame` with the name of the frame and the field. */
@@ -146,6 +148,16 @@ export function nullable<T>(inner: Field<T>): Field<T | null> {
     shape: `${inner.shape} or null`,
     read: (value, text) => (value === null ? null : inner.read(value, text)),
     write: (value) => (value === null ? 'null' : inner.write(value)),
+  };
+}
+
+/** The last field of a frame, which may be left out. */
+export function optional<T>(inner: Field<T>): Field<T | undefined> {
+  return {
+    shape: `${inner.shape}, or nothing`,
+    read: (value, text) => (value === undefined ? undefined : inner.read(value, text)),
+    write: (value) => (value === undefined ? '' : inner.write(value)),
+    optional: true,
   };
 }
 

@@ -153,7 +153,12 @@ export type ServerFrame =
       readonly more: boolean;
       readonly data: Data;
     }
-  | { readonly type: 'heartbeat'; readonly heads: readonly Head[] }
+  | {
+      readonly type: 'heartbeat';
+      readonly heads: readonly Head[];
+      /** For how many ms the server hasn't known what is in its logs; 0, or left out, while it does (rule H5). */
+      readonly staleMs?: number | undefined;
+    }
   | {
       readonly type: 'error';
       readonly ref: number | null;

@@ -165,6 +165,8 @@ export const serverFrames: Each<Control> = {
   heartbeat: fc.record({
     type: fc.constant('heartbeat'),
     heads: fc.array(fc.record({ id: count, offset: count, check }), { maxLength: 5 }),
+    // Where it is left out, what comes behind would be taken for it: codec.test.ts has that case.
+    staleMs: count,
   }),
   error: fc.record({
     type: fc.constant('error'),

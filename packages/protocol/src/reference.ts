@@ -31,7 +31,7 @@ const fromServer: Record<ServerFrame['type'], string> = {
   gap: 'the subscription stands elsewhere now; entries in between are gone (S8)',
   changes: 'the newest entry of each key that changed, with its offset, for who is behind (K9)',
   snapshot: 'the fold of all entries up to an offset (S9)',
-  heartbeat: 'the heads of all subscribed channels (H1)',
+  heartbeat: 'the heads of all subscribed channels (H1), and whether the server can’t reach its logs (H5)',
   error: 'answers a request that failed, or says why the connection ends (F5, L2)',
   bye: 'the server is leaving; come back after this long (L1)',
   viewing: 'answers `view`: the number of the view (V1)',

@@ -263,3 +263,34 @@ describe('a signal', () => {
     expect((await reader.expect('signals')).signals).toEqual([['k', null, '1']]);
   });
 });
+
+describe('a node that can’t reach its logs', () => {
+  it('[H5] tells its clients at once, with each heartbeat, and when it is over; who connects meanwhile is told too', async () => {
+    const { at, clock } = await cluster(1);
+    const { port, health } = at(0);
+    const client = await WireClient.connect(port);
+    const { id } = await client.subscribe(room);
+    health.break();
+    expect(await client.expect('heartbeat')).toEqual({
+      ...{ type: 'heartbeat', heads: [{ id, offset: 0, check: 0 }], staleMs: 1 },
+    });
+    await clock.advance(4000);
+    const late = await WireClient.connect(port);
+    expect(await late.expect('heartbeat')).toMatchObject({ heads: [], staleMs: 4000 });
+    client.send({ type: 'heartbeat' });
+    expect(await client.expect('heartbeat')).toMatchObject({ staleMs: 4000 });
+    health.mend();
+    for (const one of [client, late]) expect(await one.expect('heartbeat')).not.toHaveProperty('staleMs');
+  });
+
+  it('is not ready for load balancers, though it still answers', async () => {
+    const { at } = await cluster(1);
+    const { port, health } = at(0);
+    const ready = async () => (await fetch(`http://localhost:${port}/sync/ready`)).status;
+    expect(await ready()).toBe(200);
+    health.break();
+    expect(await ready()).toBe(503);
+    health.mend();
+    expect(await ready()).toBe(200);
+  });
+});

@@ -128,8 +128,11 @@ class Node<C extends Contract> implements Server<C> {
     this.#writer = new Writer(this.#hub);
     this.#documents = new Documents(this.#hub, this.#clock);
     this.#pulse = new Pulse(this.#clock, this.#numbers.heartbeatMs);
-    const shared = { ...tools, ...this.#numbers, hub: this.#hub };
+    const { health } = this.#broker;
+    const now = () => this.#broker.now?.() ?? this.#clock.now();
+    const shared = { ...tools, ...this.#numbers, hub: this.#hub, health, now };
     this.#sessions = new Sessions({ ...shared, pulse: this.#pulse });
+    health?.onChange(() => this.#sessions.heartbeat());
     this.#posts = new Posts(shared, this.#sessions);
     this.#doors = new Doors({
       ...this.#reach,
@@ -161,6 +164,7 @@ class Node<C extends Contract> implements Server<C> {
         publish: (post, address) => this.#posts.publish({ ...post, network: networkOf(address) }),
         wait: (address) => this.#doors.wait(address),
         ready: () => this.#isReady && !this.#closing,
+        healthy: () => (this.#broker.health?.brokenSince ?? null) === null,
       }),
     );
   }

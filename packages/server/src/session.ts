@@ -39,8 +39,10 @@ export class Session {
     this.#presence = new Presence(context);
     this.#allowance = new Allowance(who.bucket, tools.clock);
     const { heartbeatMs, payloadBytesMax } = tools;
-    const times = { expiresMs: context.expireLater(), now: Math.floor(tools.clock.now()) };
+    const now = Math.floor(tools.now?.() ?? tools.clock.now());
+    const times = { expiresMs: context.expireLater(), now };
     context.say({ type: 'welcome', session: id, heartbeatMs, payloadBytesMax, ...times });
+    if (tools.health?.brokenSince != null) this.heartbeat();
   }
 
   /** Who this is. Its user never changes. */
@@ -86,7 +88,7 @@ export class Session {
       case 'view':
         return context.requests.run(frame.ref, frame.channel, () => view(context, frame));
       case 'heartbeat':
-        return this.#heartbeat();
+        return this.heartbeat();
       default:
         frame satisfies never;
     }
@@ -105,7 +107,9 @@ export class Session {
   take(): Uint8Array | undefined {
     const { answers, subscriptions, tools, endsAt } = this.#context;
     if (answers.waiting) {
-      const bytes = this.#port.controls(answers.take(() => subscriptions.heads()));
+      const heartbeat = () =>
+        ({ type: 'heartbeat', heads: subscriptions.heads(), ...staleOf(tools) }) as const;
+      const bytes = this.#port.controls(answers.take(heartbeat));
       if (bytes) return bytes;
     }
     // Rights that have ended give nothing more to read, whenever their timer fires.
@@ -126,9 +130,17 @@ export class Session {
   beat(): void {
     const context = this.#context;
     if (context.over) return;
-    if (this.#silentBeats++ < silentBeatsMax) return this.#heartbeat();
+    if (this.#silentBeats++ < silentBeatsMax) return this.heartbeat();
     context.tools.metrics.sessionsSilent++;
     this.end('silent', `No sign of life for ${silentBeatsMax} heartbeats.`);
+  }
+
+  /** Tells the heads, and how the way to the logs is, as soon as there is room. */
+  heartbeat(): void {
+    const context = this.#context;
+    if (context.over) return;
+    context.answers.addHeartbeat();
+    context.wake();
   }
 
   /** Tells the client that the server leaves, and when to come back; until it goes, it is served (rule L1). */
@@ -169,17 +181,16 @@ export class Session {
     return false;
   }
 
-  #heartbeat(): void {
-    const context = this.#context;
-    if (context.over) return;
-    context.answers.addHeartbeat();
-    context.wake();
-  }
-
   #refuse(ref: number | null, error: SyncError): void {
     this.#context.answerError(ref, error);
     if (ref === null) this.end(error.code, error.message);
   }
+}
+
+/** Since how long the server hasn't known what is in its logs, as a heartbeat says it (rule H5). */
+function staleOf({ health, clock }: SessionTools): { readonly staleMs?: number } {
+  const since = health?.brokenSince ?? null;
+  return since === null ? {} : { staleMs: Math.max(1, Math.floor(clock.now() - since)) };
 }
 
 /** Whether a channel would have to be opened for a request. */

@@ -2,7 +2,7 @@
  * What a session has said and its transport has not yet taken: answers, gaps, a heartbeat. It is bounded, for a client that
  * asks on and on and reads nothing. The session fills it; what the frames mean is nothing to it.
  */
-import type { Head } from '@syncline/protocol/wire';
+import type { FrameOf, ServerFrame } from '@syncline/protocol/wire';
 import type { Control } from './port.ts';
 
 export class Answers {
@@ -31,10 +31,10 @@ export class Answers {
     this.#heartbeat = true;
   }
 
-  /** All that waits, in order. */
-  take(heads: () => Head[]): readonly Control[] {
+  /** All that waits, in order; what a heartbeat tells is asked when there is one. */
+  take(heartbeat: () => FrameOf<ServerFrame, 'heartbeat'>): readonly Control[] {
     const frames = this.#frames;
-    if (this.#heartbeat) frames.push({ type: 'heartbeat', heads: heads() });
+    if (this.#heartbeat) frames.push(heartbeat());
     this.clear();
     return frames;
   }

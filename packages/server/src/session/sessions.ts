@@ -92,6 +92,11 @@ export class Sessions {
     for (const session of this.#sessions) session.leave(why, Math.floor(clock.random() * windowMs));
   }
 
+  /** Tells all how the way to the logs is (rule H5). */
+  heartbeat(): void {
+    for (const session of this.#sessions) session.heartbeat();
+  }
+
   /** Ends all, each once the requests under way are answered. */
   finish(why: string): void {
     for (const session of this.#sessions) session.finish('restart', why);

@@ -4,6 +4,7 @@
  */
 import type { Clock, Data } from '@syncline/protocol/wire';
 import type { Access, Caller, Identity } from '../access.ts';
+import type { Health } from '../broker/broker.ts';
 import type { Hub } from '../hub.ts';
 import type { Logger, Metrics } from '../observe.ts';
 import type { Turn } from '../turn.ts';
@@ -16,6 +17,10 @@ export interface SessionTools {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** How the way to the logs is. Left out where it can't break. */
+  readonly health?: Health | undefined;
+  /** The time by which entries are stamped, in ms since 1970. Left out: the clock's. */
+  readonly now?: () => number;
   readonly heartbeatMs: number;
   readonly payloadBytesMax: number;
   readonly channelsPerSessionMax: number;

@@ -17,6 +17,8 @@ export interface TicketSettings extends CallerRules, SecureRules {
   readonly wait: (address: string) => () => void;
   /** Whether new sessions are taken. */
   readonly ready: () => boolean;
+  /** Whether this node knows what is in its logs. */
+  readonly healthy: () => boolean;
 }
 
 /** `POST {base}/ticket` (rule F12). */
@@ -40,11 +42,11 @@ export function ticketRoute(settings: TicketSettings): Route {
 }
 
 /** `GET {base}/ready`, for load balancers. */
-export function readyRoute({ ready }: Pick<TicketSettings, 'ready'>): Route {
+export function readyRoute({ ready, healthy }: Pick<TicketSettings, 'ready' | 'healthy'>): Route {
   return {
     method: 'GET',
     headers: '',
     answer: () =>
-      ready() ? { status: 200, body: { ready: true } } : { status: 503, body: { ready: false } },
+      ready() && healthy() ? { status: 200, body: { ready: true } } : { status: 503, body: { ready: false } },
   };
 }
