@@ -15,6 +15,7 @@ const COMMANDS = {
   bench: 'bench/run.ts',
   sim: 'tests/simulation/run.ts',
   docs: 'scripts/docs.ts',
+  cluster: 'scripts/cluster.ts',
 };
 
 /** The Node this project brings along, per machine: a package that is nothing but the binary, with its checksum. */

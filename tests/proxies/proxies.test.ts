@@ -39,7 +39,7 @@ interface Place {
 const proxies: readonly Proxy[] = [
   {
     name: 'nginx',
-    places: ['/usr/sbin/nginx', '/usr/bin/nginx'],
+    places: [process.env['NGINX_PATH'] ?? '/usr/sbin/nginx'],
     config: ({ dir, port }) => {
       const http = fence('nginx')
         .replace('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
@@ -53,7 +53,7 @@ const proxies: readonly Proxy[] = [
   },
   {
     name: 'haproxy',
-    places: ['/usr/sbin/haproxy', '/usr/bin/haproxy'],
+    places: [process.env['HAPROXY_PATH'] ?? '/usr/sbin/haproxy'],
     config: ({ dir, port }) =>
       fence('haproxy')
         .replace('bind :443', `bind 127.0.0.1:${port}`)
