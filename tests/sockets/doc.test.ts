@@ -238,6 +238,58 @@ test('[Y7] a document that is full takes no more, and its author has the edit ap
   expect(small.doc.getText('text').length).toBeGreaterThanOrEqual(2_000);
 });
 
+test('[Y7] a document that can not be folded is read, and read-only with the reason, until another takes its place', async () => {
+  const { server, port } = await serve({ docFoldMs: 50 });
+  const { board: ada } = open(port);
+  for (let i = 0; i < 2; i++) {
+    // Little to send and much to load.
+    ada.doc.getArray('many').push(Array.from({ length: 80_000 }, () => new Y.Map()));
+    await ada.whenSynced();
+  }
+  await expect(server.readDoc('board/a')).rejects.toMatchObject({ code: 'quarantined' });
+  const { board: mira, replaced, errors } = open(port, {}, 'mira');
+  await synced(mira);
+  expect(mira.doc.getArray('many').length).toBe(160_000);
+  text(mira).insert(0, 'mine');
+  await replacedOnce(mira, replaced);
+  expect(mira.sync.get()).toMatchObject({
+    state: 'read-only',
+    error: { code: 'quarantined', message: expect.stringContaining('it can be read as before') },
+  });
+  expect(mira.doc.getArray('many').length).toBe(160_000);
+  expect(errors).toMatchObject([{ code: 'quarantined' }]);
+  await server.replaceDoc('board/a', (d) => d.getText('text').insert(0, 'new'));
+  await synced(mira);
+  text(mira).insert(3, ' and mine');
+  await mira.whenSynced();
+  expect(await server.readDoc('board/a')).toEqual({ text: 'new and mine' });
+  expect(replaced.map(({ reason }) => reason)).toEqual(['read-only', 'lineage']);
+});
+
+test('[Y8] a document that can not be begun says why, is asked for again, and is there when it can be', async () => {
+  const logged: object[] = [];
+  let works = false;
+  const { port } = await serve({
+    seed: (_name, d) => {
+      if (!works) throw new Error('no database');
+      d.getText('text').insert(0, 'at last');
+    },
+    logger: { error: (facts: object) => void logged.push(facts) },
+  });
+  const { board, errors } = open(port);
+  const { error } = await until(board.sync, (sync) => sync.error !== undefined);
+  expect(board.sync.get().state).toBe('loading');
+  expect(error).toMatchObject({ code: 'unavailable' });
+  expect(error?.message).toContain('The document "board/a" could not be begun');
+  expect(error?.message).not.toContain('database');
+  expect(logged).toContainEqual({ channel: 'board/a', reason: 'no database' });
+  expect(errors).toEqual([error]);
+  works = true;
+  await board.whenSynced();
+  expect(board.sync.get()).toEqual({ state: 'synced', unsaved: 0 });
+  expect(text(board).toString()).toBe('at last');
+});
+
 test('[Y4] a document that is replaced on the server is another one everywhere; nothing is merged', async () => {
   const { server, port } = await serve();
   const [ada, mira] = [open(port), open(port, {}, 'mira')];
