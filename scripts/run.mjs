@@ -14,6 +14,7 @@ const COMMANDS = {
   check: 'scripts/check.ts',
   bench: 'bench/run.ts',
   sim: 'tests/simulation/run.ts',
+  faults: 'tests/faults/harness/run.ts',
   docs: 'scripts/docs.ts',
   cluster: 'scripts/cluster.ts',
 };

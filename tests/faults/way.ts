@@ -28,6 +28,9 @@ export class Way {
   #jitterMs = 0;
   #bytesPerSecond = Number.POSITIVE_INFINITY;
   #bytesLeft = Number.POSITIVE_INFINITY;
+  /** What is done when so many bytes have been handed on. */
+  #atLimit: () => void;
+  #sliceBytes = Number.POSITIVE_INFINITY;
   /** When all that came has left the throttle, and when it has arrived, in ms since 1970. */
   #sentAt = 0;
   #arrivedAt = 0;
@@ -40,6 +43,7 @@ export class Way {
     this.#from = from;
     this.#to = to;
     this.#reset = reset;
+    this.#atLimit = reset;
     this.#clock = clock;
     this.#random = random;
     from.on('data', (chunk) => this.#take(chunk));
@@ -49,11 +53,17 @@ export class Way {
     to.on('close', () => this.swallow());
   }
 
+  /** Whether it loses what comes: no TCP stream goes on after that. */
+  get loses(): boolean {
+    return this.#mode === 'swallow';
+  }
+
   /** Hands on what was held, and from now on all that comes, as it comes. */
   pass(): void {
     this.#mode = 'pass';
     this.delay(0);
     this.throttle(Number.POSITIVE_INFINITY);
+    this.slice(Number.POSITIVE_INFINITY);
     this.#run();
   }
 
@@ -81,10 +91,19 @@ export class Way {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
+  /** What comes from now on is handed on in pieces of so many bytes at most. */
+  slice(bytes: number): void {
+    this.#sliceBytes = bytes;
+  }
+
   /** Hands on so many more bytes, and resets the connection. */
   cut(bytes: number): void {
-    this.#bytesLeft = bytes;
-    if (bytes === 0) this.#reset();
+    this.#limit(bytes, this.#reset);
+  }
+
+  /** Hands on so many more bytes, and loses what comes after them. */
+  swallowAfter(bytes: number): void {
+    this.#limit(bytes, () => this.swallow());
   }
 
   /** Tells the receiver that nothing more comes, and loses what comes nevertheless. */
@@ -93,9 +112,16 @@ export class Way {
     this.#to.end();
   }
 
+  #limit(bytes: number, atLimit: () => void): void {
+    this.#bytesLeft = bytes;
+    this.#atLimit = atLimit;
+    if (bytes === 0) atLimit();
+  }
+
   #take(chunk: Buffer): void {
     this.bytes += chunk.length;
-    const step = Math.max(1, Math.ceil((this.#bytesPerSecond * throttleStepMs) / 1000));
+    const atOnce = Math.ceil((this.#bytesPerSecond * throttleStepMs) / 1000);
+    const step = Math.max(1, Math.min(atOnce, this.#sliceBytes));
     for (let at = 0; at < chunk.length; at += step) this.#keep(chunk.subarray(at, at + step));
   }
 
@@ -137,6 +163,6 @@ export class Way {
     if (bytes.length === 0) return;
     this.#bytesLeft -= bytes.length;
     const last = this.#bytesLeft === 0;
-    this.#to.write(bytes, () => last && this.#reset());
+    this.#to.write(bytes, () => last && this.#atLimit());
   }
 }

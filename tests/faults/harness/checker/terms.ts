@@ -1,0 +1,60 @@
+/**
+ * What the checker judges by: the invariants, what a scenario allows and asks for, and what a broken promise looks like. Its
+ * rooms share it, and the table of scenarios is written in it.
+ */
+import type { GapReason } from '@syncline/protocol';
+import type { Line } from '../history.ts';
+
+/** The invariants, a sentence each, by their numbers in the catalogue of faults. */
+export const invariants = {
+  I1: 'What was acknowledged is delivered, once, to everyone whose subscription went on.',
+  I2: 'What is delivered was published.',
+  I3: 'Nothing is delivered or stored twice.',
+  I4: 'Offsets rise by one, unless a gap was told.',
+  I5: 'All clients, all nodes and the history have the same entry in the same place.',
+  I6: 'What was refused for certain is nowhere; what is unknown is there once or not at all.',
+  I7: 'However often it is repeated, a publish has one place.',
+  I8: 'Who is told that nothing was lost got everything; who is told of a gap had one.',
+  I9: 'After the last fault everyone is up to date again, and nothing waits.',
+  I10: 'A loss inside the backplane is found and repaired within its bound.',
+  I11: 'After it is quiet, everyone is shown as there who is, and nobody else.',
+  I13: 'Nodes hold nothing of clients that are gone, and stay within their memory.',
+  I14: 'Whoever has no fault of their own notices nothing.',
+  I16: 'No process ends, and none complains of what nobody caught.',
+  I22: 'Attempts to connect are spread, and never many at once.',
+  I24: 'The run tested something.',
+} as const;
+
+export type Invariant = keyof typeof invariants;
+
+/** A promise that was broken. `lines` count from 1. */
+export interface Violation {
+  readonly invariant: Invariant;
+  readonly says: string;
+  readonly lines: readonly number[];
+}
+
+/** What a scenario allows, and asks for. */
+export interface Terms {
+  /** Reasons for which a gap may be told. Those of another log also let what was acknowledged be lost with the log, if it is told. */
+  readonly gaps: readonly GapReason[];
+  /** Within so many ms after the last fault all must have come right. */
+  readonly healMs: number;
+  /** Within so many ms after its acknowledgement an entry is with everyone; null: not asked. */
+  readonly visibleMs: number | null;
+  /** A client that no fault is meant for. */
+  readonly control: string | null;
+  /** A node's memory, at most. */
+  readonly rssBytesMax: number;
+  /** What the run must have contained. */
+  readonly floor: Floor;
+}
+
+export interface Floor {
+  readonly acknowledged: number;
+  readonly reconnects: number;
+  readonly faults: number;
+}
+
+/** A line with its number. */
+export type Numbered = Line & { readonly n: number };

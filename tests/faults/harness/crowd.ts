@@ -1,0 +1,53 @@
+/**
+ * The harness's end of the crowd: starts the process that carries the clients, and asks it for one thing after the other. It
+ * knows what can be asked, and nothing of what clients do.
+ */
+import type { GuestPlan, GuestPlant } from './guest.ts';
+import { Program } from './program.ts';
+
+export interface CrowdPlan {
+  /** Where its part of the history goes. */
+  readonly file: string;
+  readonly seed: number;
+  readonly rooms: readonly string[];
+  readonly plant: GuestPlant | null;
+}
+
+export type Command =
+  | { readonly do: 'join'; readonly guests: readonly GuestPlan[] }
+  | { readonly do: 'leave'; readonly name: string }
+  | { readonly do: 'publish'; readonly perSecond: number; readonly fillingBytes: number }
+  | { readonly do: 'settle'; readonly withinMs: number }
+  | { readonly do: 'logs'; readonly nodes: readonly { readonly name: string; readonly port: number }[] }
+  | { readonly do: 'finish' };
+
+export interface Answers {
+  readonly join: object;
+  readonly leave: object;
+  readonly publish: object;
+  readonly logs: object;
+  /** After how long all was right; what was not, where the time was over. */
+  readonly settle: { readonly ms: number; readonly left: readonly string[] };
+  /** The longest time for which the process stood still. */
+  readonly finish: { readonly longestMs: number };
+}
+
+export class Crowd {
+  readonly #program: Program;
+
+  private constructor(program: Program) {
+    this.#program = program;
+  }
+
+  static async start(plan: CrowdPlan, onCry: (text: string) => void): Promise<Crowd> {
+    return new Crowd(await Program.start('crowd', './crowd.fixture.ts', plan, onCry));
+  }
+
+  ask<C extends Command>(command: C): Promise<Answers[C['do']]> {
+    return this.#program.ask<Answers[C['do']]>(command);
+  }
+
+  close(): Promise<void> {
+    return this.#program.kill();
+  }
+}

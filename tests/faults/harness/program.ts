@@ -1,0 +1,98 @@
+/**
+ * A process of the harness's own, which is asked over Node's channel between parent and child: nodes and the crowd. What it writes
+ * to its error output is looked through for what no healthy process says.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** How long an answer may take: longer than anything that is waited for inside. */
+const answerMs = 180_000;
+/** What Node itself, or what nobody caught, says. */
+const cries = /unhandled|uncaught|MaxListeners|Warning|Error: /i;
+
+type Reply = { readonly answer: unknown } | { readonly error: string };
+
+export class Program {
+  readonly name: string;
+  readonly #child: ChildProcess;
+  /** Answers come in the order of the questions. */
+  readonly #waiting: ((reply: Reply) => void)[] = [];
+
+  private constructor(name: string, child: ChildProcess, onCry: (text: string) => void) {
+    this.name = name;
+    this.#child = child;
+    child.on('message', (reply) => this.#waiting.shift()?.(reply as Reply));
+    child.on('exit', (code, signal) => {
+      for (const answer of this.#waiting.splice(0))
+        answer({ error: `${name} ended: ${signal ?? `code ${code}`}` });
+    });
+    if (child.stderr)
+      createInterface({ input: child.stderr }).on('line', (text) => cries.test(text) && onCry(text));
+  }
+
+  /** Starts a program of this folder with that plan; resolves when it is ready. @throws Error when it ends before that */
+  static async start(
+    name: string,
+    file: string,
+    plan: object,
+    onCry: (text: string) => void,
+  ): Promise<Program> {
+    const path = fileURLToPath(new URL(file, import.meta.url));
+    const child = fork(path, [JSON.stringify(plan)], {
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    const program = new Program(name, child, onCry);
+    program.hello = await program.#answer('to be ready');
+    return program;
+  }
+
+  /** What it said when it was ready. */
+  hello: unknown;
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Resolves when it has ended, with how: `code 0`, `SIGKILL`. */
+  async ended(): Promise<string> {
+    if (this.running) await once(this.#child, 'exit');
+    return this.#child.signalCode ?? `code ${this.#child.exitCode}`;
+  }
+
+  /** @throws Error when it ends, says that it couldn't, or says nothing for three minutes */
+  async ask<Answer>(question: object): Promise<Answer> {
+    if (!this.running) throw new Error(`${this.name} has ended.`);
+    this.#child.send(question);
+    return (await this.#answer(JSON.stringify(question))) as Answer;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.ended();
+  }
+
+  async #answer(what: string): Promise<unknown> {
+    const late = new AbortController();
+    const reply = await new Promise<Reply>((resolve) => {
+      this.#waiting.push(resolve);
+      const error = `${this.name} said nothing for long, asked ${what}`;
+      AbortSignal.any([late.signal, AbortSignal.timeout(answerMs)]).addEventListener('abort', () =>
+        resolve({ error }),
+      );
+    });
+    late.abort();
+    if ('error' in reply) throw new Error(reply.error);
+    return reply.answer;
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * What a scenario plays on: nodes, clients that have a fault proxy each on their way, and the history. It starts all of it, lets the
+ * scenario do harm, heals, asks whether all came right, reads the logs by way of every node, and takes all down again.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seeded } from '@syncline/protocol/testing';
+import { systemClock } from '@syncline/protocol/wire';
+import { FaultProxy, type Link } from '../proxy.ts';
+import { Crowd } from './crowd.ts';
+import type { GuestPlan, GuestPlant } from './guest.ts';
+import { Recorder } from './history.ts';
+import { Node, type NodePlant } from './node.ts';
+import type { Scenario } from './scenario.ts';
+
+export const rooms = ['chat/a', 'chat/b', 'brief/c'] as const;
+
+export interface RigOptions {
+  readonly seed: number;
+  /** Where the history goes, and what nodes store. */
+  readonly dir: string;
+  readonly plant?: GuestPlant | NodePlant | null;
+}
+
+/** How long may be waited for all to come right; the checker then says whether that was soon enough. */
+const settleMs = 90_000;
+/** How long nodes may take to let go of what nobody needs any more. */
+const restMs = 15_000;
+
+export class Rig {
+  readonly scenario: Scenario;
+  readonly files: { readonly crowd: string; readonly harness: string };
+  /** From 0 up to 1, from the seed. */
+  readonly random: () => number;
+  readonly nodes: Node[] = [];
+  /** The ways of the clients that faults are meant for, by client. */
+  readonly doors = new Map<string, FaultProxy>();
+  readonly recorder: Recorder;
+  readonly #options: RigOptions;
+  readonly #controlDoors: FaultProxy[] = [];
+  #crowd: Crowd | undefined;
+  #started = 0;
+  #turn = 0;
+
+  private constructor(scenario: Scenario, options: RigOptions) {
+    this.scenario = scenario;
+    this.#options = options;
+    this.random = seeded(options.seed);
+    mkdirSync(options.dir, { recursive: true });
+    this.files = { crowd: join(options.dir, 'crowd.jsonl'), harness: join(options.dir, 'harness.jsonl') };
+    this.recorder = new Recorder(this.files.harness);
+  }
+
+  /** Plays a scenario to its end. The history is complete then, also where this rejects. */
+  static async play(scenario: Scenario, options: RigOptions): Promise<Rig> {
+    const rig = new Rig(scenario, options);
+    try {
+      await rig.#open();
+      await scenario.run(rig, scenario.seconds);
+      await rig.#judgeable();
+    } finally {
+      await rig.#close();
+    }
+    return rig;
+  }
+
+  /** The node that a scenario picks on; the control client is on another one where there is another. */
+  get node(): Node {
+    const node = this.nodes.find(({ running }) => running);
+    if (!node) throw new Error('No node is running.');
+    return node;
+  }
+
+  /** What a node over a folder stores. */
+  get dataDir(): string {
+    return join(this.#options.dir, 'data');
+  }
+
+  /** Tells the history of a fault. */
+  fault(name: string, on: string): void {
+    this.recorder.tell('harness', { type: 'fault', name, on });
+  }
+
+  /** Some time of the scenario's, during which clients go on. */
+  wait(ms: number): Promise<void> {
+    return sleep(ms);
+  }
+
+  between(min: number, max: number): number {
+    return min + this.random() * (max - min);
+  }
+
+  pick<T>(list: readonly T[]): T {
+    const one = list[Math.floor(this.random() * list.length)];
+    if (one === undefined) throw new Error('There is nothing to pick from.');
+    return one;
+  }
+
+  /** A client's newest connection; undefined while it has none. */
+  link(client: string): Link | undefined {
+    return this.doors.get(client)?.links.findLast(({ open }) => open);
+  }
+
+  get clients(): string[] {
+    return [...this.doors.keys()];
+  }
+
+  /** Starts one more node. Clients that dial from now on may get to it. */
+  async startNode(): Promise<Node> {
+    const { plant } = this.#options;
+    const node = await Node.start(
+      `node${this.#started++}`,
+      {
+        port: 0,
+        broker: { dir: this.dataDir },
+        numbers: this.scenario.numbers ?? {},
+        plant: plant === 'forget-producer' ? plant : null,
+      },
+      this.recorder,
+    );
+    this.nodes.push(node);
+    this.#lead();
+    return node;
+  }
+
+  async joins(guests: readonly Omit<GuestPlan, 'port'>[], control = false): Promise<void> {
+    const plans: GuestPlan[] = [];
+    for (const guest of guests) {
+      const door = await this.#door();
+      if (control) this.#controlDoors.push(door);
+      else this.doors.set(guest.name, door);
+      plans.push({ ...guest, port: door.port });
+    }
+    await this.crowd.ask({ do: 'join', guests: plans });
+  }
+
+  get crowd(): Crowd {
+    if (!this.#crowd) throw new Error('There is no crowd yet.');
+    return this.#crowd;
+  }
+
+  async #open(): Promise<void> {
+    const { seed, plant } = this.#options;
+    const { nodes = 1, clients = 8, perSecond = 40, fillingBytes = 0 } = this.scenario;
+    for (let i = 0; i < nodes; i++) await this.startNode();
+    const plan = {
+      file: this.files.crowd,
+      seed,
+      rooms,
+      plant: plant === 'forget-producer' ? null : (plant ?? null),
+    };
+    this.#crowd = await Crowd.start(plan, (text) => this.recorder.tell('crowd', { type: 'cry', text }));
+    await this.joins([{ name: 'control', publishes: true, patienceMs: null, enters: true }], true);
+    await this.joins(
+      Array.from({ length: clients }, (_, i) => ({
+        name: `client${i}`,
+        publishes: i < clients / 2,
+        // One in four gives up soon, so that outcomes are unknown too.
+        patienceMs: i % 4 === 3 ? 1500 : null,
+        enters: i % 2 === 0,
+      })),
+    );
+    await this.#settled();
+    await this.crowd.ask({ do: 'publish', perSecond, fillingBytes });
+    await sleep(300);
+  }
+
+  /** Heals, waits until all has come right or can't any more, and puts down what the checker asks for. */
+  async #judgeable(): Promise<void> {
+    for (const node of this.nodes) if (node.running) node.thaw();
+    if (!this.nodes.some(({ running }) => running)) await this.startNode();
+    for (const door of this.doors.values()) {
+      door.refuse(false);
+      for (const link of door.links) if (link.open) heal(link);
+    }
+    this.recorder.tell('harness', { type: 'heal' });
+    await this.crowd.ask({ do: 'publish', perSecond: 0, fillingBytes: 0 });
+    this.recorder.tell('harness', { type: 'settled', ...(await this.#settled()) });
+    const nodes = this.nodes.filter(({ running }) => running).map(({ name, port }) => ({ name, port }));
+    await this.crowd.ask({ do: 'logs', nodes });
+    const { longestMs } = await this.crowd.ask({ do: 'finish' });
+    this.recorder.tell('crowd', { type: 'starved', ms: longestMs });
+    for (const node of this.nodes) if (node.running) await this.#rest(node);
+  }
+
+  #settled(): Promise<{ readonly ms: number; readonly left: readonly string[] }> {
+    return this.crowd.ask({ do: 'settle', withinMs: settleMs });
+  }
+
+  /** Waits until a node holds nothing of those who are gone, and tells what it holds then. */
+  async #rest(node: Node): Promise<void> {
+    const until = systemClock.now() + restMs;
+    for (;;) {
+      const after = await node.holdings();
+      const { sessionsOpen, cursorsOpen, membersOpen, channelsOpen } = after;
+      const over = sessionsOpen + cursorsOpen + membersOpen + channelsOpen === 0;
+      if (over || systemClock.now() > until)
+        return this.recorder.tell(node.name, { type: 'rest', before: node.before, after });
+      await sleep(50);
+    }
+  }
+
+  /** A way to the nodes: each connection goes to the next node that runs. */
+  async #door(): Promise<FaultProxy> {
+    const door = await FaultProxy.open(this.node.port, systemClock, Math.floor(this.random() * 2 ** 31));
+    door.onLink = () => this.#aim(door);
+    this.#aim(door);
+    return door;
+  }
+
+  #aim(door: FaultProxy): void {
+    const running = this.nodes.filter((node) => node.running);
+    const node = running[this.#turn++ % running.length];
+    if (node) door.retarget(node.port);
+  }
+
+  #lead(): void {
+    for (const door of [...this.#controlDoors, ...this.doors.values()]) this.#aim(door);
+  }
+
+  async #close(): Promise<void> {
+    await this.#crowd?.close();
+    for (const node of this.nodes) if (node.running) await node.kill();
+    await Promise.all([...this.#controlDoors, ...this.doors.values()].map((door) => door.close()));
+    this.recorder.flush();
+  }
+}
+
+/** A way that lost bytes can't go on: it is reset. One that only kept them goes on. */
+function heal(link: Link): void {
+  if (link.up.loses || link.down.loses) return link.reset();
+  link.up.pass();
+  link.down.pass();
+}

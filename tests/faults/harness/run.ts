@@ -1,0 +1,44 @@
+/**
+ * `npm run faults`: plays scenarios of the table one after the other and says what became of them. `--only F01,F24` plays those,
+ * `--seed 7` plays them from that seed, `--list` shows the table.
+ */
+import { parseArgs } from 'node:util';
+import { show } from './checker.ts';
+import { scenarios, table } from './scenarios.ts';
+import { judge } from './verdict.ts';
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    seed: { type: 'string' },
+    plant: { type: 'string' },
+    list: { type: 'boolean', default: false },
+  },
+});
+if (values.list) {
+  for (const row of table)
+    console.log(`${row.id}  ${row.title}: ${'run' in row ? row.injects : `not built: ${row.missing}`}`);
+  process.exit();
+}
+const seed = values.seed === undefined ? Math.floor(Math.random() * 1e9) : Number(values.seed);
+const only = values.only?.split(',');
+const plants = ['drop-delivery', 'hush-gap', 'forget-producer'] as const;
+const plant = plants.find((name) => name === values.plant) ?? null;
+const chosen = scenarios.filter(({ id }) => only?.includes(id) ?? true);
+if (!Number.isSafeInteger(seed) || chosen.length === 0) {
+  console.error('Usage: npm run faults -- [--only F01,F24] [--seed N] [--list]');
+  process.exit(2);
+}
+
+console.log(`seed ${seed}`);
+let broken = 0;
+for (const scenario of chosen) {
+  const verdict = await judge(scenario, { seed, plant });
+  const { counts, violations, kept, inconclusive } = verdict;
+  const word = violations.length === 0 ? 'kept' : inconclusive ? 'inconclusive' : 'BROKEN';
+  console.log(`${scenario.id} ${scenario.title}: ${word}`, JSON.stringify(counts));
+  for (const violation of violations.slice(0, 10)) console.log(`  ${show(violation)}`);
+  if (kept) console.log(`  ${violations.length} in all; the history is in ${kept}`);
+  if (violations.length > 0 && !inconclusive) broken++;
+}
+process.exitCode = broken > 0 ? 1 : 0;

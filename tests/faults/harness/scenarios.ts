@@ -1,0 +1,11 @@
+/**
+ * The table of scenarios: every fault of the catalogue that concerns nodes, networks and Redis, built or with why it isn't. The
+ * report, the command and the selection of `npm test` come from it.
+ */
+import type { Missing, Scenario } from './scenario.ts';
+import { network } from './scenarios/network.ts';
+import { processes } from './scenarios/process.ts';
+
+export const table: readonly (Scenario | Missing)[] = [...network, ...processes];
+
+export const scenarios: readonly Scenario[] = table.filter((row) => 'run' in row);

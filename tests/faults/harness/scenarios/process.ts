@@ -1,0 +1,138 @@
+/**
+ * Faults of a node's own process, and deploys: what becomes of clients and logs when a node dies, stands still or leaves. Over a
+ * folder there is one node at a time; what several nodes owe each other is in redis.ts.
+ */
+import type { Rig } from '../rig.ts';
+import type { Missing, Scenario } from '../scenario.ts';
+
+/** Kills the node and starts another one over the same folder, after a while. */
+async function crash(rig: Rig, awayMs: number): Promise<void> {
+  rig.fault('kill -9', rig.node.name);
+  await rig.node.kill();
+  await rig.wait(awayMs);
+  await rig.startNode();
+}
+
+export const processes: readonly (Scenario | Missing)[] = [
+  {
+    id: 'F24',
+    title: 'Killed',
+    injects: 'the node is killed with SIGKILL under load and started again over its folder, three times',
+    topology: 'disk',
+    about: ['I1', 'I6', 'I7', 'I8'],
+    seconds: 8,
+    perSecond: 100,
+    quick: true,
+    terms: { control: null },
+    floor: { reconnects: 15, faults: 3 },
+    run: async (rig, seconds) => {
+      for (let i = 0; i < 3; i++) {
+        await rig.wait((seconds * 1000) / 3 - 700);
+        await crash(rig, rig.between(0, 700));
+      }
+    },
+  },
+  {
+    id: 'F25',
+    title: 'Killed between the log and the subscribers',
+    missing: 'over a folder F24 hits this moment by chance; over Redis F57 and the kills of F104 do',
+  },
+  {
+    id: 'F26',
+    title: 'Stopped',
+    injects: 'the node’s process is stopped for 3 s and goes on, twice',
+    topology: 'disk',
+    about: ['I9', 'I11'],
+    seconds: 8,
+    quick: true,
+    numbers: { heartbeatMs: 4000 },
+    // Silence of 6 s ends a connection: nobody has to come back.
+    floor: { reconnects: 0, faults: 2 },
+    run: async (rig, seconds) => {
+      for (let i = 0; i < 2; i++) {
+        rig.fault('SIGSTOP', rig.node.name);
+        rig.node.freeze();
+        await rig.wait(3000);
+        rig.node.thaw();
+        await rig.wait((seconds * 1000) / 2 - 3000);
+      }
+    },
+  },
+  {
+    id: 'F27',
+    title: 'A blocked event loop',
+    missing: 'to clients it is F26, whose process stands still as a whole',
+  },
+  { id: 'F28', title: 'A fifth of a processor', missing: 'needs control groups and root' },
+  {
+    id: 'F29',
+    title: 'Out of memory',
+    missing: 'needs control groups and root; what is bounded is measured by F09 and F10',
+  },
+  {
+    id: 'F30',
+    title: 'Out of file descriptors',
+    missing: 'tested without a history, with the sockets of a node',
+  },
+  {
+    id: 'F31',
+    title: 'Out of ports',
+    missing: 'concerns load generators: at most 2,000 connections are made here',
+  },
+  { id: 'F32', title: 'Disk full', missing: 'tested without a history, with the disk broker' },
+  {
+    id: 'F33',
+    title: 'Hooks that throw or hang',
+    missing: 'tested without a history, with the hooks of a server',
+  },
+  { id: 'F34', title: 'A webhook’s receiver', missing: 'tested without a history, with the webhook' },
+  { id: 'F35', title: 'A JWKS endpoint', missing: 'tested without a history, with the key sets' },
+  { id: 'F36', title: 'A TLS certificate replaced', missing: 'tested without a history, with TLS' },
+  {
+    id: 'F37',
+    title: 'A log nobody reads',
+    missing: 'loggers are the application’s: the node writes to none by itself',
+  },
+  {
+    id: 'F87',
+    title: 'A deploy',
+    injects: 'the node leaves at SIGTERM under load and another one takes its place, twice',
+    topology: 'disk',
+    about: ['I1', 'I3', 'I22'],
+    seconds: 8,
+    numbers: { drainMs: 1500 },
+    quick: true,
+    terms: { control: null },
+    floor: { reconnects: 8, faults: 2 },
+    run: async (rig, seconds) => {
+      for (let i = 0; i < 2; i++) {
+        rig.fault('SIGTERM', rig.node.name);
+        const how = await rig.node.leave();
+        if (how !== 'code 0') throw new Error(`A node that was asked to leave ended with ${how}.`);
+        await rig.startNode();
+        await rig.wait((seconds * 1000) / 2 - 2000);
+      }
+    },
+  },
+  {
+    id: 'F88',
+    title: 'A deploy that loses its patience',
+    injects: 'the node is asked to leave, and killed while clients still leave',
+    topology: 'disk',
+    about: ['I1'],
+    seconds: 5,
+    numbers: { drainMs: 20_000 },
+    terms: { control: null },
+    floor: { reconnects: 8, faults: 2 },
+    run: async (rig, seconds) => {
+      const { node } = rig;
+      rig.fault('SIGTERM', node.name);
+      void node.leave();
+      await rig.wait(1000);
+      rig.fault('SIGKILL', node.name);
+      await node.kill();
+      await rig.startNode();
+      await rig.wait((seconds - 2) * 1000);
+    },
+  },
+];
