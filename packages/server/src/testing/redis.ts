@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +28,8 @@ export interface RedisSettings {
   readonly args?: readonly string[];
   /** A folder whose data it begins with; it is not removed. Default: a new one. */
   readonly dir?: string;
+  /** Whether that folder is removed nevertheless. */
+  readonly removed?: boolean;
   /** Whether it listens on a TCP port too; otherwise on a socket in its folder only. Default no. */
   readonly tcp?: boolean;
   /** The certificate and key files of a TLS port; `tcp` is then that port. */
@@ -79,15 +81,19 @@ export class RedisServer {
   async start(): Promise<void> {
     const { tls, args = [] } = this.#settings;
     const port = String(this.port);
+    const sentinel = this.#more.includes('--sentinel');
     const listens = tls
       ? ['--port', '0', '--tls-port', port, '--tls-cert-file', tls.cert, '--tls-key-file', tls.key]
       : ['--port', port];
     const auth = tls ? ['--tls-auth-clients', 'no', '--tls-ca-cert-file', tls.cert] : [];
-    this.#child = await launch([
-      ...this.#more,
-      ...[...listens, ...auth, '--bind', '127.0.0.1', '--unixsocket', this.path, '--dir', this.dir],
-      ...['--save', '', '--enable-debug-command', 'local', ...args],
-    ]);
+    this.#child = await launch(
+      [
+        ...this.#more,
+        ...[...listens, ...auth, '--bind', '127.0.0.1', '--unixsocket', this.path, '--dir', this.dir],
+        ...(sentinel ? [] : ['--save', '', '--enable-debug-command', 'local', ...args]),
+      ],
+      sentinel ? /Sentinel ID is/ : undefined,
+    );
   }
 
   /** Runs a command as an administrator would, over a connection of its own that stays. */
@@ -133,7 +139,8 @@ export class RedisServer {
   /** Ends it and removes its folder, unless that was given. */
   async stop(): Promise<void> {
     await this.kill();
-    if (this.#settings.dir === undefined) rmSync(this.dir, { recursive: true, force: true });
+    if (this.#settings.dir === undefined || this.#settings.removed)
+      rmSync(this.dir, { recursive: true, force: true });
   }
 
   async #adminNow(): Promise<Admin> {
@@ -209,6 +216,104 @@ export async function replicaOf(master: { readonly port: number }, settings: Red
     String(await replica.command('INFO', 'replication')).includes('master_link_status:up'),
   );
   return replica;
+}
+
+/** A master, a replica, and the three Sentinels that watch over them. */
+export interface SentinelSet {
+  /** What the Sentinels call the master. */
+  readonly name: string;
+  readonly master: RedisServer;
+  readonly replica: RedisServer;
+  readonly sentinels: readonly RedisServer[];
+  stop(): Promise<void>;
+}
+
+/** Starts them, and resolves when the Sentinels agree and know the replica. */
+export async function startSentinel(settings: RedisSettings = {}): Promise<SentinelSet> {
+  const name = 'main';
+  const quick = ['--repl-ping-replica-period', '1', ...(settings.args ?? [])];
+  const master = await startRedis({ ...settings, args: quick, tcp: true });
+  const replica = await replicaOf(master, { ...settings, args: quick });
+  const watches = [
+    `sentinel monitor ${name} 127.0.0.1 ${master.port} 2`,
+    `sentinel down-after-milliseconds ${name} 1000`,
+    `sentinel failover-timeout ${name} 3000`,
+  ];
+  const sentinels = await Promise.all([1, 2, 3].map(() => startOneSentinel(watches)));
+  await until(async () => {
+    const known = await Promise.all(
+      sentinels.map(async (one) => {
+        const facts = String(await one.command('INFO', 'sentinel'));
+        return facts.includes('status=ok') && facts.includes('slaves=1,sentinels=3');
+      }),
+    );
+    return known.every(Boolean);
+  });
+  const all = [...sentinels, replica, master];
+  const stop = async (): Promise<void> => void (await Promise.all(all.map((one) => one.stop())));
+  return { name, master, replica, sentinels, stop };
+}
+
+async function startOneSentinel(watches: readonly string[]): Promise<RedisServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'syncline-sentinel-'));
+  const file = join(dir, 'sentinel.conf');
+  writeFileSync(file, ['sentinel resolve-hostnames yes', ...watches, ''].join('\n'));
+  const sentinel = new RedisServer({ dir, removed: true }, await freePort(), [file, '--sentinel']);
+  await sentinel.start();
+  return sentinel;
+}
+
+/** The nodes of a Cluster. */
+export interface ClusterSet {
+  readonly masters: readonly RedisServer[];
+  /** Of each master one, in their order, where there are any. */
+  readonly replicas: readonly RedisServer[];
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a Cluster of three masters, and resolves when all of them say that it works.
+ *
+ * @param replicas whether each master has one
+ */
+export async function startCluster({
+  replicas = false,
+  args = [] as readonly string[],
+} = {}): Promise<ClusterSet> {
+  const count = replicas ? 6 : 3;
+  const buses = await Promise.all(Array.from({ length: count }, freePort));
+  const nodes = await Promise.all(buses.map((bus) => startClusterNode(bus, args)));
+  const masters = nodes.slice(0, 3);
+  const [first] = masters;
+  const ends = [0, 5461, 10_922, 16_384];
+  for (const [i, node] of masters.entries()) {
+    await node.command('CLUSTER', 'ADDSLOTSRANGE', String(ends[i]), String((ends[i + 1] ?? 0) - 1));
+    await node.command('CLUSTER', 'SET-CONFIG-EPOCH', String(i + 1));
+  }
+  for (const node of nodes.slice(1))
+    await node.command('CLUSTER', 'MEET', '127.0.0.1', String(first?.port), String(buses[0]));
+  const all = async (fact: RegExp): Promise<boolean> => {
+    const facts = await Promise.all(nodes.map((node) => node.command('CLUSTER', 'INFO')));
+    return facts.every((text) => fact.test(String(text)));
+  };
+  await until(() => all(new RegExp(`cluster_known_nodes:${count}\\b`)));
+  for (const [i, replica] of nodes.slice(3).entries()) {
+    const id = String(await masters[i]?.command('CLUSTER', 'MYID'));
+    await replica.command('CLUSTER', 'REPLICATE', id);
+    await until(async () => String(await replica.command('INFO', 'replication')).includes('link_status:up'));
+  }
+  await until(() => all(/cluster_state:ok/));
+  const stop = async (): Promise<void> => void (await Promise.all(nodes.map((node) => node.stop())));
+  return { masters, replicas: nodes.slice(3), stop };
+}
+
+async function startClusterNode(bus: number, args: readonly string[]): Promise<RedisServer> {
+  const port = await freePort();
+  const clustered = ['--cluster-enabled', 'yes', '--cluster-port', String(bus)];
+  const timing = ['--cluster-node-timeout', '2000', '--repl-diskless-sync-delay', '0'];
+  const node = new RedisServer({ args: [...clustered, ...timing, ...args] }, port, []);
+  await node.start();
+  return node;
 }
 
 /** Looks again and again until it is so. @throws after 20 s */

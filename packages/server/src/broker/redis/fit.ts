@@ -9,11 +9,16 @@ import { scriptOf } from './scripts.ts';
 
 const versionMin = 7;
 
-/** What scripts and the link run, with arguments as they could be. `KEY` is one of ours, `TOPIC` likewise. */
+/** How messages are sent and heard. */
+const messages = {
+  standalone: ['PUBLISH KEY x', 'SUBSCRIBE KEY'],
+  cluster: ['SPUBLISH KEY x', 'SSUBSCRIBE KEY', 'CLUSTER SLOTS'],
+} as const;
+
+/** What scripts and the link run besides, with arguments as they could be. `KEY` is one of ours. */
 const commands = [
   'TIME',
-  'PUBLISH TOPIC x',
-  'SUBSCRIBE TOPIC',
+  'EVALSHA x 0',
   'TYPE KEY',
   'EXISTS KEY',
   'DEL KEY',
@@ -79,12 +84,12 @@ export async function checkFit(connection: Connection, { mode, prefix, ms }: Nee
   if (is !== 'cluster' && mode === 'cluster')
     throw new Unfit(`The Redis at ${at} belongs to no Cluster: give its address as \`url\` instead.`);
   if (hello.get('role') !== 'master') throw new Refused(`READONLY The Redis at ${at} is a replica.`);
-  await checkRights(connection, at, prefix, ms);
+  await checkRights(connection, at, { mode, prefix, ms });
 }
 
-async function checkRights(connection: Connection, at: string, prefix: string, ms: number): Promise<void> {
+async function checkRights(connection: Connection, at: string, { mode, prefix, ms }: Needs): Promise<void> {
   const key = `${prefix}:{x}`;
-  const lines = commands.map((line) => line.replaceAll('KEY', key).replaceAll('TOPIC', key));
+  const lines = [...messages[mode], ...commands].map((line) => line.replaceAll('KEY', key));
   let missing: unknown;
   try {
     missing = await connection.send(['EVAL', mayNot.text, '0', ...lines], ms);

@@ -7,6 +7,7 @@ import { SyncError } from '@syncline/protocol';
 import { type Cancel, type Clock, systemClock } from '@syncline/protocol/wire';
 import type { Health } from '../broker.ts';
 import { closedError } from '../listeners.ts';
+import { Cluster } from './cluster.ts';
 import { Condition } from './condition.ts';
 import { type Address, type Argument, loadLibrary, nameOf, type Tls } from './connection.ts';
 import { evaluate } from './evaluate.ts';
@@ -14,8 +15,9 @@ import { Refused, syncErrorOf, Unfit } from './faults.ts';
 import { checkFit } from './fit.ts';
 import { One } from './one.ts';
 import type { Script } from './scripts.ts';
+import { Sentinels } from './sentinel.ts';
 import { Topics } from './topics.ts';
-import type { Ground, Topology, Way } from './topology.ts';
+import type { AddressMap, Ground, Topology, Way } from './topology.ts';
 
 /** How many replicas must have a write, and how long that may take in ms. */
 export interface Replicas {
@@ -61,9 +63,26 @@ export interface Link {
   close(): Promise<void>;
 }
 
+/** Where the Redis is. */
+export type Target =
+  | { readonly address: Address }
+  | {
+      readonly sentinel: {
+        /** What the Sentinels call the master. */
+        readonly name: string;
+        readonly nodes: readonly Address[];
+        readonly username?: string | undefined;
+        readonly password?: (() => string | Promise<string>) | undefined;
+        readonly tls?: Tls | undefined;
+      };
+    }
+  | { readonly cluster: readonly Address[] };
+
 /** What a link is made of; options.ts makes it of what an application gives. */
 export interface LinkSetting {
-  readonly target: { readonly address: Address };
+  readonly target: Target;
+  /** Other addresses for those that Sentinels and Clusters name. */
+  readonly addressMap?: AddressMap | undefined;
   readonly prefix: string;
   readonly username?: string | undefined;
   readonly password?: (() => string | Promise<string>) | undefined;
@@ -110,9 +129,10 @@ class RedisLink implements Link {
     this.#commandMs = setting.commandMs ?? 2000;
     this.health = new Condition(this.#clock);
     this.#topics = new Topics({
-      sharded: false,
+      sharded: 'cluster' in setting.target,
       commandMs: this.#commandMs,
       placeOf: (topic) => this.#topology?.placeOf(topic),
+      onAstray: () => this.#topology?.refresh(),
     });
     this.ready = new Promise((resolve, reject) => {
       this.#refuse = reject;
@@ -218,8 +238,34 @@ class RedisLink implements Link {
     this.#cancelStart();
   }
 
-  #build({ address }: LinkSetting['target'], ground: Ground): Topology {
-    return new One(ground, nameOf(address), async () => address);
+  #build(target: Target, ground: Ground): Topology {
+    const { addressMap } = this.#setting;
+    if ('address' in target) return new One(ground, nameOf(target.address), async () => target.address);
+    if ('cluster' in target) {
+      return new Cluster({
+        ground,
+        nodes: target.cluster,
+        addressMap,
+        onSlots: (changed) => void this.#topics.moved(changed),
+        onLost: (topic, connection) => this.#topics.lost(topic, connection),
+        onGone: (place) => this.#topics.down(place),
+      });
+    }
+    const { name, nodes, username, password, tls } = target.sentinel;
+    const sentinels = new Sentinels({
+      dial: { ...ground.dial, username, password, tls, database: 0 },
+      name,
+      nodes,
+      addressMap,
+      onMaster: (address) => one.foundAt(address),
+    });
+    const one = new One(
+      ground,
+      `master ${name}`,
+      () => sentinels.master(),
+      () => sentinels.close(),
+    );
+    return one;
   }
 
   /** While a node starts, what waiting doesn't mend ends it. Later it keeps trying: somebody may be mending. */

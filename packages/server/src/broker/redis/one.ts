@@ -10,9 +10,14 @@ export class One implements Topology {
   readonly sharded = false;
   readonly ready: Promise<void>;
   readonly #place: Place;
+  readonly #onClose: () => void;
 
-  /** @param name what sentences call it */
-  constructor(ground: Ground, name: string, find: () => Promise<Address>) {
+  /**
+   * @param name what sentences call it
+   * @param onClose ends what finds it
+   */
+  constructor(ground: Ground, name: string, find: () => Promise<Address>, onClose: () => void = () => {}) {
+    this.#onClose = onClose;
     const { dial, condition, prefix, id, commandMs, replicated, onMessage, onDown } = ground;
     this.#place = new Place({
       dial,
@@ -23,12 +28,17 @@ export class One implements Topology {
       replicated,
       find,
       check: (connection) => ground.check(connection, 'standalone'),
-      probeTopic: () => `${prefix}:probe:${id}`,
+      probe: { topic: () => `${prefix}:probe:${id}`, holds: () => true },
       onMessage,
       onSubscriber: (connection) => ground.onSubscriber(this.#place, connection),
       onDown,
     });
     this.ready = this.#place.ready;
+  }
+
+  /** Leaves connections that lead elsewhere: this is where it is now. */
+  foundAt(address: Address): void {
+    this.#place.foundAt(address);
   }
 
   placeOf(): Place {
@@ -43,7 +53,12 @@ export class One implements Topology {
     return undefined;
   }
 
+  refresh(): void {
+    // Where it is, is asked with each connection.
+  }
+
   close(): void {
     this.#place.close();
+    this.#onClose();
   }
 }

@@ -4,7 +4,7 @@
  * subscribed to is said by its owner each time the connection is new.
  */
 import type { Condition } from './condition.ts';
-import { type Address, type Argument, Connection, type Dial, type OnMessage } from './connection.ts';
+import { type Address, type Argument, Connection, type Dial, nameOf, type OnMessage } from './connection.ts';
 import { evaluate } from './evaluate.ts';
 import { isBroken, isElsewhere, Refused, Unanswered } from './faults.ts';
 import { Kept } from './kept.ts';
@@ -34,8 +34,8 @@ export interface PlaceSetting {
   find(): Promise<Address>;
   /** Throws unless a new connection leads to a Redis that can be worked with. */
   check(connection: Connection): Promise<void>;
-  /** A topic that this place hears, for the watch alone. */
-  probeTopic(): string;
+  /** A topic for the watch alone, and whether that one is heard here still. A place that hears nothing has none. */
+  readonly probe: { topic(): string | undefined; holds(topic: string): boolean };
   readonly onMessage: OnMessage;
   /** Subscribes to all that is to be heard here. Throws when that fails. */
   onSubscriber(connection: Connection): Promise<void>;
@@ -45,7 +45,7 @@ export interface PlaceSetting {
 
 export class Place {
   readonly name: string;
-  /** Resolves when it could be used for the first time. */
+  /** Resolves when it could be used for the first time, or was closed. */
   readonly ready: Promise<void>;
   readonly #setting: PlaceSetting;
   readonly #commands: Kept;
@@ -57,6 +57,7 @@ export class Place {
   #onReady: () => void = () => {};
   /** The connection on which all subscriptions stand, and what is probed on it. */
   #hears: { readonly connection: Connection; readonly topic: string } | undefined;
+  #wasReady = false;
   /** Questions for replicas that go out at the end of this turn. */
   readonly #asked = new Map<string, Promise<number>>();
   #offsetMs = 0;
@@ -66,7 +67,10 @@ export class Place {
     this.name = setting.name;
     this.#setting = setting;
     this.ready = new Promise((resolve) => {
-      this.#onReady = resolve;
+      this.#onReady = () => {
+        this.#wasReady = true;
+        resolve();
+      };
     });
     this.#commands = this.#keep('answers', () => this.#watch.soon());
     this.#subscriber = this.#keep('announcements', (connection) => void this.#listen(connection));
@@ -81,6 +85,14 @@ export class Place {
     if (setting.replicated) this.#missing.add('replicated');
     for (const part of this.#missing) this.#trouble(part, this.#down.message);
     for (const kept of [this.#commands, this.#subscriber, this.#replicated]) kept?.start();
+  }
+
+  get wasReady(): boolean {
+    return this.#wasReady;
+  }
+
+  get connected(): boolean {
+    return this.#commands.current !== undefined;
   }
 
   /** How far the clock of this Redis is ahead of the node's, in ms, as far as is known. */
@@ -127,7 +139,17 @@ export class Place {
     for (const kept of [this.#commands, this.#subscriber, this.#replicated]) kept?.rebuild(why);
   }
 
+  /** Leaves connections that lead elsewhere: this is where it is now. */
+  foundAt(address: Address): void {
+    for (const kept of [this.#commands, this.#subscriber, this.#replicated]) {
+      const at = kept?.current?.address;
+      if (at && nameOf(at) !== nameOf(address))
+        kept?.rebuild(new Unanswered(`${this.name} is at ${nameOf(address)} now.`));
+    }
+  }
+
   close(): void {
+    this.#onReady();
     this.#watch.stop();
     for (const kept of [this.#commands, this.#subscriber, this.#replicated]) kept?.close();
     for (const part of parts) this.#setting.condition.fine(`${this.name} ${part}`);
@@ -170,23 +192,29 @@ export class Place {
   }
 
   async #listen(connection: Connection): Promise<void> {
-    const { probeTopic, sharded, commandMs, onMessage, onSubscriber } = this.#setting;
+    const { onMessage, onSubscriber } = this.#setting;
+    connection.onMessage = (message, topic) => {
+      if (topic !== this.#hears?.topic) return onMessage(message, topic);
+      this.#watch.heard();
+      this.#fine('announcements');
+    };
     try {
-      const topic = probeTopic();
-      connection.onMessage = (message, from) => {
-        if (from !== topic) return onMessage(message, from);
-        this.#watch.heard();
-        this.#fine('announcements');
-      };
-      await connection.subscribe([topic], sharded, commandMs);
       await onSubscriber(connection);
-      if (this.#subscriber.current !== connection) return;
-      this.#hears = { connection, topic };
-      this.#watch.soon();
+      await this.#hear(connection);
     } catch (thrown) {
-      if (this.#subscriber.current === connection)
-        this.#subscriber.rebuild(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      if (this.#subscriber.current === connection) this.#subscriber.rebuild(asError(thrown));
     }
+  }
+
+  /** Hears probes on this connection. */
+  async #hear(connection: Connection): Promise<void> {
+    const { probe, sharded, commandMs } = this.#setting;
+    const topic = probe.topic();
+    if (topic === undefined) return this.#fine('announcements');
+    await connection.subscribe([topic], sharded, commandMs);
+    if (this.#subscriber.current !== connection) return;
+    this.#hears = { connection, topic };
+    this.#watch.soon();
   }
 
   #ask(): boolean {
@@ -217,11 +245,19 @@ export class Place {
   }
 
   #publish(): boolean {
-    const { sharded, commandMs, onDown } = this.#setting;
+    const { sharded, commandMs, probe, onDown } = this.#setting;
     const connection = this.#commands.current;
     if (!connection || !this.#hears) return false;
-    const command = sharded ? 'SPUBLISH' : 'PUBLISH';
-    connection.send([command, this.#hears.topic, ''], commandMs).catch((thrown: unknown) => {
+    const { topic, connection: subscriber } = this.#hears;
+    if (!probe.holds(topic)) {
+      // Its slot has gone to another place.
+      this.#hears = undefined;
+      this.#hear(subscriber).catch((thrown: unknown) => {
+        if (this.#subscriber.current === subscriber) this.#subscriber.rebuild(asError(thrown));
+      });
+      return false;
+    }
+    connection.send([sharded ? 'SPUBLISH' : 'PUBLISH', topic, ''], commandMs).catch((thrown: unknown) => {
       // A slot that moved is heard of here first; whatever else keeps a probe from coming back shows as silence.
       if (thrown instanceof Refused) onDown(thrown);
     });
@@ -253,4 +289,8 @@ export class Place {
     this.#setting.condition.fine(`${this.name} ${part}`);
     if (this.#missing.delete(part) && this.#missing.size === 0) this.#onReady();
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

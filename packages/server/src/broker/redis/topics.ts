@@ -25,6 +25,8 @@ export interface TopicsSetting {
   readonly commandMs: number;
   /** Where a topic is heard; undefined while nobody knows. */
   placeOf(topic: string): Hearing | undefined;
+  /** Called when a topic is not heard where it was thought to be; `moved` is called when more is known. */
+  onAstray(): void;
 }
 
 /** Topics that are subscribed to with one command. In a Cluster each has a command of its own, since they share no slot. */
@@ -34,6 +36,8 @@ export class Topics {
   readonly #setting: TopicsSetting;
   readonly #topics = new Map<string, Topic>();
   readonly #connections = new Map<Hearing, Connection>();
+  /** Those that are not heard where they were thought to be. */
+  readonly #astray = new Set<Topic>();
   readonly #onAgain = new Set<() => void>();
   #closed = false;
 
@@ -51,7 +55,7 @@ export class Topics {
     if (!topic.on?.open) {
       await new Promise<void>((resolve, reject) => {
         topic.waiting.push({ resolve, reject });
-        if (topic.waiting.length === 1) this.#subscribeOne(topic);
+        if (topic.waiting.length === 1) void this.#subscribeOne(topic);
       });
     }
     return () => this.#leave(topic, listener);
@@ -73,18 +77,34 @@ export class Topics {
     if (before) this.#tellAgain();
   }
 
-  /** Called when topics may be heard elsewhere than they were: in a Cluster, when slots have moved. */
-  async moved(): Promise<void> {
-    const { placeOf } = this.#setting;
-    const moved = [...this.#topics.values()].filter(({ name, on }) => {
-      const place = placeOf(name);
-      return place && on && on !== this.#connections.get(place);
+  /**
+   * Called when it is known anew where topics are heard: in a Cluster, when its slots were looked up.
+   *
+   * @param all whether any may be heard elsewhere than it was; otherwise those that went astray
+   */
+  async moved(all: boolean): Promise<void> {
+    const moved = [...(all ? this.#topics.values() : this.#astray)].filter(({ name, on }) => {
+      const place = this.#setting.placeOf(name);
+      const connection = place && this.#connections.get(place);
+      return connection?.open && on !== connection;
     });
-    for (const topic of moved) {
-      topic.on = undefined;
-      this.#subscribeOne(topic);
-    }
-    if (moved.length > 0) this.#tellAgain();
+    for (const topic of moved) this.#astray.delete(topic);
+    if (moved.length === 0) return;
+    await Promise.all(
+      moved.map((topic) => {
+        topic.on = undefined;
+        return this.#subscribeOne(topic);
+      }),
+    );
+    this.#tellAgain();
+  }
+
+  /** A subscription that Redis ended by itself. */
+  lost(name: string, connection: Connection): void {
+    const topic = this.#topics.get(name);
+    if (topic?.on !== connection) return;
+    topic.on = undefined;
+    this.#astray.add(topic);
   }
 
   /** A place that is no more. */
@@ -107,31 +127,45 @@ export class Topics {
     this.#closed = true;
     for (const { waiting } of this.#topics.values()) for (const { reject } of waiting) reject(closedError());
     this.#topics.clear();
+    this.#astray.clear();
     this.#connections.clear();
     this.#onAgain.clear();
   }
 
-  #subscribeOne(topic: Topic): void {
+  async #subscribeOne(topic: Topic): Promise<void> {
     const place = this.#setting.placeOf(topic.name);
     const connection = place && this.#connections.get(place);
     // Where there is no connection the place brings one, and asks for what is to be heard.
     if (!place || !connection?.open) return;
-    this.#stand([topic], connection).catch((thrown: unknown) => {
-      if (connection.open && thrown instanceof Error) place.resubscribe(thrown);
-    });
+    try {
+      await this.#stand([topic], connection);
+    } catch (thrown) {
+      if (connection.open) place.resubscribe(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    }
   }
 
   async #stand(topics: readonly Topic[], connection: Connection): Promise<void> {
-    const { sharded, commandMs } = this.#setting;
+    const { sharded, commandMs, onAstray } = this.#setting;
     const step = sharded ? 1 : atOnceMax;
-    const sent: Promise<unknown>[] = [];
+    const sent: Promise<void>[] = [];
     for (let i = 0; i < topics.length; i += step) {
       const group = topics.slice(i, i + step);
-      const names = group.map(({ name }) => name);
+      const subscribed = connection.subscribe(
+        group.map(({ name }) => name),
+        sharded,
+        commandMs,
+      );
       sent.push(
-        connection.subscribe(names, sharded, commandMs).then(() => {
-          for (const topic of group) this.#stands(topic, connection);
-        }),
+        subscribed.then(
+          () => {
+            for (const topic of group) this.#stands(topic, connection);
+          },
+          (thrown: unknown) => {
+            if (!(thrown instanceof Refused && thrown.word === 'MOVED')) throw thrown;
+            for (const topic of group) this.#astray.add(topic);
+            onAstray();
+          },
+        ),
       );
     }
     await Promise.all(sent);
@@ -149,6 +183,7 @@ export class Topics {
     topic.listeners.delete(listener);
     if (topic.listeners.size > 0 || this.#topics.get(topic.name) !== topic) return;
     this.#topics.delete(topic.name);
+    this.#astray.delete(topic);
     this.#unsubscribe(topic);
   }
 

@@ -40,6 +40,8 @@ export interface Topology {
   places(): readonly Place[];
   /** Where to try again what was refused; undefined where that is no use. */
   redirect(thrown: unknown, way: Way, key: string): Promise<Way | undefined>;
+  /** Looks up anew what is where, soon. */
+  refresh(): void;
   close(): void;
 }
 
