@@ -143,7 +143,7 @@ describe('a document', () => {
   });
 
   it('[Y7] that waits to be folded takes no more than it may hold, and takes more when it was folded', async () => {
-    const held = gate();
+    let held = gate();
     const waiting = {
       run: async (...what: Parameters<DocWorker['run']>) => {
         await held.passed;
@@ -151,20 +151,33 @@ describe('a document', () => {
       },
     } as DocFolderTools['worker'];
     const { folder, refusals } = made({ worker: waiting, waitingBytesMax: 100 });
-    const log = logOf([...write('a'), ...write('b'.repeat(200)), ...write('c')]);
+    const [small = '', large = ''] = ['a', 'b'.repeat(200)];
+    const log = logOf([small, large, small, small, large].flatMap(write));
     folder.add(log.slice(0, 1));
     const first = folder.snapshot();
     expect(refusals.at(-1)).toBeUndefined();
-    folder.add(log.slice(1));
+    folder.add(log.slice(1, 3));
     expect(refusals.at(-1)).toMatchObject({ code: 'too_many', detail: { retryMs: 1000 } });
     held.open();
     await first;
     await expect.poll(() => refusals.at(-1)).toBeUndefined();
     await folder.snapshot();
+    // What was folded before is no longer counted.
+    held = gate();
+    folder.add(log.slice(3, 4));
+    const third = folder.snapshot();
     expect(refusals.at(-1)).toBeUndefined();
+    held.open();
+    await third;
     // One that nobody folds is folded when enough has come, which a refusal would prevent.
-    folder.add(logOf([...write('d'), ...write('e'), ...write('f'), ...write('g'.repeat(200))]).slice(3));
+    folder.add(log.slice(4));
     expect(refusals.at(-1)).toBeUndefined();
+    held = gate();
+    const last = folder.snapshot();
+    expect(refusals.at(-1)).toMatchObject({ code: 'too_many' });
+    held.open();
+    await last;
+    await expect.poll(() => refusals.at(-1)).toBeUndefined();
   });
 
   it('takes entries while it is folded, and loses none of them', async () => {
