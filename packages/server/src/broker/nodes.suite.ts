@@ -39,9 +39,11 @@ async function joined(make: Make, count: number) {
   const subject = await make();
   const nodes: NodeSubject[] = [];
   for (let i = 0; i < count; i++) nodes.push(await subject.join());
+  // A subject may have nodes of its own, to tell the time by.
+  const known = nodes.map((one) => one.nodes.id);
   const told = nodes.map((one) => {
     const ids: string[] = [];
-    one.nodes.onGone((id) => ids.push(id));
+    one.nodes.onGone((id) => known.includes(id) && ids.push(id));
     return ids;
   });
   return { ...subject, subject, nodes, told };
