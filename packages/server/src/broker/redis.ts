@@ -4,12 +4,13 @@
  */
 import { SyncError } from '@syncline/protocol';
 import { type Clock, systemClock } from '@syncline/protocol/wire';
-import type { Append, Appended, Broker, Health, Range, Slice, Snapshot } from './broker.ts';
+import type { Append, Appended, Broker, Health, Nodes, Range, Slice, Snapshot } from './broker.ts';
 import type { Listener } from './listeners.ts';
 import { Refused } from './redis/faults.ts';
 import type { Link, Replicas } from './redis/link.ts';
 import { Load } from './redis/load.ts';
 import { Logs, type Troubles } from './redis/logs.ts';
+import { type RedisNodes, redisNodes } from './redis/nodes.ts';
 import { loadScript } from './redis/scripts.ts';
 
 const schema = loadScript('schema');
@@ -44,6 +45,7 @@ export interface RedisBroker extends Broker {
   readonly ready: Promise<void>;
   readonly volatile: Broker;
   readonly health: Health;
+  readonly nodes: Nodes;
   /** How often something in this Redis was wrong, both views counted. */
   readonly troubles: Troubles;
   now(): number;
@@ -58,7 +60,9 @@ class OverLink implements RedisBroker {
   readonly ready: Promise<void>;
   readonly volatile: Broker;
   readonly health: Health;
+  readonly nodes: Nodes;
   readonly #link: Link;
+  readonly #nodes: RedisNodes;
   readonly #logs: Logs;
   readonly #volatile: Logs;
   #closing: Promise<void> | undefined;
@@ -67,7 +71,10 @@ class OverLink implements RedisBroker {
     const { prefix = 'syncline', clock = systemClock } = options;
     this.#link = link;
     this.health = link.health;
-    this.ready = this.#start(prefix);
+    this.#nodes = redisNodes(link, { prefix, clock, after: this.#start(prefix) });
+    this.nodes = this.#nodes;
+    // Once its own name is known to the others, so that what it appends is never taken for that of one who is gone.
+    this.ready = this.#nodes.ready;
     // Whoever never asks whether it can be used learns it from the first call.
     this.ready.catch(() => {});
     const tools = {
@@ -120,6 +127,7 @@ class OverLink implements RedisBroker {
 
   async #close(): Promise<void> {
     await Promise.all([this.#logs.close(), this.#volatile.close()]);
+    this.#nodes.close();
     await this.#link.close();
   }
 

@@ -14,6 +14,8 @@ export interface NodesOptions {
   /** What all keys and topics begin with. */
   readonly prefix: string;
   readonly clock?: Clock;
+  /** What must be so before it registers. Default: that the link is ready. */
+  readonly after?: Promise<void>;
   /** How often a sign of life is given. Default 3000 ms. */
   readonly beatMs?: number;
   /** How long a node may give none. Default 9000 ms. */
@@ -63,14 +65,15 @@ class LinkedNodes implements RedisNodes {
   #cancel: Cancel = () => {};
   #closed = false;
 
-  constructor(link: Link, { prefix, clock = systemClock, beatMs = 3000, goneMs = 9000 }: NodesOptions) {
+  constructor(link: Link, options: NodesOptions) {
+    const { prefix, clock = systemClock, after = link.ready, beatMs = 3000, goneMs = 9000 } = options;
     this.#link = link;
     this.#clock = clock;
     this.#prefix = prefix;
     this.#beatMs = beatMs;
     this.#goneMs = goneMs;
     this.id = Buffer.from(clock.randomBytes(12)).toString('base64url');
-    this.ready = link.ready.then(() => this.#register());
+    this.ready = after.then(() => this.#register());
     // Whoever asks for it hears of it.
     this.ready.catch(() => {});
   }
@@ -126,7 +129,11 @@ class LinkedNodes implements RedisNodes {
   async #register(): Promise<void> {
     while (!(await this.#beat())) {
       await new Promise<void>((resolve) => {
-        this.#cancel = this.#clock.timer(this.#beatMs * againShare, resolve);
+        const cancel = this.#clock.timer(this.#beatMs * againShare, resolve);
+        this.#cancel = () => {
+          cancel();
+          resolve();
+        };
       });
       if (this.#closed) throw closedError();
     }
