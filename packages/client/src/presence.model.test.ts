@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Client, Member, Presence } from './index.ts';
 import { createClientWith } from './internal.ts';
+import { happen, heal } from './testing/network.ts';
 import { PresentServer } from './testing/present.ts';
 
 const name = 'chat/a';
@@ -132,7 +133,6 @@ class Run {
 
   act(one: Command): Promise<void> | void {
     const { server } = this;
-    const link = 'back' in one ? server.links.at(-one.back) : undefined;
     const tab = 'who' in one ? this.tabs[one.who] : undefined;
     switch (one.do) {
       case 'enter':
@@ -153,19 +153,11 @@ class Run {
       case 'signal':
         return tab?.client.stream(name).signal(this.#count);
       case 'pass':
-        for (let i = 0; i < one.up; i++) link?.readUp();
-        for (let i = 0; i < one.down; i++) link?.readDown();
-        return;
       case 'lose':
-        return link?.lose(one.read);
       case 'bye':
-        link?.say({ type: 'bye', reason: '', afterMs: 0 });
-        while (link?.readDown());
-        return this.clock.advance(250);
       case 'garble':
-        return link?.garble(one.copies);
       case 'wait':
-        return this.clock.advance(one.ms);
+        return happen(one, this);
       case 'grace':
         return server.grace(companion);
       case 'refuse':
@@ -181,23 +173,8 @@ class Run {
     for (const tab of this.tabs) tab.check();
   }
 
-  /** The network heals: everything passes, until nothing is left to pass. */
   async heal(): Promise<void> {
-    this.server.refuseNext = undefined;
-    for (let i = 0; i < 30; i++) {
-      const links = this.server.links.slice(-6);
-      for (const link of links) if (link.open && i % 8 === 0) this.server.heartbeat(link);
-      for (let moved = true; moved; ) {
-        moved = false;
-        for (const link of links) {
-          while (link.readUp()) moved = true;
-          while (link.readDown()) moved = true;
-          this.look();
-        }
-        await this.clock.advance(0);
-      }
-      await this.clock.advance(2_000);
-    }
+    await heal(this, { rounds: 30, links: 6, look: () => this.look() });
     this.server.grace(companion);
     for (const link of this.server.links) while (link.readDown());
     this.look();

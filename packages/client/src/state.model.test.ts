@@ -11,6 +11,7 @@ import type { Client, StateChannel, Written } from './index.ts';
 import { createClientWith } from './internal.ts';
 import type { SetOptions } from './state.ts';
 import { KeyedServer } from './testing/keyed.ts';
+import { happen, heal } from './testing/network.ts';
 
 const name = 'fleet/a';
 const key = fc.constantFrom('a', 'b', 'c', '__proto__');
@@ -105,7 +106,6 @@ class Run {
 
   act(one: Command): Promise<void> | void {
     const { log, server } = this;
-    const link = server.links.at('back' in one ? -one.back : -1);
     switch (one.do) {
       case 'set':
         return this.set(one.key, one.options);
@@ -127,19 +127,11 @@ class Run {
       case 'leave':
         return this.leave();
       case 'pass':
-        for (let i = 0; i < one.up; i++) link?.readUp();
-        for (let i = 0; i < one.down; i++) link?.readDown();
-        return;
       case 'lose':
-        return link?.lose(one.read);
       case 'bye':
-        link?.say({ type: 'bye', reason: '', afterMs: 0 });
-        while (link?.readDown());
-        return this.clock.advance(250);
       case 'garble':
-        return link?.garble(one.copies);
       case 'wait':
-        return this.clock.advance(one.ms);
+        return happen(one, this);
       case 'refuse':
         server.refuseNext = one.code;
         return;
@@ -176,23 +168,8 @@ class Run {
     });
   }
 
-  /** The network heals: everything passes, until nothing is left to pass. */
-  async heal(): Promise<void> {
-    this.server.refuseNext = undefined;
-    for (let i = 0; i < 40; i++) {
-      const links = this.server.links.slice(-3);
-      for (const link of links) if (link.open && i % 8 === 0) this.server.heartbeat(link);
-      for (let moved = true; moved; ) {
-        moved = false;
-        for (const link of links) {
-          while (link.readUp()) moved = true;
-          while (link.readDown()) moved = true;
-          this.look();
-        }
-        await this.clock.advance(0);
-      }
-      await this.clock.advance(2_000);
-    }
+  heal(): Promise<void> {
+    return heal(this, { look: () => this.look() });
   }
 }
 

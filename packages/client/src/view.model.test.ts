@@ -9,6 +9,7 @@ import { expect, test } from 'vitest';
 import type { StateEntry } from './entries.ts';
 import type { Client, StateView } from './index.ts';
 import { createClientWith } from './internal.ts';
+import { happen, heal } from './testing/network.ts';
 import { inView, ViewedServer } from './testing/viewed.ts';
 
 const name = 'fleet/a';
@@ -106,7 +107,6 @@ class Run {
 
   act(one: Command): Promise<void> | void {
     const { server } = this;
-    const link = server.links.at('back' in one ? -one.back : -1);
     const looker = 'which' in one ? this.lookers[one.which] : undefined;
     switch (one.do) {
       case 'set':
@@ -128,21 +128,13 @@ class Run {
         }
         return;
       case 'pass':
-        for (let i = 0; i < one.up; i++) link?.readUp();
-        for (let i = 0; i < one.down; i++) link?.readDown();
-        return;
       case 'lose':
-        return link?.lose(one.read);
       case 'bye':
-        link?.say({ type: 'bye', reason: '', afterMs: 0 });
-        while (link?.readDown());
-        return this.clock.advance(250);
       case 'garble':
-        return link?.garble(one.copies, /^\["seen"/);
       case 'wait':
-        return this.clock.advance(one.ms);
+        return happen(one, this, /^\["seen"/);
       case 'beat':
-        if (link?.open) server.heartbeat(link);
+        for (const link of server.links.slice(-1)) if (link.open) server.heartbeat(link);
         return;
       case 'refuse':
         server.refuseNext = one.code;
@@ -160,28 +152,15 @@ class Run {
     for (const looker of this.lookers) looker.check();
   }
 
-  /** The network heals: everything passes, until nothing is left to pass. */
   async heal(rounds: number): Promise<void> {
-    this.server.refuseNext = undefined;
     this.server.slow = false;
-    for (let i = 0; i < rounds; i++) {
+    const begin = (): void => {
       // What was refused for good is asked for again after a move.
       for (const { view, filter: to } of this.lookers)
         if (view.freshness.get().state === 'refused') view.update(to);
-      const links = this.server.links.slice(-3);
       this.server.tellAll();
-      for (const link of links) if (link.open && i % 8 === 0) this.server.heartbeat(link);
-      for (let moved = true; moved; ) {
-        moved = false;
-        for (const link of links) {
-          while (link.readUp()) moved = true;
-          while (link.readDown()) moved = true;
-          this.look();
-        }
-        await this.clock.advance(0);
-      }
-      await this.clock.advance(2_000);
-    }
+    };
+    await heal(this, { rounds, begin, look: () => this.look() });
   }
 }
 

@@ -105,6 +105,8 @@ export class ModelLink implements Link {
   /** By channel, the offset delivered up to. */
   readonly cursors = new Map<string, number>();
   open = true;
+  /** What becomes of the next frame of a sort. */
+  #fate: { readonly copies: number; readonly which: RegExp } | undefined;
 
   constructor(server: ModelServer, handlers: LinkHandlers) {
     this.#server = server;
@@ -120,7 +122,16 @@ export class ModelLink implements Link {
   }
 
   say(frame: Control): void {
-    this.down.push(encodeServer(frame));
+    this.push(encodeServer(frame));
+  }
+
+  /** Sends frames as they are. */
+  push(...frames: readonly string[]): void {
+    for (const text of frames) {
+      const fate = this.#fate?.which.test(text) ? this.#fate : undefined;
+      if (fate) this.#fate = undefined;
+      for (let i = 0; i < (fate?.copies ?? 1); i++) this.down.push(text);
+    }
   }
 
   /** The server reads one frame. */
@@ -140,11 +151,16 @@ export class ModelLink implements Link {
     return text !== undefined;
   }
 
-  /** The next frame of entries is lost, or comes so many times: a push is a hint. */
+  /** The next frame of entries, on its way or to come, is lost, or comes so many times: a push is a hint. */
   garble(copies: number, which: RegExp = /^\[\d/): void {
     const i = this.down.findIndex((text) => which.test(text));
-    const [text = ''] = i < 0 ? [] : this.down.splice(i, 1);
-    if (i >= 0) this.down.splice(i, 0, ...Array.from({ length: copies }, () => text));
+    if (i < 0) this.#fate = { copies, which };
+    else this.down.splice(i, 1, ...Array.from({ length: copies }, () => this.down[i] ?? ''));
+  }
+
+  /** Nothing is garbled any more. */
+  calm(): void {
+    this.#fate = undefined;
   }
 
   /** Delivers what is new in a channel, or that there is a gap. */
@@ -156,7 +172,7 @@ export class ModelLink implements Link {
       this.say({ type: 'gap', id: log.id, position: log.position(from), top: log.top, reason: 'trimmed' });
     }
     this.cursors.set(channel, log.top);
-    if (from < log.top) this.down.push(...log.frames(from));
+    if (from < log.top) this.push(...log.frames(from));
   }
 
   /** The link breaks after the server has read so many more frames; what it answered is lost. */

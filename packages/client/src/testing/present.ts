@@ -115,7 +115,6 @@ export class PresentServer extends KeyedServer {
     const signals: Signalled[] = [[key, userOf(key), data]];
     const { id } = this.log(channel);
     for (const each of this.links)
-      if (each.open && each.cursors.has(channel))
-        each.down.push(encodeServer({ type: 'signals', id, signals }));
+      if (each.open && each.cursors.has(channel)) each.push(encodeServer({ type: 'signals', id, signals }));
   }
 }

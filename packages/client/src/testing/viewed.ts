@@ -116,7 +116,7 @@ export class ViewedServer extends KeyedServer {
   #say(link: ModelLink, view: ModelView, rows: string[], gone: Gone[], more: boolean): void {
     view.seen++;
     const offset = this.log(view.channel).top;
-    link.down.push(encodeServer({ type: 'seen', id: view.id, offset, more, rows, gone }));
+    link.push(encodeServer({ type: 'seen', id: view.id, offset, more, rows, gone }));
   }
 }
 
