@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: Syncline beside the ten-line ws server, Socket.IO and itself, in one run on one machine. It only wires:
+ * `npm run bench`: Syncline beside the ten-line ws server, Socket.IO, Hocuspocus and itself, in one run on one machine. It only wires:
  * scenarios.ts says what, measure.ts runs it, statistics.ts judges, table.ts writes. A full run rewrites
  * docs/reference/bench.md and results/latest.json; a partial one only prints.
  */

@@ -32,7 +32,7 @@ type Findings = Pick<Report, 'scenarios' | 'results'>;
 export function renderPage(report: Report): string {
   const parts = [
     '# Benchmark',
-    "Written by `npm run bench`; don't edit it by hand. Syncline, the ten-line `ws` broadcast server and Socket.IO run in turn, in one go, on one machine. Ratios carry over to other machines better than absolute figures do.",
+    "Written by `npm run bench`; don't edit it by hand. Syncline, the ten-line `ws` broadcast server, Socket.IO and, where documents are measured, Hocuspocus run in turn, in one go, on one machine. Ratios carry over to other machines better than absolute figures do.",
     renderRatios(report),
     ...report.scenarios.map((scenario) => renderScenario(report, scenario)),
     renderMethod(report),
@@ -101,7 +101,7 @@ function renderMethod({ machine, notes, effort, scenarios }: Report): string {
     `Machine: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGb} GB; ${machine.kernel}, TCP ${machine.congestionControl}.`,
     `Software: Node ${machine.node}, ws ${machine.ws}, Socket.IO ${machine.socketio} (WebSocket only, else default settings), Hocuspocus ${machine.hocuspocus}, yjs ${machine.yjs}, commit ${machine.commit}, ${machine.date}.`,
     ...notes,
-    `Each run starts a fresh server, warms up for ${effort.warmup} s and measures for ${effort.seconds} s; ${effort.rounds} rounds (costs: ${2 * effort.rounds}; memory and restart: ${effort.fewRounds}) with the servers taking turns; medians. A run in which others used more than ${percent(DISTURBED)} of a core is tried again up to ${effort.retries} times; the least disturbed attempt counts, whatever its figure, and the others are kept in the JSON as set aside. A loss in any attempt fails the row.`,
+    `Each run starts a fresh server, warms up for ${effort.warmup} s and measures for ${effort.seconds} s; ${effort.rounds} rounds (costs: ${2 * effort.rounds}; memory, restart, documents and keyed values: ${effort.fewRounds}) with the servers taking turns; medians. A run in which others used more than ${percent(DISTURBED)} of a core is tried again up to ${effort.retries} times; the least disturbed attempt counts, whatever its figure, and the others are kept in the JSON as set aside; where the clients are programs of their own (restart, documents, keyed values) nobody looks at what others used. A loss in any attempt fails the row.`,
     'Payloads are 128 bytes of JSON unless it says otherwise. The publisher subscribes too and sees its own message come back, which is how publishes outstanding are counted for all alike.',
     "*Complete* means that every publish reached every subscriber once, in its author's order, warm-up and drain included.",
     'Latency counts from the time at which a publish was due, not from when it was sent, so that a stall is not hidden (open loop).',
