@@ -74,14 +74,14 @@ export interface Restart extends Common {
 export interface Fact {
   readonly name: string;
   readonly head: string;
-  readonly unit: 'count' | 'ms' | 'kB' | 'percent' | 'ratio';
+  readonly unit: 'count' | 'ms' | 'kB' | 'percent';
 }
 
 /** Whatever a program of its own finds out against a server; less is better. */
 export interface Told extends Common {
   readonly measure: 'told';
   /** The clients, from this folder. */
-  readonly program: 'docs/crowd.ts' | 'fleet/viewers.ts' | 'fleet/join.ts' | 'cluster/asked.ts';
+  readonly program: 'docs/crowd.ts' | 'fleet/viewers.ts' | 'fleet/join.ts';
   /** What the program is to do. `divided` are those that lose by a shorter run. */
   readonly settings: Readonly<Record<string, string | number>>;
   /** Arguments of the server's program. */
@@ -324,116 +324,6 @@ export const scenarios: readonly Scenario[] = [
     ],
     bars: [],
   },
-  {
-    name: 'cluster-fanout',
-    title: 'Three nodes: 1 channel × 900 subscribers, 16 publishes outstanding',
-    lineup: 'cluster',
-    measure: 'throughput',
-    rooms: 1,
-    members: 900,
-    publishers: 1,
-    outstanding: 16,
-    bars: [{ of: 'syncline-redis', than: 'socketio-streams', ratio: 3 }],
-  },
-  {
-    name: 'cluster-rooms',
-    title: 'Three nodes: 200 channels × 6 clients, all publish, each 4 outstanding',
-    lineup: 'cluster',
-    measure: 'throughput',
-    rooms: 200,
-    members: 6,
-    publishers: 6,
-    outstanding: 4,
-    bars: [{ of: 'syncline-redis', than: 'socketio-streams', ratio: 3 }],
-  },
-  ...[1, 10, 1000].map(
-    (rooms): Throughput => ({
-      name: `cluster-append-${rooms}`,
-      title: `Three nodes: appends to ${rooms === 1 ? '1 channel' : `${rooms} channels`}, one client in each, ${rooms === 1000 ? 4 : 32} outstanding`,
-      lineup: 'cluster',
-      measure: 'throughput',
-      rooms,
-      members: 1,
-      publishers: 1,
-      outstanding: rooms === 1000 ? 4 : 32,
-      bars: [],
-    }),
-  ),
-  {
-    name: 'cluster-latency',
-    title: 'Three nodes: latency at 18,000 deliveries/s, 1 channel × 90 subscribers × 200 publishes/s',
-    lineup: 'cluster',
-    measure: 'latency',
-    rooms: 1,
-    members: 90,
-    publishers: 1,
-    rate: 200,
-    bars: [],
-  },
-  {
-    name: 'backplane-latency',
-    title: 'From node to node: 1 channel × 3 subscribers × 200 publishes/s',
-    lineup: 'backplane',
-    measure: 'latency',
-    rooms: 1,
-    members: 3,
-    publishers: 1,
-    rate: 200,
-    bars: [],
-  },
-  {
-    name: 'nodes-publish',
-    title: 'Publishes one after the other, while nobody else publishes',
-    lineup: 'nodes',
-    measure: 'told',
-    rooms: 1,
-    members: 1,
-    program: 'cluster/asked.ts',
-    settings: { publishes: 2000 },
-    facts: [
-      { name: 'commandsPerPublish', head: 'commands of Redis per publish', unit: 'ratio' },
-      { name: 'ackMs', head: 'until it is acknowledged, median', unit: 'ms' },
-      { name: 'ack99Ms', head: '99 % within', unit: 'ms' },
-    ],
-    bars: [],
-  },
-  {
-    name: 'nodes-idle',
-    title: '1,000 idle connections, subscribed to 10 channels',
-    lineup: 'nodes',
-    measure: 'told',
-    rooms: 10,
-    members: 100,
-    program: 'cluster/asked.ts',
-    settings: { idle: 1000, channels: 10, seconds: 10 },
-    facts: [
-      { name: 'commandsPerIdle', head: 'commands of Redis per connection and second', unit: 'ratio' },
-      serverCpu,
-    ],
-    bars: [],
-  },
-  ...[1, 2, 3].map(
-    (nodes): Told => ({
-      name: `nodes-${nodes}`,
-      title: `Publishes to ${nodes === 1 ? 'one node' : `one node of ${nodes}`}, where nobody subscribes`,
-      lineup: 'nodes',
-      measure: 'told',
-      rooms: 1,
-      members: 1,
-      program: 'cluster/asked.ts',
-      settings: { publishes: 20_000, together: 32 },
-      serverArgs: [String(nodes)],
-      facts: [
-        {
-          name: 'cpuPerThousandMs',
-          head: 'ms of CPU of all nodes and Redis per 1,000 publishes',
-          unit: 'ms',
-        },
-        { name: 'commandsPerPublish', head: 'commands of Redis per publish', unit: 'ratio' },
-      ],
-      bars: [],
-    }),
-  ),
 ];
 
 /** How long and how often. */
