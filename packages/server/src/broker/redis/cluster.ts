@@ -158,7 +158,7 @@ export class Cluster implements Topology {
         .map(({ item }) => item);
     };
     let failure: unknown;
-    for (const place of random(this.places().filter((one) => one.connected))) {
+    for (const place of random(this.places().filter((one) => one.address))) {
       try {
         const ranges = rangesOf(await place.send(['CLUSTER', 'SLOTS'], connectMs), hostOf(place.name));
         if (ranges.length > 0) return ranges;

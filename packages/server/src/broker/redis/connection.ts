@@ -9,9 +9,7 @@ import { Refused, Unanswered, Unfit } from './faults.ts';
 type Library = typeof import('redis');
 
 /** Where a Redis listens. */
-export type Address =
-  | { readonly host: string; readonly port: number; readonly tls?: boolean }
-  | { readonly path: string };
+export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /** Certificates, as node:tls takes them. */
 export interface Tls {
@@ -29,8 +27,8 @@ export interface Dial {
   readonly username: string | undefined;
   /** Asked for with each connection, so that a password can change. */
   readonly password: (() => string | Promise<string>) | undefined;
-  readonly tls: Tls | undefined;
-  readonly database: number;
+  /** Asked for with each connection, so that certificates can change. */
+  readonly tls: (() => Tls) | undefined;
   /** Time that connecting and logging in may take, in ms. */
   readonly connectMs: number;
   /** Commands that may wait for their answer on one connection. */
@@ -54,15 +52,14 @@ export function nameOf(address: Address): string {
 }
 
 function clientOf(dial: Dial, address: Address, password: string | undefined) {
-  const { library, tls, username, database, connectMs, commandsMax } = dial;
+  const { library, tls, username, connectMs, commandsMax } = dial;
   const fixed = { reconnectStrategy: false as const, connectTimeout: connectMs };
   const plain = 'path' in address ? { path: address.path } : { host: address.host, port: address.port };
-  const secure = 'port' in address && (address.tls ?? tls !== undefined);
+  const secure = 'port' in address && tls !== undefined;
   return library.createClient({
-    socket: secure ? { ...plain, host: address.host, ...tls, ...fixed, tls: true } : { ...plain, ...fixed },
+    socket: secure ? { ...plain, host: address.host, ...tls(), ...fixed, tls: true } : { ...plain, ...fixed },
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    database,
     RESP: 3,
     disableOfflineQueue: true,
     maintNotifications: 'disabled',

@@ -7,6 +7,7 @@ import { SyncError } from '@syncline/protocol';
 import { type Cancel, type Clock, systemClock } from '@syncline/protocol/wire';
 import type { Health } from '../broker.ts';
 import { closedError } from '../listeners.ts';
+import { adviceOn } from './advice.ts';
 import { Cluster } from './cluster.ts';
 import { Condition } from './condition.ts';
 import { type Address, type Argument, loadLibrary, nameOf, type Tls } from './connection.ts';
@@ -73,7 +74,7 @@ export type Target =
         readonly nodes: readonly Address[];
         readonly username?: string | undefined;
         readonly password?: (() => string | Promise<string>) | undefined;
-        readonly tls?: Tls | undefined;
+        readonly tls?: (() => Tls) | undefined;
       };
     }
   | { readonly cluster: readonly Address[] };
@@ -86,9 +87,7 @@ export interface LinkSetting {
   readonly prefix: string;
   readonly username?: string | undefined;
   readonly password?: (() => string | Promise<string>) | undefined;
-  readonly tls?: Tls | undefined;
-  /** Default 0. */
-  readonly database?: number;
+  readonly tls?: (() => Tls) | undefined;
   /** Deadline of a command, and of connecting, in ms. Default 2000. */
   readonly commandMs?: number;
   /** Whether `runReplicated` will be used. Default no. */
@@ -208,7 +207,7 @@ class RedisLink implements Link {
   }
 
   async #start(): Promise<void> {
-    const { target, prefix, username, password, tls, database = 0, replicated = false } = this.#setting;
+    const { target, prefix, username, password, tls, replicated = false } = this.#setting;
     const library = await loadLibrary();
     if (this.#closed) return;
     const ground: Ground = {
@@ -218,7 +217,6 @@ class RedisLink implements Link {
         username,
         password,
         tls,
-        database,
         connectMs: this.#commandMs,
         commandsMax,
       },
@@ -236,6 +234,22 @@ class RedisLink implements Link {
     await this.#topology.ready;
     this.#started = true;
     this.#cancelStart();
+    void this.#advise();
+  }
+
+  /** Warns of what is unwise, once for each sentence. */
+  async #advise(): Promise<void> {
+    const { password, tls } = this.#setting;
+    const sentences = new Set<string>();
+    for (const place of this.#topology?.places() ?? []) {
+      const { address: at } = place;
+      const memory = await place.send(['INFO', 'memory']).catch(() => undefined);
+      const hasPassword = password !== undefined;
+      if (at)
+        for (const one of adviceOn({ at, hasPassword, hasTls: tls !== undefined, memory }))
+          sentences.add(one);
+    }
+    if (!this.#closed) for (const sentence of sentences) process.emitWarning(sentence);
   }
 
   #build(target: Target, ground: Ground): Topology {
@@ -253,7 +267,7 @@ class RedisLink implements Link {
     }
     const { name, nodes, username, password, tls } = target.sentinel;
     const sentinels = new Sentinels({
-      dial: { ...ground.dial, username, password, tls, database: 0 },
+      dial: { ...ground.dial, username, password, tls },
       name,
       nodes,
       addressMap,

@@ -91,8 +91,9 @@ export class Place {
     return this.#wasReady;
   }
 
-  get connected(): boolean {
-    return this.#commands.current !== undefined;
+  /** Where it is, while there is a connection for commands. */
+  get address(): Address | undefined {
+    return this.#commands.current?.address;
   }
 
   /** How far the clock of this Redis is ahead of the node's, in ms, as far as is known. */
