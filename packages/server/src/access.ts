@@ -64,6 +64,16 @@ export interface AccessSettings {
   readonly hookMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The time that all nodes go by, in ms since 1970. Default: the clock's. */
+  readonly sharedNow?: () => number;
+  /** Resolves once it is known which tokens are revoked: nobody is let in before. */
+  readonly known?: Promise<void>;
+}
+
+/** An identity that is being found out. */
+interface Finding {
+  readonly since: number;
+  readonly withdrawn: Set<string>;
 }
 
 const nobody: Identity = Object.freeze({ user: null });
@@ -72,8 +82,12 @@ export class Access {
   readonly #settings: AccessSettings;
   readonly #revoked: Revoked;
   readonly #tickets: Tickets;
-  /** For each identity that is being found out: the users who were sent away meanwhile. */
-  readonly #finding = new Set<Set<string>>();
+  /** For each identity that is being found out: since when, and the users who were sent away meanwhile. */
+  readonly #finding = new Set<Finding>();
+  /** When it was begun to find out each identity, by the time of all nodes. */
+  readonly #foundAt = new WeakMap<Identity, number>();
+  /** What has to be known before anybody is let in; undefined once it is. */
+  #unknown: Promise<void> | undefined;
   /** What ends the waiting for the hooks that are asked right now. */
   readonly #asking = new Set<(error: SyncError) => void>();
   #rightsOfNobody: Rights | undefined;
@@ -82,6 +96,11 @@ export class Access {
     this.#settings = settings;
     this.#revoked = new Revoked({ clock: settings.clock });
     this.#tickets = new Tickets({ clock: settings.clock });
+    this.#unknown = settings.known?.then(() => {
+      this.#unknown = undefined;
+    });
+    // Whoever asks to be let in is told.
+    this.#unknown?.catch(() => {});
   }
 
   /** Whether nobody is asked who they are, so that whoever gets in may do everything. */
@@ -101,6 +120,7 @@ export class Access {
    */
   async identify(credentials: Credentials): Promise<Identity> {
     if (this.open) return nobody;
+    await this.#knows();
     const query = new URLSearchParams(credentials.url.split('?')[1]);
     return query.has('ticket')
       ? this.good(this.#redeem(query.getAll('ticket'), this.#withToken(credentials, query)))
@@ -132,10 +152,19 @@ export class Access {
     for (const giveUp of this.#asking) giveUp(new SyncError('restart'));
   }
 
-  /** Takes back what lets a user in: tickets, and what is being found out about them right now. */
-  withdraw(user: string): void {
-    this.#tickets.withdraw(user);
-    for (const withdrawn of this.#finding) withdrawn.add(user);
+  /**
+   * Takes back what lets a user in: tickets, and what is being found out about them right now.
+   *
+   * @param at who was asked for later than this may still come in; default: nobody
+   */
+  withdraw(user: string, at = Number.POSITIVE_INFINITY): void {
+    this.#tickets.withdraw(user, (identity) => this.foundBy(identity, at));
+    for (const { since, withdrawn } of this.#finding) if (since <= at) withdrawn.add(user);
+  }
+
+  /** Whether it was begun by then to find out who this is. */
+  foundBy(identity: Identity, at: number): boolean {
+    return (this.#foundAt.get(identity) ?? 0) <= at;
   }
 
   /** Refuses a token from now on, until it would have ended anyway. */
@@ -184,6 +213,22 @@ export class Access {
     return identity;
   }
 
+  #sharedNow(): number {
+    return this.#settings.sharedNow?.() ?? this.now();
+  }
+
+  /** Waits until it is known who must not come in. @throws SyncError `unavailable` */
+  async #knows(): Promise<void> {
+    const unknown = this.#unknown;
+    if (!unknown) return;
+    try {
+      await this.#inTime(() => unknown, 'to find out which tokens are revoked');
+    } catch (thrown) {
+      if (thrown instanceof SyncError && thrown.code === 'restart') throw thrown;
+      throw new SyncError('unavailable', 'This server has only just started. Try again.');
+    }
+  }
+
   #redeem([ticket, ...more]: readonly string[], { token }: Credentials): Identity {
     const identity =
       ticket !== undefined && more.length === 0 && token === null && this.#tickets.redeem(ticket);
@@ -206,17 +251,18 @@ export class Access {
     const { authenticate } = this.#settings;
     if (!authenticate) return nobody;
     // What was found out before a user was sent away is not believed after.
-    const withdrawn = new Set<string>();
-    this.#finding.add(withdrawn);
+    const finding: Finding = { since: this.#sharedNow(), withdrawn: new Set() };
+    this.#finding.add(finding);
     try {
       const given = await this.#inTime(async () => authenticate(credentials), 'to find out who you are');
       const identity = this.good(readIdentity(given));
-      if (identity.user !== null && withdrawn.has(identity.user)) throw new SyncError('disconnected');
+      if (identity.user !== null && finding.withdrawn.has(identity.user)) throw new SyncError('disconnected');
+      this.#foundAt.set(identity, finding.since);
       return identity;
     } catch (thrown) {
       throw this.#refusal(thrown);
     } finally {
-      this.#finding.delete(withdrawn);
+      this.#finding.delete(finding);
     }
   }
 

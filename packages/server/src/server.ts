@@ -6,12 +6,13 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Contract, type Position, SyncError } from '@syncline/protocol';
 import { type Clock, type Lookup, lookup, systemClock } from '@syncline/protocol/wire';
-import { Access } from './access.ts';
+import { Access, type Identity } from './access.ts';
 import type { Broker } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
 import type { DocJson } from './fold/doc/child.ts';
 import { demandYjs, type Write } from './fold/doc/yjs.ts';
 import { Documents } from './hub/documents.ts';
+import { type WithdrawalHooks, Withdrawals } from './hub/withdrawals.ts';
 import { type DeleteIf, type SetFor, Writer } from './hub/writer.ts';
 import { Hub } from './hub.ts';
 import { calm, type Logger, type Metrics, newMetrics, reason, silentLogger } from './observe.ts';
@@ -77,6 +78,7 @@ class Node<C extends Contract> implements Server<C> {
   readonly #doors: Doors;
   readonly #sessions: Sessions;
   readonly #posts: Posts;
+  readonly #withdrawals: Withdrawals | undefined;
   readonly #own = new Set<OwnServer>();
   /** What stops waiting for attached servers to listen. */
   readonly #watching: (() => void)[] = [];
@@ -101,11 +103,6 @@ class Node<C extends Contract> implements Server<C> {
     this.#paths({});
     this.#clock = options.clock ?? systemClock;
     this.#broker = options.broker ?? disk({ dir: 'syncline-data' });
-    this.ready = this.#broker.ready ?? Promise.resolve();
-    this.ready.then(
-      () => (this.#isReady = true),
-      () => {},
-    );
     this.#reach = {
       authenticates: options.authenticate !== undefined,
       trustProxy: options.trustProxy ?? false,
@@ -113,6 +110,15 @@ class Node<C extends Contract> implements Server<C> {
     const logger = calm(options.logger ?? silentLogger, this.#clock);
     this.#logger = logger;
     const turn = new Turn(this.#clock);
+    const now = () => this.#broker.now?.() ?? this.#clock.now();
+    const common = { broker: this.#broker, clock: this.#clock, turn, metrics: this.metrics, logger };
+    // Where nobody is asked who they are there is nobody to send away.
+    this.#withdrawals = options.authenticate && new Withdrawals(this.#numbers, common, this.#sentAway);
+    this.ready = (this.#broker.ready ?? Promise.resolve()).then(() => this.#withdrawals?.open());
+    this.ready.then(
+      () => (this.#isReady = true),
+      () => {},
+    );
     this.#access = new Access({
       authenticate: options.authenticate ?? null,
       authorize: options.authorize ?? null,
@@ -121,15 +127,15 @@ class Node<C extends Contract> implements Server<C> {
       hookMs: this.#numbers.hookMs,
       clock: this.#clock,
       logger: this.#logger,
+      sharedNow: now,
+      known: this.ready,
     });
-    const own = { access: this.#access, broker: this.#broker, clock: this.#clock, metrics: this.metrics };
-    const tools = { ...own, turn, logger };
+    const tools = { ...common, access: this.#access };
     this.#hub = new Hub(this.#numbers, tools, this.#find, { seed: options.seed });
     this.#writer = new Writer(this.#hub);
     this.#documents = new Documents(this.#hub, this.#clock);
     this.#pulse = new Pulse(this.#clock, this.#numbers.heartbeatMs);
     const { health } = this.#broker;
-    const now = () => this.#broker.now?.() ?? this.#clock.now();
     const shared = { ...tools, ...this.#numbers, hub: this.#hub, health, now };
     this.#sessions = new Sessions({ ...shared, pulse: this.#pulse });
     health?.onChange(() => this.#sessions.heartbeat());
@@ -215,9 +221,8 @@ class Node<C extends Contract> implements Server<C> {
   }
 
   disconnect(user: string, why = 'The server ended this session.'): number {
-    this.#access.withdraw(user);
-    this.#hub.leases.withdraw({ user });
-    return this.#sessions.end((identity) => identity.user === user, 'disconnected', why);
+    this.#withdrawals?.disconnect(user, why);
+    return this.#sendAway(user, why);
   }
 
   revoke(tokenId: string, untilMs = this.#clock.now() + tokenLifeMsMax): number {
@@ -226,16 +231,42 @@ class Node<C extends Contract> implements Server<C> {
         'bad_option',
         `Expected \`untilMs\` to be a time to come, in ms since 1970, got ${show(untilMs)}. The claim \`exp\` counts seconds: multiply it by 1000.`,
       );
-    const why = 'The token that this session came with was revoked.';
-    const ended = this.#sessions.end((identity) => identity.tokenId === tokenId, 'revoked', why);
-    this.#access.revoke(tokenId, untilMs);
-    this.#hub.leases.withdraw({ tokenId });
+    const ended = this.#withdrawToken(tokenId, untilMs);
+    this.#withdrawals?.revoke(tokenId, untilMs);
     return ended;
   }
 
   close(options: { readonly drainMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#leave(options.drainMs ?? this.#numbers.drainMs);
     return this.#closing;
+  }
+
+  /** What any node does when somebody is sent away, this one included. */
+  readonly #sentAway: WithdrawalHooks = {
+    disconnected: (user, why, at) => void this.#sendAway(user, why, at),
+    revoked: (tokenId, untilMs) => {
+      try {
+        this.#withdrawToken(tokenId, untilMs);
+      } catch (thrown) {
+        this.#logger.error({ reason: reason(thrown) }, 'A token that another node revoked is still taken.');
+      }
+    },
+  };
+
+  /** @param at whoever was let in later may stay */
+  #sendAway(user: string, why: string, at = Number.POSITIVE_INFINITY): number {
+    this.#access.withdraw(user, at);
+    this.#hub.leases.withdraw({ user });
+    const whom = (identity: Identity) => identity.user === user && this.#access.foundBy(identity, at);
+    return this.#sessions.end(whom, 'disconnected', why);
+  }
+
+  #withdrawToken(tokenId: string, untilMs: number): number {
+    const why = 'The token that this session came with was revoked.';
+    const ended = this.#sessions.end((identity) => identity.tokenId === tokenId, 'revoked', why);
+    this.#access.revoke(tokenId, untilMs);
+    this.#hub.leases.withdraw({ tokenId });
+    return ended;
   }
 
   /** Which paths lead where. @throws SyncError `bad_option` */
@@ -286,6 +317,7 @@ class Node<C extends Contract> implements Server<C> {
     for (const { cut } of this.#own) cut();
     await this.#sessions.emptied(cutMs);
     this.#access.close();
+    await this.#withdrawals?.close();
     await this.#hub.close();
     await this.#broker.close();
   }

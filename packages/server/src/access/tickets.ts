@@ -83,9 +83,10 @@ export class Tickets {
     return issued && issued.until > this.#clock.now() ? issued.identity : undefined;
   }
 
-  /** Takes back the tickets of a user: they open nothing any more. */
-  withdraw(user: string): void {
-    for (const [key, issued] of this.#issued) if (issued.user === user) this.#take(key);
+  /** Takes back the tickets of a user, of those identities: they open nothing any more. */
+  withdraw(user: string, whose: (identity: Identity) => boolean = () => true): void {
+    for (const [key, issued] of this.#issued)
+      if (issued.user === user && whose(issued.identity)) this.#take(key);
   }
 
   #take(key: string): Issued | undefined {

@@ -151,12 +151,14 @@ export interface Server<C extends Contract> {
   /** Counters, as in docs/reference/metrics.md. */
   readonly metrics: Readonly<Metrics>;
   /**
-   * Ends all sessions of a user on this node, at once and for good: their clients don't come back by themselves. Whoever
-   * must stay out is refused by `authenticate`. Returns how many there were.
+   * Ends all sessions of a user, at once and for good: their clients don't come back by themselves. Whoever must stay out is
+   * refused by `authenticate`. Returns how many there were on this node; the others are told through the broker, and end theirs
+   * as soon as they hear of it, up to an hour later where one is cut off. Whoever comes in after this call may stay.
    */
   disconnect(user: string, why?: string): number;
   /**
-   * Withdraws a token by its id (`jti` in a JWT): its sessions on this node end, and it lets nobody in again. Returns how many there were.
+   * Withdraws a token by its id (`jti` in a JWT): its sessions end, and it lets nobody in again. Returns how many there were on this node;
+   * the others are told through the broker, however late. It is stored there, so that a node which restarts remembers.
    *
    * @throws SyncError `bad_option` for a time that is over, `too_many` when 100,000 tokens are revoked already
    * @param untilMs when the token would have ended by itself, in ms since 1970; default in 30 days
