@@ -26,11 +26,13 @@ export class Pulse {
     this.#cancel = this.#later();
   }
 
-  /** Beats from now on, once per interval, until the function that is returned is called. */
-  join(beating: Beating): () => void {
-    const part = this.#parts[this.#joined++ % partsMax];
-    part?.add(beating);
-    return () => part?.delete(beating);
+  /** Beats from now on, once per interval, until it leaves. */
+  join(beating: Beating): void {
+    this.#parts[this.#joined++ % partsMax]?.add(beating);
+  }
+
+  leave(beating: Beating): void {
+    for (const part of this.#parts) part.delete(beating);
   }
 
   stop(): void {

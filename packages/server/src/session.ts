@@ -26,8 +26,9 @@ const authLine = ' ';
 export class Session {
   readonly #context: Context;
   readonly #port: Port;
-  readonly #publishing: Publishing;
-  readonly #presence: Presence;
+  /** Made when they are first needed: most sessions only read. */
+  #publishing: Publishing | undefined;
+  #presence: Presence | undefined;
   readonly #allowance: Allowance;
   #silentBeats = 0;
 
@@ -35,8 +36,6 @@ export class Session {
     const context = new Context(id, who, port, tools);
     this.#context = context;
     this.#port = port;
-    this.#publishing = new Publishing(context);
-    this.#presence = new Presence(context);
     this.#allowance = new Allowance(who.bucket, tools.clock);
     const { heartbeatMs, payloadBytesMax } = tools;
     const now = Math.floor(tools.now?.() ?? tools.clock.now());
@@ -78,13 +77,11 @@ export class Session {
       case 'auth':
         return context.requests.run(frame.ref, authLine, () => renew(context, frame));
       case 'enter':
-        return context.requests.run(frame.ref, companionOf(frame.channel), () => this.#presence.enter(frame));
+        return context.requests.run(frame.ref, companionOf(frame.channel), () => this.#members.enter(frame));
       case 'leave':
-        return context.requests.run(frame.ref, companionOf(frame.channel), () => this.#presence.leave(frame));
+        return context.requests.run(frame.ref, companionOf(frame.channel), () => this.#members.leave(frame));
       case 'signal':
-        return context.requests.run(frame.ref, companionOf(frame.channel), () =>
-          this.#presence.signal(frame),
-        );
+        return context.requests.run(frame.ref, companionOf(frame.channel), () => this.#members.signal(frame));
       case 'view':
         return context.requests.run(frame.ref, frame.channel, () => view(context, frame));
       case 'heartbeat':
@@ -100,7 +97,9 @@ export class Session {
     if (context.over) return;
     const { ref, channel } = request;
     const opens = !context.subscriptions.get(channel) && context.opens(channel);
-    if (this.#affords('publish', opens, ref)) this.#publishing.publish(request);
+    if (!this.#affords('publish', opens, ref)) return;
+    this.#publishing ??= new Publishing(context);
+    this.#publishing.publish(request);
   }
 
   /** The next bytes to write: answers first, then the entries of whichever channel has some. */
@@ -161,6 +160,11 @@ export class Session {
   /** Lets go of everything. The transport calls it once the connection is gone. */
   release(): void {
     this.#context.release();
+  }
+
+  get #members(): Presence {
+    this.#presence ??= new Presence(this.#context);
+    return this.#presence;
   }
 
   #affords(type: ClientFrame['type'] | 'refused', opens: boolean, ref: number | null): boolean {

@@ -10,10 +10,10 @@ import { Turn } from './turn.ts';
 it('[D5] runs all wakes before all writes, once, after what else is waiting in this turn', async () => {
   const turn = new Turn(systemClock);
   const ran: string[] = [];
-  turn.write(() => ran.push('write 1'));
+  turn.write({ write: () => ran.push('write 1') });
   turn.beforeWrites(() => ran.push('wake 1'));
   await Promise.resolve();
-  turn.write(() => ran.push('write 2'));
+  turn.write({ write: () => ran.push('write 2') });
   turn.beforeWrites(() => ran.push('wake 2'));
   expect(ran).toEqual([]);
   await turns(1);
@@ -26,10 +26,12 @@ it('[D5] a write that a wake asks for belongs to the same turn, one that a write
   const turn = new Turn(systemClock);
   const ran: string[] = [];
   turn.beforeWrites(() => {
-    turn.write(() => {
-      ran.push('of a wake');
-      turn.beforeWrites(() => ran.push('next wake'));
-      turn.write(() => ran.push('next write'));
+    turn.write({
+      write: () => {
+        ran.push('of a wake');
+        turn.beforeWrites(() => ran.push('next wake'));
+        turn.write({ write: () => ran.push('next write') });
+      },
     });
   });
   await turns(1);

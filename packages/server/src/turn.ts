@@ -5,10 +5,15 @@
  */
 import type { Clock } from '@syncline/protocol/wire';
 
+/** What writes at the end of a turn: a session. */
+export interface Writing {
+  write(): void;
+}
+
 export class Turn {
   readonly #clock: Clock;
   #wakes: (() => void)[] = [];
-  #writes: (() => void)[] = [];
+  #writes: Writing[] = [];
   #scheduled = false;
   #running = false;
   #now: number | undefined;
@@ -23,9 +28,9 @@ export class Turn {
     this.#schedule();
   }
 
-  /** Runs `write` at the end of this turn. The caller sees to it that it registers once. */
-  write(write: () => void): void {
-    this.#writes.push(write);
+  /** Has something write at the end of this turn. The caller sees to it that it registers once. */
+  write(writing: Writing): void {
+    this.#writes.push(writing);
     this.#schedule();
   }
 
@@ -48,7 +53,7 @@ export class Turn {
       for (const wake of wakes) wake();
       const writes = this.#writes;
       this.#writes = [];
-      for (const write of writes) write();
+      for (const writing of writes) writing.write();
       this.#running = false;
     });
   }

@@ -37,7 +37,7 @@ async function channelOf(entries = 0) {
       }
     };
     const wake = (): void => {
-      if (!woken) turn.write(take);
+      if (!woken) turn.write({ write: take });
       woken = true;
     };
     cursor = (await channel.join(start, { wake }, resident)).cursor;
@@ -79,7 +79,7 @@ describe('signals', () => {
     expect(told()).toEqual([]);
     signal(2);
     const seen: unknown[] = [];
-    turn.beforeWrites(() => turn.write(() => seen.push(cursor.hasMore)));
+    turn.beforeWrites(() => turn.write({ write: () => seen.push(cursor.hasMore) }));
     await turns();
     expect(told()).toEqual([['1', '2']]);
     take();

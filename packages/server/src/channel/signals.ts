@@ -6,7 +6,7 @@
 import { limits } from '@syncline/protocol';
 import type { Cancel, Clock, Signalled } from '@syncline/protocol/wire';
 import { type Cursor, Signals } from '../cursor.ts';
-import type { Turn } from '../turn.ts';
+import type { Turn, Writing } from '../turn.ts';
 
 /** Who may signal may send each signal in a turn of its own, and all who read are written to for it: so there is a rest after each. */
 const restMsPerReader = 0.05;
@@ -15,7 +15,7 @@ const charsPerShare = 4096;
 /** A shorter one isn't worth a timer. */
 const restMsMin = 5;
 
-export class Signalling {
+export class Signalling implements Writing {
   readonly #id: number;
   readonly #turn: Turn;
   readonly #clock: Clock;
@@ -82,10 +82,13 @@ export class Signalling {
     this.#chars = 0;
     const restMs = this.#onBatch() * restMsPerReader * (1 + Math.floor(chars / charsPerShare));
     // After whoever was just woken: sessions write in the order in which they were.
-    this.#turn.write(() => {
-      this.#batch = undefined;
-    });
+    this.#turn.write(this);
     if (restMs >= restMsMin) this.#rest = this.#clock.timer(restMs, () => this.#rested());
+  }
+
+  /** Those who were woken have written: the batch is gone. */
+  write(): void {
+    this.#batch = undefined;
   }
 
   #rested(): void {

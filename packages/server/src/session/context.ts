@@ -9,10 +9,12 @@ import type { Action, Caller, Rights } from '../access.ts';
 import type { Channel } from '../channel.ts';
 import type { Purse } from '../cursor.ts';
 import { reason } from '../observe.ts';
+import type { Writing } from '../turn.ts';
 import { purseOf } from './allowance.ts';
 import { Answers } from './answers.ts';
+import type { Bucket } from './bucket.ts';
 import { type Control, errorFrame, isInside, type Port } from './port.ts';
-import { Requests } from './requests.ts';
+import { type Answering, Requests } from './requests.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { SessionTools, Who } from './tools.ts';
 import { definitionOf } from './vetting.ts';
@@ -20,7 +22,7 @@ import { definitionOf } from './vetting.ts';
 /** Frames that may wait unread beside the answers to requests: heartbeats, gaps, refusals. */
 const otherControlsMax = 64;
 
-export class Context {
+export class Context implements Writing, Answering {
   readonly id: string;
   readonly caller: Caller;
   /** As what the session holds the keys of channels that it has entered. */
@@ -30,8 +32,6 @@ export class Context {
   /** In lines by channel: what comes later for a channel waits for what came before. */
   readonly requests: Requests;
   readonly answers: Answers;
-  /** What its views may look at. */
-  readonly purse: Purse;
   /** What the session may now. Whoever waits for something looks again: renewed rights are another object. */
   rights: Rights;
   /** When the rights end, in ms since 1970. */
@@ -41,25 +41,26 @@ export class Context {
   /** Nobody is there any more. */
   ended = false;
   readonly #port: Port;
-  readonly #pump: () => void;
+  readonly #bucket: Bucket;
   #pumping = false;
   #cancelExpiry: Cancel | undefined;
 
   constructor(id: string, { identity, caller, bucket }: Who, port: Port, tools: SessionTools) {
     this.id = id;
     this.caller = caller;
-    this.purse = purseOf(bucket);
+    this.#bucket = bucket;
     this.holder = tools.hub.leases.holder();
     this.rights = tools.access.rights(identity);
     this.tools = tools;
-    this.subscriptions = new Subscriptions(tools);
+    this.subscriptions = new Subscriptions(tools, this);
     this.answers = new Answers(2 * tools.requestsPerSessionMax + otherControlsMax);
-    this.requests = new Requests(tools.requestsPerSessionMax, (...why) => this.answerError(...why));
+    this.requests = new Requests(tools.requestsPerSessionMax, this);
     this.#port = port;
-    this.#pump = () => {
-      this.#pumping = false;
-      if (!this.ended) port.pump();
-    };
+  }
+
+  /** What its views may look at. */
+  get purse(): Purse {
+    return purseOf(this.#bucket);
   }
 
   /** Whether nothing more is to be said: the session has ended, or is about to. */
@@ -123,7 +124,13 @@ export class Context {
   wake(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    this.tools.turn.write(this.#pump);
+    this.tools.turn.write(this);
+  }
+
+  /** The turn is over: the transport takes. */
+  write(): void {
+    this.#pumping = false;
+    if (!this.ended) this.#port.pump();
   }
 
   /** Sees to it that the session ends with its rights (rule I6); returns in how many ms that is, null for never. */

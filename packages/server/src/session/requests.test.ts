@@ -8,9 +8,9 @@ import { Requests } from './requests.ts';
 
 function requestsOf(max: number) {
   const refused: [ref: number, code: unknown][] = [];
-  const requests = new Requests(max, (ref, thrown) =>
-    refused.push([ref, thrown instanceof SyncError ? thrown.code : thrown]),
-  );
+  const requests = new Requests(max, {
+    answerError: (ref, thrown) => refused.push([ref, thrown instanceof SyncError ? thrown.code : thrown]),
+  });
   return { requests, refused };
 }
 

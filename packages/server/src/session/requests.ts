@@ -4,30 +4,38 @@
  */
 import { SyncError } from '@syncline/protocol';
 
+/** Who answers a request with an error. */
+export interface Answering {
+  answerError(ref: number, thrown: unknown): void;
+}
+
 export class Requests {
   readonly #max: number;
-  readonly #refuse: (ref: number, thrown: unknown) => void;
-  readonly #lines = new Map<string, Promise<void>>();
+  readonly #answering: Answering;
+  /** Undefined while nothing is under way. */
+  #lines: Map<string, Promise<void>> | undefined;
   #open = 0;
   #stopped = false;
   #onDone: (() => void) | undefined;
 
-  /** @param refuse answers a request with an error */
-  constructor(max: number, refuse: (ref: number, thrown: unknown) => void) {
+  constructor(max: number, answering: Answering) {
     this.#max = max;
-    this.#refuse = refuse;
+    this.#answering = answering;
   }
 
   /** What is under way in a line; undefined when nothing is. It never rejects. */
   line(name: string): Promise<void> | undefined {
-    return this.#lines.get(name);
+    return this.#lines?.get(name);
   }
 
   /** Whether one more may begin; if not, it has been answered with why. */
   admit(ref: number): boolean {
     if (!this.#onDone && this.#open < this.#max) return true;
     const many = `More than ${this.#max} requests of this session wait for an answer. Send the next ones when some have been answered.`;
-    this.#refuse(ref, this.#onDone ? new SyncError('restart') : new SyncError('too_many', many));
+    this.#answering.answerError(
+      ref,
+      this.#onDone ? new SyncError('restart') : new SyncError('too_many', many),
+    );
     return false;
   }
 
@@ -35,15 +43,21 @@ export class Requests {
   run(ref: number, line: string, request: () => Promise<void>): void {
     if (!this.admit(ref)) return;
     this.begin();
-    const before = this.#lines.get(line);
+    const before = this.line(line);
     const next = async (): Promise<void> => (this.#stopped ? undefined : await request());
     const work = (before ? before.then(next) : request())
-      .catch((thrown: unknown) => this.#refuse(ref, thrown))
+      .catch((thrown: unknown) => this.#answering.answerError(ref, thrown))
       .finally(() => {
-        if (this.#lines.get(line) === work) this.#lines.delete(line);
+        if (this.line(line) === work) this.#leave(line);
         this.end();
       });
+    this.#lines ??= new Map();
     this.#lines.set(line, work);
+  }
+
+  #leave(line: string): void {
+    this.#lines?.delete(line);
+    if (this.#lines?.size === 0) this.#lines = undefined;
   }
 
   /** Lets those that wait in a line and have not begun begin no more. */

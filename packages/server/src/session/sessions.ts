@@ -8,7 +8,7 @@ import type { Pulse } from '../pulse.ts';
 import { Session } from '../session.ts';
 import { Bucket } from './bucket.ts';
 import type { Port } from './port.ts';
-import type { SessionTools } from './tools.ts';
+import type { SessionTools, Who } from './tools.ts';
 
 export interface SessionsSettings extends SessionTools {
   readonly pulse: Pulse;
@@ -26,8 +26,8 @@ interface User {
 
 /** A place for one session: opened once its connection stands, and given back with `gone`, opened or not. */
 export interface Place {
-  readonly open: (port: Port) => Session;
-  readonly gone: () => void;
+  open(port: Port): Session;
+  gone(): void;
 }
 
 export class Sessions {
@@ -48,27 +48,29 @@ export class Sessions {
 
   /** Takes a place for a session; whoever got past the handshake opens it. @throws SyncError `too_many` */
   admit(identity: Identity, caller: Caller): Place {
+    return new Taken(this, { identity, caller, bucket: this.#take(identity.user) });
+  }
+
+  /** Opens the session of whoever has a place. */
+  begin(who: Who, port: Port): Session {
     const { metrics, pulse } = this.#settings;
-    const bucket = this.#take(identity.user);
-    let session: Session | undefined;
-    let leavePulse: (() => void) | undefined;
-    const open = (port: Port): Session => {
-      session = new Session((++this.#ids).toString(36), { identity, caller, bucket }, port, this.#settings);
-      this.#sessions.add(session);
-      leavePulse = pulse.join(session);
-      metrics.sessionsOpened++;
-      metrics.sessionsOpen++;
-      return session;
-    };
-    const gone = (): void => {
-      this.#giveBack(identity.user);
-      leavePulse?.();
-      if (!session) return;
-      this.#sessions.delete(session);
-      metrics.sessionsOpen--;
-      if (this.#sessions.size === 0) this.#onEmpty?.();
-    };
-    return { open, gone };
+    const session = new Session((++this.#ids).toString(36), who, port, this.#settings);
+    this.#sessions.add(session);
+    pulse.join(session);
+    metrics.sessionsOpened++;
+    metrics.sessionsOpen++;
+    return session;
+  }
+
+  /** A place is given back, and its session is over, if it was opened. */
+  finished({ identity }: Who, session: Session | undefined): void {
+    const { metrics, pulse } = this.#settings;
+    this.#giveBack(identity.user);
+    if (!session) return;
+    pulse.leave(session);
+    this.#sessions.delete(session);
+    metrics.sessionsOpen--;
+    if (this.#sessions.size === 0) this.#onEmpty?.();
   }
 
   /**
@@ -155,6 +157,27 @@ export class Sessions {
   #bucket(): Bucket {
     const { clock, requestsPerSecondMax, requestsBurstMax } = this.#settings;
     return new Bucket(clock, requestsPerSecondMax, requestsBurstMax);
+  }
+}
+
+/** A place that was taken. */
+class Taken implements Place {
+  readonly #sessions: Sessions;
+  readonly #who: Who;
+  #session: Session | undefined;
+
+  constructor(sessions: Sessions, who: Who) {
+    this.#sessions = sessions;
+    this.#who = who;
+  }
+
+  open(port: Port): Session {
+    this.#session = this.#sessions.begin(this.#who, port);
+    return this.#session;
+  }
+
+  gone(): void {
+    this.#sessions.finished(this.#who, this.#session);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { ClientFrame, FrameOf } from '@syncline/protocol/wire';
 import type { Context } from './context.ts';
-import type { Subscription } from './subscriptions.ts';
+import { Subscription } from './subscriptions.ts';
 
 /** Answers `subscribe`: the subscription of that name begins there, or moves there. */
 export async function subscribe(context: Context, frame: FrameOf<ClientFrame, 'subscribe'>): Promise<void> {
@@ -17,11 +17,8 @@ async function join(context: Context, frame: FrameOf<ClientFrame, 'subscribe'>):
   if (context.ended) return;
   let rights = await context.demand('subscribe', name, definition);
   const channel = await context.channel(name);
-  let subscription: Subscription | undefined;
-  const wake = () => {
-    if (subscription && context.subscriptions.wake(subscription)) context.wake();
-  };
-  const { cursor, position, gap } = await channel.join(start, { wake });
+  const subscription = new Subscription(context.subscriptions, name, channel, definition);
+  const { cursor, position, gap } = await channel.join(start, subscription);
   try {
     // They may have been renewed meanwhile, and others checked before this one was there to be checked.
     while (rights !== context.rights) rights = await context.demand('subscribe', name, definition);
@@ -30,12 +27,12 @@ async function join(context: Context, frame: FrameOf<ClientFrame, 'subscribe'>):
     throw thrown;
   }
   if (context.ended) return cursor.release();
-  const publishes = context.rights.grant('publish', name, definition);
-  const { id, stamped } = channel.settings;
-  subscription = { id, name, channel, definition, reading: cursor, publishes, ready: false };
+  subscription.begin(cursor);
+  subscription.publishes = context.rights.grant('publish', name, definition);
   context.subscriptions.add(subscription);
+  const { id, stamped } = channel.settings;
   context.say({ type: 'subscribed', ref, id, position, top: channel.top.offset, gap, stamped });
-  wake();
+  subscription.wake();
 }
 
 /** Answers `unsubscribe`, also where nothing is subscribed. */

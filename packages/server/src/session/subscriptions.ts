@@ -6,7 +6,7 @@
 import { type Definition, SyncError } from '@syncline/protocol';
 import { type Head, toSyncError } from '@syncline/protocol/wire';
 import type { Channel } from '../channel.ts';
-import { type Cursor, Ended, type Reading, Seen, type View } from '../cursor.ts';
+import { type Cursor, Ended, type Reading, Seen, type View, type Woken } from '../cursor.ts';
 import type { Taken } from './port.ts';
 
 /** What is read of one channel, by its number on the wire. */
@@ -16,14 +16,47 @@ export interface Reader {
   readonly channel: Channel;
   readonly definition: Definition;
   readonly reading: Reading;
-  /** Whether it stands in the line of those that may have something. */
+  /** Whether it stands in the line of those that may have something, and who stands behind it there. */
   ready: boolean;
+  behind: Reader | undefined;
 }
 
-export interface Subscription extends Reader {
-  readonly reading: Cursor;
+/** A channel that is subscribed to: it is what the cursor wakes. */
+export class Subscription implements Reader, Woken {
+  readonly name: string;
+  readonly channel: Channel;
+  readonly definition: Definition;
   /** Whether publishing is granted for as long as the session's rights last, so that nobody need be asked. */
-  publishes: boolean;
+  publishes = false;
+  ready = false;
+  behind: Reader | undefined;
+  readonly #all: Subscriptions;
+  #cursor: Cursor | undefined;
+
+  constructor(all: Subscriptions, name: string, channel: Channel, definition: Definition) {
+    this.#all = all;
+    this.name = name;
+    this.channel = channel;
+    this.definition = definition;
+  }
+
+  get id(): number {
+    return this.channel.settings.id;
+  }
+
+  get reading(): Cursor {
+    if (this.#cursor) return this.#cursor;
+    throw new TypeError('It has not begun.');
+  }
+
+  /** Is read through this cursor from now on: until then nothing wakes it. */
+  begin(cursor: Cursor): void {
+    this.#cursor = cursor;
+  }
+
+  wake(): void {
+    if (this.#cursor) this.#all.woken(this);
+  }
 }
 
 export interface Viewing extends Reader {
@@ -39,15 +72,20 @@ export interface SubscriptionBounds {
 
 export class Subscriptions {
   readonly #bounds: SubscriptionBounds;
+  readonly #session: Woken;
   readonly #byName = new Map<string, Subscription>();
   #views: Map<number, Viewing> | undefined;
-  #ready: Reader[] = [];
+  /** The line of those that may have something to take: the first and the last. A list would make room for many. */
+  #first: Reader | undefined;
+  #last: Reader | undefined;
   /** Subscriptions, and views, that are being made. */
   #joining = 0;
   #opening = 0;
 
-  constructor(bounds: SubscriptionBounds) {
+  /** @param session is woken when there may be something to take */
+  constructor(bounds: SubscriptionBounds, session: Woken) {
     this.#bounds = bounds;
+    this.#session = session;
   }
 
   get(name: string): Subscription | undefined {
@@ -144,22 +182,39 @@ export class Subscriptions {
     else if (this.#views?.get(reader.id) === reader) this.#views.delete(reader.id);
   }
 
-  /** Notes that there may be something to take; false when that was known. */
-  wake(reader: Reader): boolean {
-    if (reader.ready) return false;
+  /** There may be something to take: whoever takes is woken, unless that was known. */
+  woken(reader: Reader): void {
+    if (reader.ready) return;
+    this.#stand(reader);
+    this.#session.wake();
+  }
+
+  #stand(reader: Reader): void {
     reader.ready = true;
-    this.#ready.push(reader);
-    return true;
+    reader.behind = undefined;
+    if (this.#last) this.#last.behind = reader;
+    else this.#first = reader;
+    this.#last = reader;
+  }
+
+  /** The first of the line steps out. */
+  #next(): Reader | undefined {
+    const first = this.#first;
+    if (!first) return undefined;
+    this.#first = first.behind;
+    first.behind = undefined;
+    first.ready = false;
+    if (!this.#first) this.#last = undefined;
+    return first;
   }
 
   /** What comes next from whichever channel has something; undefined when none has. */
   take(): Taken | undefined {
-    for (let next = this.#ready.shift(); next; next = this.#ready.shift()) {
+    for (let next = this.#next(); next; next = this.#next()) {
       const taken = next.reading.take();
       if (taken instanceof Seen) this.#bound(next.id);
       // Whoever has more goes to the end of the line, so that one busy channel doesn't hold the others up.
-      next.ready = taken !== undefined && next.reading.hasMore;
-      if (next.ready) this.#ready.push(next);
+      if (taken !== undefined && next.reading.hasMore && !next.ready) this.#stand(next);
       if (taken instanceof Ended) this.end(next);
       if (taken) return taken;
     }
@@ -182,7 +237,8 @@ export class Subscriptions {
     for (const { reading } of this.#readers()) reading.release();
     this.#byName.clear();
     this.#views = undefined;
-    this.#ready = [];
+    this.#first = undefined;
+    this.#last = undefined;
   }
 
   /** A view costs as much as it shows: the one with which it becomes too much is ended. */

@@ -40,7 +40,7 @@ async function open(
   const channel = await context.channel(name);
   let viewing: Viewing | undefined;
   const wake = () => {
-    if (viewing && context.subscriptions.wake(viewing)) context.wake();
+    if (viewing) context.subscriptions.woken(viewing);
   };
   const reading = await context.tools.hub.view(
     channel,
@@ -55,7 +55,7 @@ async function open(
     throw thrown;
   }
   if (context.ended) return reading.release();
-  viewing = { id: reading.id, name, channel, definition, reading, ready: false };
+  viewing = { id: reading.id, name, channel, definition, reading, ready: false, behind: undefined };
   context.subscriptions.addView(viewing);
   context.say({ type: 'viewing', ref, id: reading.id });
   wake();

@@ -37,18 +37,24 @@ export class Crowd {
    * const leave = crowd.enter(networkOf('2001:db8::1'))
    */
   enter(key: string): (() => void) | undefined {
-    const count = this.#counts.get(key) ?? 0;
-    if (count >= this.#perKeyMax || this.#total >= this.#totalMax) return undefined;
-    this.#counts.set(key, count + 1);
-    this.#total++;
+    if (!this.admit(key)) return undefined;
     let inside = true;
     return () => {
-      if (inside) this.#leave(key);
+      if (inside) this.leave(key);
       inside = false;
     };
   }
 
-  #leave(key: string): void {
+  /** Lets one more in, who is to be let out with `leave`, once; false when there is no room. */
+  admit(key: string): boolean {
+    const count = this.#counts.get(key) ?? 0;
+    if (count >= this.#perKeyMax || this.#total >= this.#totalMax) return false;
+    this.#counts.set(key, count + 1);
+    this.#total++;
+    return true;
+  }
+
+  leave(key: string): void {
     this.#total--;
     const left = (this.#counts.get(key) ?? 1) - 1;
     if (left > 0) this.#counts.set(key, left);

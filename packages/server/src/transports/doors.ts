@@ -8,34 +8,32 @@ import type { Duplex } from 'node:stream';
 import { Server as TlsServer } from 'node:tls';
 import { errors, SyncError } from '@syncline/protocol';
 import { type Cancel, encodeServer, isErrorCode, subprotocol, tellSuffix } from '@syncline/protocol/wire';
-import { WebSocketServer } from 'ws';
+import { type Server as Sockets, WebSocketServer } from 'ws';
 import type { Credentials, Identity } from '../access.ts';
 import type { Numbers } from '../options.ts';
 import type { Place } from '../session/sessions.ts';
 import { type CallerRules, credentials, pathOf, subprotocols } from './caller.ts';
 import { Crowd, networkOf } from './crowd.ts';
 import { checkRequest } from './handshake.ts';
-import { boundPings } from './pings.ts';
-import { servePlain } from './plain.ts';
+import { PlainTransport } from './plain.ts';
 import { Refusal, refuse } from './refusal.ts';
 import { checkSecure, clientAddress, type SecureRules } from './secure.ts';
-import { type Connection, closeReason } from './socket.ts';
-import { serveNative } from './websocket.ts';
+import { closeReason, Guest } from './socket.ts';
+import type { TransportTools } from './transport.ts';
+import { type Visit, Visits } from './visits.ts';
+import { NativeTransport } from './websocket.ts';
 
 /** What the doors are given by the server. */
 export interface DoorSettings extends CallerRules, SecureRules {
   /** Finds out who is asking, in time; throws to refuse. */
   readonly identify: (credentials: Credentials) => Promise<Identity>;
-  readonly connection: Omit<Connection, 'ws' | 'socket'> & Bounds;
+  readonly connection: TransportTools & Bounds;
   /** Opens a session, or throws when there is no room for one. `gone` is to be called when its connection is over. */
   readonly admit: (identity: Identity, credentials: Credentials) => Place;
 }
 
 /** The options about who may come in, and how many. */
-type Bounds = Pick<
-  Numbers,
-  'handshakeBytesMax' | 'handshakesPerIpMax' | 'pingsPerSecondMax' | 'sessionsMax' | 'sessionsPerIpMax'
->;
+type Bounds = Pick<Numbers, 'handshakeBytesMax' | 'handshakesPerIpMax' | 'sessionsMax' | 'sessionsPerIpMax'>;
 
 /** Which paths lead where on one HTTP server. */
 export interface Paths {
@@ -55,27 +53,24 @@ const attached = new WeakMap<HttpServer, Paths[]>();
 
 export class Doors {
   readonly #settings: DoorSettings;
-  readonly #sockets: WebSocketServer;
+  readonly #sockets: Sockets<typeof Guest>;
   readonly #detach: (() => void)[] = [];
-  /** Who waits to be let in, and who is in, by address. */
+  /** Who waits to be let in, by address. */
   readonly #waiting: Crowd;
-  readonly #present: Crowd;
-  /** How connections that were counted before their handshake are counted out. */
-  readonly #counted = new WeakMap<Duplex, () => void>();
+  readonly #visits: Visits;
   /** What stops the waiting for others to answer. */
   readonly #unclaimed = new Set<Cancel>();
-  /** Everyone who came in, from the request on. */
-  readonly #inside = new Set<Duplex>();
-  readonly #upgraded = new WeakSet<Duplex>();
   #closing = false;
 
   constructor(settings: DoorSettings) {
     this.#settings = settings;
     const { frameBytesMax, handshakesPerIpMax, sessionsPerIpMax, sessionsMax } = settings.connection;
     this.#waiting = new Crowd(handshakesPerIpMax, Math.max(handshakesPerIpMax, sessionsMax));
-    this.#present = new Crowd(sessionsPerIpMax, sessionsMax);
+    const present = new Crowd(sessionsPerIpMax, sessionsMax);
+    this.#visits = new Visits({ waiting: this.#waiting, present });
     this.#sockets = new WebSocketServer({
       ...closing,
+      WebSocket: Guest,
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
@@ -104,8 +99,10 @@ export class Doors {
       socket.on('error', ignore);
       const path = pathOf(request);
       if (leads(paths, path)) {
-        this.#enter(request, socket, head, paths.plain.get(path)).catch((thrown: unknown) =>
-          this.#turnAway(request, socket, head, thrown),
+        const visit = this.#visits.of(socket);
+        visit.asked = true;
+        this.#handshake(request, visit, head, paths.plain.get(path)).catch((thrown: unknown) =>
+          this.#turnAway(request, visit, head, thrown),
         );
       } else if (all[0] === paths && !all.some((other) => leads(other, path))) {
         if (server.listenerCount('upgrade') > all.length) return this.#giveUpLater(request.socket);
@@ -132,13 +129,9 @@ export class Doors {
   guard(server: HttpServer): void {
     if (this.#settings.trustProxy !== false) return;
     server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
-      const leave = this.#waiting.enter(networkOf(socket.remoteAddress ?? ''));
-      if (!leave) {
-        this.#settings.connection.metrics.sessionsRefused++;
-        return void socket.destroy();
-      }
-      this.#counted.set(socket, leave);
-      socket.once('close', leave);
+      if (this.#visits.of(socket).wait(networkOf(socket.remoteAddress ?? ''))) return;
+      this.#settings.connection.metrics.sessionsRefused++;
+      socket.destroy();
     });
   }
 
@@ -152,33 +145,33 @@ export class Doors {
     for (const detach of this.#detach.splice(0)) detach();
     for (const cancel of this.#unclaimed) cancel();
     this.#unclaimed.clear();
-    for (const socket of this.#inside) socket.destroy();
-  }
-
-  #enter(request: IncomingMessage, socket: Duplex, head: Buffer, plain: string | undefined): Promise<void> {
-    this.#inside.add(socket);
-    socket.once('close', () => this.#inside.delete(socket));
-    return this.#handshake(request, socket, head, plain);
+    this.#visits.cut();
   }
 
   async #handshake(
     request: IncomingMessage,
-    socket: Duplex,
+    visit: Visit,
     head: Buffer,
     plain: string | undefined,
   ): Promise<void> {
     const { identify, trustProxy } = this.#settings;
     this.#check(request, head, plain);
     const remoteAddress = clientAddress(request, trustProxy);
-    const leave = this.#counted.get(socket) ?? this.wait(remoteAddress);
+    const network = networkOf(remoteAddress);
+    if (!visit.wait(network)) throw crowded();
     try {
       const given = { ...credentials(request), remoteAddress };
       const identity = await identify(given);
-      if (socket.destroyed) return;
+      if (visit.socket.destroyed) return;
       this.#refuseLate();
-      this.#letIn(request, socket, head, plain, this.#admit(identity, given));
+      if (!visit.take(this.#settings.admit(identity, given), network))
+        throw new SyncError(
+          'too_many',
+          'This address has as many sessions as one may have (`sessionsPerIpMax`). Close some first.',
+        );
+      this.#letIn(request, visit, head, plain);
     } finally {
-      leave();
+      visit.waited();
     }
   }
 
@@ -209,48 +202,17 @@ export class Doors {
   wait(address: string): () => void {
     const leave = this.#waiting.enter(networkOf(address));
     if (leave) return leave;
-    throw new SyncError(
-      'too_many',
-      'Too many connections from this address wait to be let in (`handshakesPerIpMax`). Try again later.',
-    );
+    throw crowded();
   }
 
-  /** A place on this node for someone from there. @throws SyncError `too_many` */
-  #admit(identity: Identity, given: Credentials): Place {
-    const { open, gone } = this.#settings.admit(identity, given);
-    const leave = this.#present.enter(networkOf(given.remoteAddress));
-    if (leave) {
-      return {
-        open,
-        gone: () => {
-          leave();
-          gone();
-        },
-      };
-    }
-    gone();
-    throw new SyncError(
-      'too_many',
-      'This address has as many sessions as one may have (`sessionsPerIpMax`). Close some first.',
-    );
-  }
-
-  #letIn(
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    plain: string | undefined,
-    { open, gone }: Place,
-  ): void {
+  #letIn(request: IncomingMessage, visit: Visit, head: Buffer, plain: string | undefined): void {
     const { connection } = this.#settings;
-    socket.once('close', gone);
-    this.#upgraded.add(socket);
+    const { socket } = visit;
+    visit.upgraded = true;
     this.#sockets.handleUpgrade(request, socket, head, (ws) => {
-      socket.off('close', gone);
-      boundPings(ws, connection.clock, connection.pingsPerSecondMax);
-      const made: Connection = { ...connection, ws, socket };
-      if (plain === undefined) serveNative(made, open, gone);
-      else servePlain(made, plain, open, gone);
+      if (plain === undefined) new NativeTransport(ws, socket, connection, visit);
+      else new PlainTransport(ws, socket, connection, visit, plain);
+      visit.served = true;
     });
   }
 
@@ -278,10 +240,10 @@ export class Doors {
    * Pages don't see the status of a handshake. Whoever asks for it is let in for as long as it takes to say why they are not
    * (rule F13); what is wrong with the request itself is answered with a status all the same.
    */
-  #turnAway(request: IncomingMessage, socket: Duplex, head: Buffer, thrown: unknown): void {
+  #turnAway(request: IncomingMessage, { socket, upgraded }: Visit, head: Buffer, thrown: unknown): void {
     const { clock, metrics } = this.#settings.connection;
     // What fails once a socket is a WebSocket can't be answered any more, and a second answer would end the process.
-    if (this.#upgraded.has(socket)) return void socket.destroy();
+    if (upgraded) return void socket.destroy();
     const code = Refusal.from(thrown).code;
     const told = !(thrown instanceof Refusal) || code === 'insecure';
     const wants = request.headers['sec-websocket-protocol']?.includes(subprotocol + tellSuffix) ?? false;
@@ -311,6 +273,13 @@ export class Doors {
       STATUS_CODES[status] ?? 'Error',
     );
   }
+}
+
+function crowded(): SyncError {
+  return new SyncError(
+    'too_many',
+    'Too many connections from this address wait to be let in (`handshakesPerIpMax`). Try again later.',
+  );
 }
 
 function leads({ native, plain }: Paths, path: string): boolean {

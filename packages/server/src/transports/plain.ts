@@ -2,76 +2,85 @@
  * The plain WebSocket transport: bare payloads on a path that stands for one channel, so that five lines of browser code
  * without any SDK can chat (rules W1 to W3). It speaks to the session as a client would; it never sees a channel.
  */
+import type { Duplex } from 'node:stream';
 import { type ErrorCode, limits, type Position } from '@syncline/protocol';
 import { type Cancel, type FrameOf, readPayload, toSyncError, wireText } from '@syncline/protocol/wire';
 import type { Batch } from '../cursor.ts';
-import type { Control, Port } from '../session/port.ts';
-import type { Session } from '../session.ts';
+import type { Control } from '../session/port.ts';
+import type { Place } from '../session/sessions.ts';
 import { pingFrame, textFrames } from './framing.ts';
-import { type Connection, SocketWriter } from './socket.ts';
+import type { Guest } from './socket.ts';
+import { Transport, type TransportTools } from './transport.ts';
 
 /** Own offsets remembered until they come by in the log; more than a client can have under way. */
 const ownOffsetsMax = 4096;
 /** The request that subscribes the connection to its channel; those of the client's frames are above it. */
 const subscribeRef = 1;
 
-/** Joins a plain socket and a session that is subscribed to `channel` from now on. */
-export function servePlain(
-  connection: Connection,
-  channel: string,
-  open: (port: Port) => Session,
-  gone: () => void,
-): void {
-  const { ws, socket, metrics, clock } = connection;
-  const writer = new SocketWriter(connection);
-  let cancelLeave: Cancel | undefined;
-  // Such a client knows no farewell: it is closed when its time to come back has come.
-  const words = new Words(({ reason, afterMs }) => {
-    cancelLeave ??= clock.timer(afterMs, () => session.finish('restart', reason));
-  });
-  let ref = subscribeRef;
-  const port: Port = {
-    controls: (frames) => words.controls(frames),
-    batch: (batch) => words.batch(batch),
-    snapshot: () => undefined,
-    seen: () => undefined,
-    signals: () => undefined,
-    pump: () => {
-      writer.pump(session);
-      if (words.deaf) writer.end(words.deaf, 'The channel could not be subscribed to.');
-    },
-    end: (code, reason) => {
-      writer.pump(session, true);
-      writer.end(code, reason);
-    },
-  };
-  const session = open(port);
-  session.receive({ type: 'subscribe', ref, channel, start: 0 });
-  ws.on('message', (data, isBinary) => {
-    if (isBinary) return port.end('unsupported_data', 'A plain path takes text frames with JSON.');
-    ref = ref === limits.refMax.default ? subscribeRef + 1 : ref + 1;
+/** A client of the plain transport, and its session, which is subscribed to `channel` from the first on. */
+export class PlainTransport extends Transport {
+  readonly #channel: string;
+  readonly #words: Words;
+  #ref = subscribeRef;
+  #cancelLeave: Cancel | undefined;
+
+  constructor(ws: Guest, socket: Duplex, tools: TransportTools, place: Place, channel: string) {
+    super(ws, socket, tools, place);
+    this.#channel = channel;
+    // Such a client knows no farewell: it is closed when its time to come back has come.
+    this.#words = new Words(({ reason, afterMs }) => {
+      this.#cancelLeave ??= tools.clock.timer(afterMs, () => this.session.finish('restart', reason));
+    });
+    this.session.receive({ type: 'subscribe', ref: subscribeRef, channel, start: 0 });
+  }
+
+  controls(frames: readonly Control[]): Uint8Array | undefined {
+    return this.#words.controls(frames);
+  }
+
+  batch(batch: Batch): Uint8Array | undefined {
+    return this.#words.batch(batch);
+  }
+
+  snapshot(): undefined {
+    return undefined;
+  }
+
+  signals(): undefined {
+    return undefined;
+  }
+
+  seen(): undefined {
+    return undefined;
+  }
+
+  override pump(): void {
+    super.pump();
+    const { deaf } = this.#words;
+    if (deaf) this.writer.end(deaf, 'The channel could not be subscribed to.');
+  }
+
+  message(data: Buffer, isBinary: boolean): void {
+    const { session } = this;
+    if (isBinary) return this.end('unsupported_data', 'A plain path takes text frames with JSON.');
+    const ref = this.#ref === limits.refMax.default ? subscribeRef + 1 : this.#ref + 1;
+    this.#ref = ref;
     const text = String(data);
     if (!session.pays(text.length, () => ref)) return;
     try {
       const payload = readPayload(text);
-      metrics.framesReceived++;
+      this.tools.metrics.framesReceived++;
       session.alive();
-      session.publish({ ref, channel, data: payload });
+      session.publish({ ref, channel: this.#channel, data: payload });
     } catch (thrown) {
       session.receive({ type: 'refused', ref, error: toSyncError(thrown) });
     }
-  });
-  ws.on('pong', () => session.alive());
-  ws.on('close', () => {
-    cancelLeave?.();
-    session.release();
-    gone();
-  });
-  socket.on('drain', () => {
-    // Whoever reads is alive: the answer to a ping may lie behind much that is still to be read.
-    session.alive();
-    port.pump();
-  });
+  }
+
+  override closed(): void {
+    this.#cancelLeave?.();
+    super.closed();
+  }
 }
 
 /** What is said to one plain client, and what isn't: answers that only the SDK understands, and its own payloads. */

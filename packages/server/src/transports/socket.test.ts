@@ -2,28 +2,21 @@
  * How a socket is written to and ended: how much at once, whatever there is; that the close frame is one that RFC 6455 allows,
  * whatever the reason says; and that a peer that doesn't close is cut off. The WebSocket is a stand-in that keeps what it is told.
  */
-import { EventEmitter } from 'node:events';
 import { type Duplex, PassThrough, Writable } from 'node:stream';
 import { type ErrorCode, errors } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import type { WebSocket } from 'ws';
 import { newMetrics } from '../observe.ts';
 import { turns } from '../testing/meddle.ts';
-import { type Connection, SocketWriter } from './socket.ts';
+import { SocketWriter } from './socket.ts';
 
 function writer(socket: Duplex = new PassThrough()) {
-  const ws = Object.assign(new EventEmitter(), { close: vi.fn(), terminate: vi.fn(), readyState: 1 });
+  const ws = { close: vi.fn(), terminate: vi.fn(), readyState: 1 };
   const clock = fakeClock();
-  const writer = new SocketWriter({
-    ws: ws as unknown as Connection['ws'],
-    socket,
-    clock,
-    metrics: newMetrics(),
-    takesBinary: false,
-    frameBytesMax: 1024,
-    socketBytesMax: 65_536,
-  });
+  const tools = { clock, metrics: newMetrics(), socketBytesMax: 65_536 };
+  const writer = new SocketWriter(ws as unknown as WebSocket, socket, tools, { drained: () => {} });
   return { ws, clock, writer };
 }
 
@@ -55,7 +48,7 @@ it('[L2] cuts off a peer that has not closed after 2 seconds, and leaves one alo
   for (const closes of [false, true]) {
     const { ws, clock, writer: w } = writer();
     w.end('restart', 'Come back.');
-    if (closes) ws.emit('close');
+    if (closes) w.closed();
     await clock.advance(1_999);
     expect(ws.terminate).not.toHaveBeenCalled();
     await clock.advance(1);

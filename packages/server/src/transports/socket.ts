@@ -5,19 +5,51 @@
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, errors } from '@syncline/protocol';
 import type { Cancel, Clock } from '@syncline/protocol/wire';
-import type { WebSocket } from 'ws';
+import { WebSocket } from 'ws';
 import type { Metrics } from '../observe.ts';
 
-/** What a connection is made of, once the handshake is done. */
-export interface Connection {
-  readonly ws: WebSocket;
-  readonly socket: Duplex;
+/** What serves a client: what it is told of its WebSocket. */
+export interface Serving {
+  message(data: Buffer, isBinary: boolean): void;
+  ping(): void;
+  pong(): void;
+  /** The client broke RFC 6455: `ws` has sent the close code that says why. */
+  broke(): void;
+  /** The connection is over; nothing is told after this. */
+  closed(): void;
+}
+
+/**
+ * A WebSocket of this server. What `ws` has to tell goes straight to whoever serves the client, since listeners would cost each
+ * connection a table, and a closure for each event.
+ */
+export class Guest extends WebSocket {
+  /** Set once somebody serves the client: until then events go to listeners, as they always do. */
+  serving: Serving | undefined;
+
+  override emit(event: string | symbol, data?: unknown, isBinary?: unknown): boolean {
+    const { serving } = this;
+    if (!serving) return super.emit(event, data, isBinary);
+    // `ws` gives messages as buffers unless it is told otherwise.
+    if (event === 'message') serving.message(data as Buffer, isBinary === true);
+    else if (event === 'ping') serving.ping();
+    else if (event === 'pong') serving.pong();
+    else if (event === 'error') serving.broke();
+    else if (event === 'close') serving.closed();
+    return true;
+  }
+}
+
+/** What all that write on a node share. */
+export interface WriterTools {
   readonly clock: Clock;
   readonly metrics: Metrics;
-  /** Whether there are channels whose data are bytes, which travel in binary frames. */
-  readonly takesBinary: boolean;
-  readonly frameBytesMax: number;
   readonly socketBytesMax: number;
+}
+
+/** Who is told that a socket which had no room has some again. */
+export interface Drained {
+  drained(): void;
 }
 
 /** Up to this many bytes what is taken together is joined to one buffer; a large batch is written as it is, shared. */
@@ -33,22 +65,18 @@ export interface Taker {
 export class SocketWriter {
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
-  readonly #bytesMax: number;
-  readonly #metrics: Metrics;
-  readonly #clock: Clock;
+  readonly #tools: WriterTools;
+  readonly #drained: Drained;
   #cancelCut: Cancel | undefined;
   #resting = false;
+  /** Most sockets never fill, so the first time that one does is soon enough to listen. */
+  #listening = false;
 
-  constructor({ ws, socket, socketBytesMax, metrics, clock }: Connection) {
+  constructor(ws: WebSocket, socket: Duplex, tools: WriterTools, drained: Drained) {
     this.#ws = ws;
     this.#socket = socket;
-    // Below the stream's own mark a write that finds no room is not followed by 'drain', and nobody would write on.
-    this.#bytesMax = Math.max(socketBytesMax, socket.writableHighWaterMark);
-    this.#metrics = metrics;
-    this.#clock = clock;
-    // A frame that breaks RFC 6455: `ws` has sent the close code that says why, and it should arrive.
-    ws.on('error', () => this.#cutLater());
-    ws.once('close', () => this.#cancelCut?.());
+    this.#tools = tools;
+    this.#drained = drained;
   }
 
   /**
@@ -60,8 +88,9 @@ export class SocketWriter {
   pump(from: Taker, last = false): void {
     if (this.#resting && !last) return;
     let written = 0;
-    while (this.#room(last) && this.#ws.readyState === 1) {
-      if (written >= this.#bytesMax) return this.#rest(from);
+    const bytesMax = this.#bytesMax;
+    while (this.#room(bytesMax, last) && this.#ws.readyState === 1) {
+      if (written >= bytesMax) return this.#rest(from);
       const first = from.take();
       if (!first) return;
       const small: Uint8Array[] = [];
@@ -81,7 +110,7 @@ export class SocketWriter {
   /** Goes on in the next turn. */
   #rest(from: Taker): void {
     this.#resting = true;
-    this.#clock.endOfTurn(() => {
+    this.#tools.clock.endOfTurn(() => {
       this.#resting = false;
       this.pump(from);
     });
@@ -90,25 +119,43 @@ export class SocketWriter {
   /** Closes politely, and for certain: a peer that reads nothing would otherwise keep the socket for long. */
   end(code: ErrorCode, reason: string): void {
     this.#ws.close(errors[code].close, closeReason(reason));
-    this.#cutLater();
+    this.cutLater();
   }
 
-  #cutLater(): void {
-    this.#cancelCut ??= this.#clock.timer(closeMs, () => this.#ws.terminate());
+  /** The connection should end by itself now, and what was said last should arrive: it is cut off if it doesn't. */
+  cutLater(): void {
+    this.#cancelCut ??= this.#tools.clock.timer(closeMs, () => this.#ws.terminate());
+  }
+
+  /** The connection has ended. */
+  closed(): void {
+    this.#cancelCut?.();
+  }
+
+  /** Below the stream's own mark a write that finds no room is not followed by 'drain', and nobody would write on. */
+  get #bytesMax(): number {
+    return Math.max(this.#tools.socketBytesMax, this.#socket.writableHighWaterMark);
   }
 
   /**
    * Once the kernel takes no more, what comes next isn't taken before all that waits here has left: the longer it can wait in its
    * channel, the newer it is when it is read, and the less is held. What is said last has no other time.
    */
-  #room(last: boolean): boolean {
+  #room(bytesMax: number, last: boolean): boolean {
     const { writableLength, writableNeedDrain } = this.#socket;
-    return writableLength < this.#bytesMax && (last || !writableNeedDrain);
+    if (writableNeedDrain) this.#listen();
+    return writableLength < bytesMax && (last || !writableNeedDrain);
   }
 
   #write(bytes: Uint8Array): void {
-    this.#metrics.bytesSent += bytes.length;
-    this.#socket.write(bytes);
+    this.#tools.metrics.bytesSent += bytes.length;
+    if (!this.#socket.write(bytes)) this.#listen();
+  }
+
+  #listen(): void {
+    if (this.#listening) return;
+    this.#listening = true;
+    this.#socket.on('drain', () => this.#drained.drained());
   }
 }
 

@@ -16,10 +16,9 @@ import {
   wireText,
 } from '@syncline/protocol/wire';
 import type { Batch, Seen, Signals, SnapshotPart } from '../cursor.ts';
-import type { Control, Port } from '../session/port.ts';
-import type { Session } from '../session.ts';
+import type { Control } from '../session/port.ts';
 import { binaryFrame, pingFrame, textFrame, textFrames } from './framing.ts';
-import { type Connection, SocketWriter } from './socket.ts';
+import { Transport } from './transport.ts';
 
 const binaryRefused: Refused = {
   type: 'refused',
@@ -33,43 +32,39 @@ const binaryRefused: Refused = {
 /** How every request begins: its name, its number, and something more. */
 const request = /^[\t\n\r ]*\[[\t\n\r ]*"[a-z]{1,32}"[\t\n\r ]*,[\t\n\r ]*([1-9]\d{0,9})[\t\n\r ]*,/;
 
-/** Joins a socket and a session. `open` makes the session for the port; `gone` is called once when the connection is over. */
-export function serveNative(connection: Connection, open: (port: Port) => Session, gone: () => void): void {
-  const { ws, socket, frameBytesMax, takesBinary } = connection;
-  const writer = new SocketWriter(connection);
-  const port: Port = {
-    controls: nativeControls,
-    batch: nativeBatch,
-    snapshot: nativeSnapshot,
-    seen: nativeSeen,
-    signals: nativeSignals,
-    pump: () => writer.pump(session),
-    end: (code, reason) => {
-      writer.pump(session, true);
-      writer.end(code, reason);
-    },
-  };
-  const session = open(port);
-  ws.on('message', (data, isBinary) => {
+/** A client of the native transport. */
+export class NativeTransport extends Transport {
+  controls(frames: readonly Control[]): Uint8Array {
+    return nativeControls(frames);
+  }
+
+  batch(batch: Batch): Uint8Array {
+    return nativeBatch(batch);
+  }
+
+  snapshot(part: SnapshotPart): Uint8Array {
+    return nativeSnapshot(part);
+  }
+
+  signals(signals: Signals): Uint8Array {
+    return nativeSignals(signals);
+  }
+
+  seen(seen: Seen): Uint8Array {
+    return nativeSeen(seen);
+  }
+
+  message(data: Buffer, isBinary: boolean): void {
+    const { session } = this;
+    const { frameBytesMax, takesBinary } = this.tools;
     if (isBinary) {
-      const bytes = data as Buffer;
-      const read = () => (takesBinary ? decodeClientBinary(bytes, frameBytesMax) : binaryRefused);
-      if (session.pays(bytes.length, () => read().ref)) session.receive(read());
+      const read = () => (takesBinary ? decodeClientBinary(data, frameBytesMax) : binaryRefused);
+      if (session.pays(data.length, () => read().ref)) session.receive(read());
       return;
     }
     const text = String(data);
     if (session.pays(text.length, () => refOf(text))) session.receive(readFrame(text, frameBytesMax));
-  });
-  ws.on('pong', () => session.alive());
-  ws.on('close', () => {
-    session.release();
-    gone();
-  });
-  socket.on('drain', () => {
-    // Whoever reads is alive: the answer to a ping may lie behind much that is still to be read.
-    session.alive();
-    writer.pump(session);
-  });
+  }
 }
 
 /**

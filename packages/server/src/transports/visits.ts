@@ -1,0 +1,119 @@
+/**
+ * Who stands at the doors and who is inside: for each connection what was taken for it, and that it is given back when it is
+ * over. One listener and one record a connection do for all of it. The doors ask; it knows sockets, counts and places.
+ */
+import type { Duplex } from 'node:stream';
+import type { Port } from '../session/port.ts';
+import type { Place } from '../session/sessions.ts';
+import type { Session } from '../session.ts';
+
+/** One connection, from when it is first counted until it is closed. */
+export class Visit implements Place {
+  readonly socket: Duplex;
+  /** Whether it asked to be let in. */
+  asked = false;
+  /** Whether `ws` has the socket: nothing else may be written to it any more. */
+  upgraded = false;
+  /** Whether a session is there: its place is given back by whoever serves it, once the WebSocket is over. */
+  served = false;
+  readonly #crowds: Crowds;
+  /** As what it is counted among those who wait, and among those who are in. */
+  #waiting: string | undefined;
+  #present: string | undefined;
+  #place: Place | undefined;
+
+  constructor(socket: Duplex, crowds: Crowds) {
+    this.socket = socket;
+    this.#crowds = crowds;
+  }
+
+  /** Counts it among those who wait to be let in, if it isn't yet. False: there are too many from there. */
+  wait(network: string): boolean {
+    if (this.#waiting !== undefined) return true;
+    if (!this.#crowds.waiting.admit(network)) return false;
+    this.#waiting = network;
+    return true;
+  }
+
+  /** It waits no longer. */
+  waited(): void {
+    if (this.#waiting !== undefined) this.#crowds.waiting.leave(this.#waiting);
+    this.#waiting = undefined;
+  }
+
+  /** Gives it a place, and counts it among those who are in. False: there are too many from there, and the place is given back. */
+  take(place: Place, network: string): boolean {
+    if (!this.#crowds.present.admit(network)) {
+      place.gone();
+      return false;
+    }
+    this.#present = network;
+    this.#place = place;
+    return true;
+  }
+
+  /** Opens the session of its place, for whoever serves it. */
+  open(port: Port): Session {
+    if (!this.#place) throw new TypeError('It has no place.');
+    return this.#place.open(port);
+  }
+
+  /** Gives its place back. */
+  gone(): void {
+    this.#place?.gone();
+    this.#place = undefined;
+    if (this.#present !== undefined) this.#crowds.present.leave(this.#present);
+    this.#present = undefined;
+  }
+}
+
+/** How many there are, by where they come from. */
+interface Count {
+  /** Counts one more; false when there is no room. */
+  admit(network: string): boolean;
+  leave(network: string): void;
+}
+
+interface Crowds {
+  readonly waiting: Count;
+  readonly present: Count;
+}
+
+export class Visits {
+  readonly #crowds: Crowds;
+  readonly #bySocket = new Map<Duplex, Visit>();
+  readonly #onClose: (this: Duplex) => void;
+
+  constructor(crowds: Crowds) {
+    this.#crowds = crowds;
+    const over = (socket: Duplex): void => this.#over(socket);
+    // One function for all sockets, which tells them apart by who calls it.
+    this.#onClose = function (this: Duplex): void {
+      over(this);
+    };
+  }
+
+  /** The visit of a connection; it begins here, unless it has. */
+  of(socket: Duplex): Visit {
+    const known = this.#bySocket.get(socket);
+    if (known) return known;
+    const visit = new Visit(socket, this.#crowds);
+    this.#bySocket.set(socket, visit);
+    socket.on('close', this.#onClose);
+    return visit;
+  }
+
+  /** Cuts off whoever asked to be let in. */
+  cut(): void {
+    for (const { asked, socket } of this.#bySocket.values()) if (asked) socket.destroy();
+  }
+
+  #over(socket: Duplex): void {
+    const visit = this.#bySocket.get(socket);
+    if (!visit) return;
+    this.#bySocket.delete(socket);
+    // Somebody may still be finding out who it was: until then it counts.
+    if (!visit.asked) visit.waited();
+    if (!visit.served) visit.gone();
+  }
+}
