@@ -352,7 +352,6 @@ describe('fields', () => {
         fc.property(frames.serverFrames[type as keyof typeof frames.serverFrames], (frame) => {
           const tuple = JSON.parse(encodeServer(frame)) as unknown[];
           const beginning = `The frame "${type}" can't be read: expected \`${name}\` to be `;
-          // One field may be left out.
           const without = name === 'staleMs' ? [] : [tuple.slice(0, at)];
           for (const text of [...without, ...bads.map((bad) => tuple.with(at, JSON.parse(bad)))]) {
             expect(() => decodeServer(JSON.stringify(text))).toThrow(beginning);

@@ -1,4 +1,7 @@
-/** The nodes that tests have in memory do what every broker's nodes do. */
+/**
+ * The nodes that tests have in memory do what every broker's nodes do: they pass the same suite, by a clock that goes on when the suite
+ * says so.
+ */
 import { fakeClock } from '@syncline/protocol/testing';
 import { nodesSuite } from '../broker/nodes.suite.ts';
 import { memoryNodes } from './nodes.ts';
@@ -11,7 +14,7 @@ nodesSuite('nodes in memory', async () => {
   return {
     join: async () => {
       const node = nodes.join();
-      return { nodes: node, freeze: node.freeze, thaw: node.thaw, close: node.close };
+      return { nodes: node, freeze: () => node.freeze(), thaw: () => node.thaw(), close: () => node.close() };
     },
     until: async (check) => {
       for (let i = 0; ; i++) {

@@ -3,7 +3,7 @@
  * die. Tests with several servers give each a broker made here; it does what a shared broker's nodes do, by the test's clock.
  */
 import { SyncError } from '@syncline/protocol';
-import { type Clock, systemClock } from '@syncline/protocol/wire';
+import { type Cancel, type Clock, systemClock } from '@syncline/protocol/wire';
 import type { Announcement, Broker, Health, Nodes, Range } from '../broker/broker.ts';
 import { Topics } from '../broker/topics.ts';
 
@@ -31,95 +31,102 @@ interface MemoryNodesOptions {
   readonly goneMs?: number;
 }
 
-interface Registered {
-  readonly node: MemoryNode;
-  /** When it last gave a sign of life; undefined: it was found gone. */
-  seenAt: number | undefined;
-  frozen: boolean;
-  readonly heard: Topics;
-  readonly gone: Topics;
-}
-
 /** Nodes that know of each other. @example const nodes = memoryNodes({ clock }); const ada = nodes.join() */
 export function memoryNodes(options: MemoryNodesOptions = {}): MemoryNodes {
   const { clock = systemClock, beatMs = 3000, goneMs = 9000 } = options;
-  const all = new Map<string, Registered>();
-  const isGone = ({ seenAt }: Registered) => seenAt === undefined || clock.now() - seenAt > goneMs;
-
-  const beat = (own: Registered): void => {
-    if (own.frozen) return;
-    const { id } = own.node;
-    const wasGone = isGone(own);
-    own.seenAt = clock.now();
-    if (wasGone) own.gone.tell('', id);
-    for (const [other, registered] of all) {
-      if (registered.seenAt === undefined || !isGone(registered)) continue;
-      registered.seenAt = undefined;
-      for (const { frozen, gone, seenAt } of all.values())
-        if (!frozen && seenAt !== undefined) gone.tell('', other);
-    }
+  const all = new Map<string, One>();
+  return {
+    join: () => {
+      const one = new One(all, clock, beatMs, goneMs);
+      all.set(one.id, one);
+      return one;
+    },
   };
+}
 
-  const join = (): MemoryNode => {
-    const id = Buffer.from(clock.randomBytes(12)).toString('base64url');
-    let cancel = (): void => {};
+class One implements MemoryNode {
+  readonly id: string;
+  frozen = false;
+  onThaw = (): void => {};
+  readonly #all: ReadonlyMap<string, One>;
+  readonly #clock: Clock;
+  readonly #goneMs: number;
+  readonly #heard = new Topics();
+  readonly #gone = new Topics();
+  /** When it last gave a sign of life; undefined: it was found gone. */
+  #seenAt: number | undefined;
+  #cancel: Cancel = () => {};
+
+  constructor(all: ReadonlyMap<string, One>, clock: Clock, beatMs: number, goneMs: number) {
+    this.id = Buffer.from(clock.randomBytes(12)).toString('base64url');
+    this.#all = all;
+    this.#clock = clock;
+    this.#goneMs = goneMs;
+    this.#seenAt = clock.now();
     const later = (): void => {
-      cancel = clock.timer(beatMs, () => {
-        beat(own);
+      this.#cancel = clock.timer(beatMs, () => {
+        this.#beat();
         later();
       });
     };
-    const node: MemoryNode = {
-      id,
-      tell: (topic, text) => {
-        if (own.frozen) return;
-        for (const other of all.values())
-          if (other !== own && !other.frozen) clock.endOfTurn(() => other.heard.tell(topic, text));
-      },
-      hear: (topic, onText) => {
-        const stop = own.heard.add(topic, onText);
-        return () => void stop();
-      },
-      gone: async (ids) => {
-        if (own.frozen) throw new SyncError('unavailable');
-        return ids.filter((one) => {
-          const registered = all.get(one);
-          return !registered || isGone(registered);
-        });
-      },
-      onGone: (onGone) => {
-        const stop = own.gone.add('', onGone);
-        return () => void stop();
-      },
-      freeze: () => {
-        own.frozen = true;
-      },
-      get frozen() {
-        return own.frozen;
-      },
-      onThaw: () => {},
-      thaw: () => {
-        own.frozen = false;
-        node.onThaw();
-        beat(own);
-      },
-      close: () => {
-        own.frozen = true;
-        cancel();
-      },
-    };
-    const own: Registered = {
-      node,
-      seenAt: clock.now(),
-      frozen: false,
-      heard: new Topics(),
-      gone: new Topics(),
-    };
-    all.set(id, own);
     later();
-    return node;
-  };
-  return { join };
+  }
+
+  tell(topic: string, text: string): void {
+    if (this.frozen) return;
+    for (const other of this.#all.values())
+      if (other !== this && !other.frozen) this.#clock.endOfTurn(() => other.#heard.tell(topic, text));
+  }
+
+  hear(topic: string, onText: (text: string) => void): () => void {
+    const stop = this.#heard.add(topic, onText);
+    return () => void stop();
+  }
+
+  async gone(ids: readonly string[]): Promise<readonly string[]> {
+    if (this.frozen) throw new SyncError('unavailable');
+    return ids.filter((id) => {
+      const other = this.#all.get(id);
+      return !other || other.#isGone;
+    });
+  }
+
+  onGone(onGone: (id: string) => void): () => void {
+    const stop = this.#gone.add('', onGone);
+    return () => void stop();
+  }
+
+  freeze(): void {
+    this.frozen = true;
+  }
+
+  thaw(): void {
+    this.frozen = false;
+    this.onThaw();
+    this.#beat();
+  }
+
+  close(): void {
+    this.frozen = true;
+    this.#cancel();
+  }
+
+  get #isGone(): boolean {
+    return this.#seenAt === undefined || this.#clock.now() - this.#seenAt > this.#goneMs;
+  }
+
+  #beat(): void {
+    if (this.frozen) return;
+    const wasGone = this.#isGone;
+    this.#seenAt = this.#clock.now();
+    if (wasGone) this.#gone.tell('', this.id);
+    for (const other of this.#all.values()) {
+      if (other.#seenAt === undefined || !other.#isGone) continue;
+      other.#seenAt = undefined;
+      for (const survivor of this.#all.values())
+        if (!survivor.frozen && survivor.#seenAt !== undefined) survivor.#gone.tell('', other.id);
+    }
+  }
 }
 
 /**
