@@ -28,7 +28,7 @@ const COMMON = ['options', 'observe', 'clock', 'turn', 'pulse'];
 /** These rooms never see a kind: they go by what a definition says of its channel, whichever kind that is. */
 const BLIND = ['transports', 'session', 'access', 'channel', 'cursor', 'broker'];
 /** What a package shows: they gather names and belong to no room. */
-const DOORS = ['index', 'internal'];
+const DOORS = ['index', 'internal', 'redis'];
 const SERVER = 'packages/server/src/';
 /** In these rooms siblings stay apart: they share only the files listed, and only `gather` may import them all. */
 const APART: Readonly<Record<string, { shared: readonly string[]; gather: readonly string[] }>> = {

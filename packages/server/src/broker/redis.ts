@@ -7,10 +7,11 @@ import { type Clock, systemClock } from '@syncline/protocol/wire';
 import type { Append, Appended, Broker, Health, Nodes, Range, Slice, Snapshot } from './broker.ts';
 import type { Listener } from './listeners.ts';
 import { Refused } from './redis/faults.ts';
-import type { Link, Replicas } from './redis/link.ts';
+import { type Link, openLink, type Replicas } from './redis/link.ts';
 import { Load } from './redis/load.ts';
 import { Logs, type Troubles } from './redis/logs.ts';
 import { type RedisNodes, redisNodes } from './redis/nodes.ts';
+import { type RedisOptions, resolveRedis } from './redis/options.ts';
 import { loadScript } from './redis/scripts.ts';
 
 const schema = loadScript('schema');
@@ -49,6 +50,22 @@ export interface RedisBroker extends Broker {
   /** How often something in this Redis was wrong, both views counted. */
   readonly troubles: Troubles;
   now(): number;
+}
+
+/**
+ * A broker over Redis 7 or newer: one server, the master that Sentinels name, or a Cluster. It needs the package `redis`.
+ *
+ * @throws SyncError `bad_option`; what can't be known before Redis answers, its version say, is what `ready` rejects with
+ * @example createServer({ channels, authenticate, broker: redis({ url: 'rediss://user:password@redis.internal:6379' }) })
+ */
+export function redis(options: RedisOptions): RedisBroker {
+  const { link, prefix, sharded, replicas, commandMs, opsQueuedMax, bytesQueuedMax, clock } =
+    resolveRedis(options);
+  return redisOver(openLink(link), {
+    ...{ prefix, sharded, commandMs, opsQueuedMax, bytesQueuedMax },
+    ...(replicas ? { replicas } : {}),
+    ...(clock ? { clock } : {}),
+  });
 }
 
 /** The broker over any link. It closes the link with itself. */

@@ -122,10 +122,10 @@ export function parseAppended(reply: unknown, count: number) {
 
 function parseOutcome(value: unknown): Outcome {
   const line = lineOf(value);
-  const [, kind, ...place] = /^([+=]) (\d{1,16}) (\d{1,10}) (\d{1,16})$/.exec(line) ?? [];
-  if (kind) {
+  const [, sign, ...place] = /^([+=]) (\d{1,16}) (\d{1,10}) (\d{1,16})$/.exec(line) ?? [];
+  if (sign) {
     const [offset = 0, check = 0, at = 0] = place.map(Number);
-    return { type: kind === '+' ? 'stored' : 'duplicate', offset, check, at };
+    return { type: sign === '+' ? 'stored' : 'duplicate', offset, check, at };
   }
   const [, code, number, more = ''] = /^- ([a-z_]{1,20}) (\d{1,16}) ([a-z]{0,10})$/.exec(line) ?? [];
   if (!code) throw new Garbled('The answer to an append is none.');
