@@ -4,7 +4,8 @@
  */
 import { defineChannels } from '@syncline/protocol';
 import { channels as chat } from './chat/channels.ts';
+import { channels as cluster } from './cluster/channels.ts';
 import { channels as fleet } from './fleet/channels.ts';
 import { channels as whiteboard } from './whiteboard/channels.ts';
 
-export const channels = defineChannels({ ...chat, ...fleet, ...whiteboard });
+export const channels = defineChannels({ ...chat, ...cluster, ...fleet, ...whiteboard });

@@ -8,11 +8,10 @@ import { gzip } from 'node:zlib';
 import { fleetFiles } from './fleet/town.ts';
 import { buildPage, type File, type Page } from './site/page.ts';
 
-/** Every page there is. What is under none of their paths belongs to the first. */
-const pages: readonly Page[] = [
+/** The pages of `npm start`. What is under none of their paths belongs to the first. */
+export const pages: readonly Page[] = [
   { path: '/', folder: 'home', text: true },
   { path: '/chat/', folder: 'chat' },
-  { path: '/board/', folder: 'whiteboard' },
   { path: '/fleet/', folder: 'fleet', more: fleetFiles },
   { path: '/board/', folder: 'whiteboard' },
 ];
@@ -29,8 +28,8 @@ const zippedBytesMin = 1400;
 const built = new Map<Page | string, Promise<ReadonlyMap<string, Sent>>>();
 
 /** The file at a path, if there is one. */
-async function fileAt(path: string): Promise<Sent | undefined> {
-  const page = pages.findLast((one) => path.startsWith(one.path));
+async function fileAt(path: string, from: readonly Page[]): Promise<Sent | undefined> {
+  const page = from.findLast((one) => path.startsWith(one.path));
   const make = page?.more?.get(path.slice(page.path.length));
   if (make) return (await once(path, async () => new Map([[path, await make()]]))).get(path);
   return page && (await once(page, () => buildPage(page))).get(path);
@@ -55,16 +54,24 @@ async function zipAll(files: ReadonlyMap<string, File>): Promise<ReadonlyMap<str
   return new Map(await Promise.all(all));
 }
 
-/** Answers one request; Node itself leaves the body of an answer to HEAD out. */
-export async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+/**
+ * Answers one request; Node itself leaves the body of an answer to HEAD out.
+ *
+ * @param from the pages that are served
+ */
+export async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  from = pages,
+): Promise<void> {
   const { method = '', url = '', headers } = request;
   const path = url.split('?', 1)[0] ?? '';
   const common = { ...securityHeaders(headers.host), 'Cache-Control': 'no-cache' };
   const say = (status: number, text: string, more: Record<string, string> = {}): unknown =>
     response.writeHead(status, { ...common, 'Content-Type': 'text/plain; charset=utf-8', ...more }).end(text);
   if (method !== 'GET' && method !== 'HEAD') return void say(405, '', { Allow: 'GET, HEAD' });
-  if (pages.some((page) => page.path === `${path}/`)) return void say(307, '', { Location: `${path}/` });
-  const file = await fileAt(path);
+  if (from.some((page) => page.path === `${path}/`)) return void say(307, '', { Location: `${path}/` });
+  const file = await fileAt(path, from);
   if (!file) return void say(404, 'There is nothing here; try /.\n');
   const zipped = /\bgzip\b/.test(String(headers['accept-encoding'])) ? file.zipped : undefined;
   const body = zipped ?? file.body;

@@ -19,7 +19,10 @@ const dutyMs = 5000;
 const fixTtlMs = 40_000;
 
 /** Where the server is, for those who come to it by HTTP. */
-type Address = Pick<PhoneOptions, 'server' | 'ca'>;
+interface FleetOptions extends Pick<PhoneOptions, 'server' | 'ca'> {
+  /** Whether somebody looks. Default: whether this server's own clients do. */
+  readonly awake?: () => boolean;
+}
 
 /**
  * Starts the couriers, one of them a phone; nothing is made or sent until somebody looks.
@@ -29,10 +32,10 @@ type Address = Pick<PhoneOptions, 'server' | 'ca'>;
  */
 export function startFleet(
   server: Server<typeof channels>,
-  address: Address,
+  options: FleetOptions,
   report: (thrown: unknown) => void,
 ): () => void {
-  const awake = (): boolean => server.metrics.viewsOpen > 0;
+  const { awake = () => server.metrics.viewsOpen > 0, ...address } = options;
   const stops: (() => void)[] = [];
   const stop = (): void => {
     for (const each of stops.splice(0)) each();
