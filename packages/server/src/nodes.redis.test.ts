@@ -4,9 +4,10 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import type { ServerFrame } from '@syncline/protocol/wire';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { leaseOf, outcomeOf, Watcher } from './testing/members.ts';
-import { noRedis, startRedis } from './testing/redis.ts';
+import { noRedis, type RedisServer, startRedis } from './testing/redis.ts';
 import { WireClient } from './testing/wire.ts';
 
 const room = 'chat/lobby';
@@ -21,16 +22,16 @@ interface Started {
 }
 
 /** So many nodes on one Redis. */
-async function start(count: number): Promise<readonly Started[]> {
-  const redis = await startRedis();
+async function start(count: number, redis?: RedisServer): Promise<readonly Started[]> {
+  const own = redis ?? (await startRedis());
   const children: ChildProcess[] = [];
   onTestFinished(async () => {
     for (const child of children) child.kill('SIGKILL');
-    await redis.stop();
+    await own.stop();
   });
   const script = new URL('./testing/node.fixture.ts', import.meta.url).pathname;
   const one = async (): Promise<Started> => {
-    const child = fork(script, [redis.path, 'app'], { execArgv: [] });
+    const child = fork(script, [own.path, 'app'], { execArgv: [] });
     children.push(child);
     const [{ port, id }] = (await once(child, 'message')) as [{ port: number; id: string }];
     return { child, port, id };
@@ -111,7 +112,7 @@ describe.skipIf(noRedis)('over a real Redis', () => {
   it(
     '[N6] what is signalled at one node is heard at the others',
     async () => {
-      const nodes = await start(3);
+      const nodes = await start(2);
       const readers = await Promise.all(nodes.map(({ port }) => WireClient.connect(port, '/sync?reader')));
       for (const reader of readers) await reader.subscribe(room);
       const author = await WireClient.connect(nodes[0]?.port ?? 0, '/sync?author');
@@ -123,6 +124,40 @@ describe.skipIf(noRedis)('over a real Redis', () => {
       });
       for (let i = 0; !all; i++) await outcomeOf(author, 'signal', room, leaseOf('author'), i);
       for (const { signals } of await Promise.all(heard)) expect(signals[0]?.[1]).toBe('author');
+    },
+    testMs,
+  );
+
+  it(
+    '[H5] [A3] nodes whose Redis hangs say so, to clients and to load balancers, refuse publishes, and go on when it does',
+    async () => {
+      const redis = await startRedis();
+      const [one] = (await start(1, redis)) as [Started];
+      const client = await WireClient.connect(one.port, '/sync?ada');
+      await client.subscribe(room);
+      const ready = async () => (await fetch(`http://localhost:${one.port}/sync/ready`)).status;
+      expect(await ready()).toBe(200);
+      redis.freeze();
+      const { staleMs = 0 } = await client.expect('heartbeat');
+      expect(staleMs).toBeGreaterThan(0);
+      expect(await ready()).toBe(503);
+      client.publish(room, 'hello', 'p', 1);
+      expect(await client.expect('error')).toMatchObject({ code: 'unavailable' });
+      redis.thaw();
+      // What was published may come to be stored before or after that is told.
+      const frames: ServerFrame[] = [];
+      const taken = async (type: string, of: (frame: ServerFrame) => boolean) => {
+        while (!frames.some((frame) => frame.type === type && of(frame))) frames.push(await client.frame());
+      };
+      await taken('heartbeat', (frame) => !('staleMs' in frame));
+      expect(await ready()).toBe(200);
+      // Nobody knows whether it was: so it is repeated, and stored once.
+      const ref = client.publish(room, 'hello', 'p', 1);
+      await taken('ack', (frame) => 'ref' in frame && frame.ref === ref);
+      await taken('entries', () => true);
+      const stored = frames.flatMap((frame) => (frame.type === 'entries' ? frame.entries : []));
+      expect(stored).toEqual(['"hello"']);
+      expect(await client.flush()).toEqual([]);
     },
     testMs,
   );
