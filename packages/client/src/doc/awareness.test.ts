@@ -56,6 +56,21 @@ async function entered(here: Board, data: unknown): Promise<void> {
   here.link().say({ type: 'entered', ref: frame.ref, key: 'own' });
 }
 
+/** The next link comes, on which the document and its companion go on. */
+async function hearAgain(here: Crowd): Promise<void> {
+  const before = here.server.links.length;
+  while (here.server.links.length === before) await here.clock.advance(250);
+  here.link().welcome();
+  const subscribes = here.link().inbox.splice(0);
+  for (const frame of subscribes) {
+    here.link().inbox.push(frame);
+    if (frame.type === 'subscribe')
+      here
+        .link()
+        .subscribed(frame.channel.endsWith('presence') ? { id: companion, stamped: true } : { id: 1 });
+  }
+}
+
 describe('what this client says', () => {
   test('nothing until something is set; then its number and state, each time it changes, until that is null', async () => {
     const here = await crowd();
@@ -91,6 +106,9 @@ describe('what this client says', () => {
     expect(here.others()).toEqual({});
     expect(here.board.awareness.getLocalState()).toEqual({ user: 'Ada' });
     here.link().inbox.length = 0;
+    here.board.awareness.setLocalState({ user: 'Ada', at: 'home' });
+    await here.clock.advance(50);
+    expect(here.link().inbox).toEqual([]);
     here.board.open();
     await here.clock.advance(50);
     expect(
@@ -99,6 +117,8 @@ describe('what this client says', () => {
         .inbox.map(({ type }) => type)
         .sort(),
     ).toEqual(['enter', 'subscribe', 'subscribe']);
+    const said = here.link().inbox.flatMap((frame) => (frame.type === 'enter' ? JSON.parse(frame.data) : []));
+    expect(said).toEqual([expect.objectContaining({ state: { user: 'Ada', at: 'home' } })]);
   });
 
   test('[N4] on another link it is said again, so that the server knows that it is still there', async () => {
@@ -198,17 +218,20 @@ describe('whom it shows', () => {
     expect(here.others()).toEqual({ 11: { user: 'Mira' } });
     await here.clock.advance(2_000);
     expect(here.others()).toEqual({});
-    const before = here.server.links.length;
-    while (here.server.links.length === before) await here.clock.advance(250);
-    here.link().welcome();
-    const subscribes = here.link().inbox.splice(0);
-    for (const frame of subscribes) {
-      here.link().inbox.push(frame);
-      if (frame.type === 'subscribe')
-        here
-          .link()
-          .subscribed(frame.channel.endsWith('presence') ? { id: companion, stamped: true } : { id: 1 });
+    await hearAgain(here);
+    expect(here.others()).toEqual({ 11: { user: 'Mira' } });
+  });
+
+  test('links that are lost for 20 s, one after the other, take nobody away', async () => {
+    const here = await crowd();
+    here.say('k1', { clientId: 11, state: { user: 'Mira' } });
+    for (let times = 0; times < 2; times++) {
+      here.server.link.break();
+      await here.clock.advance(20_000);
+      expect(here.others()).toEqual({ 11: { user: 'Mira' } });
+      await hearAgain(here);
     }
+    await here.clock.advance(15_000);
     expect(here.others()).toEqual({ 11: { user: 'Mira' } });
   });
 });

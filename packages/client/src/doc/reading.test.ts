@@ -24,14 +24,18 @@ const entries = (first: number, ...all: Uint8Array[]): Received[] =>
 function readingOf() {
   const told: string[] = [];
   const errors: unknown[] = [];
+  const shown: Item[] = [];
   const kinds = (items: readonly Item[]) => items.map(({ said }) => said.type).join(' ');
   const listener: Listener = {
-    anew: (items, _, doubt) => told.push(`anew: ${kinds(items)}${doubt ? `, ${doubt}` : ''}`),
+    anew: (items, _, doubt) => {
+      shown.push(...items);
+      told.push(`anew: ${kinds(items)}${doubt ? `, ${doubt}` : ''}`);
+    },
     more: (items) => told.push(`more: ${kinds(items)}`),
     read: ({ offset }) => told.push(`read ${offset}`),
   };
   const reading = new Reading(listener, (error) => errors.push(error));
-  return { reading, told, errors };
+  return { reading, told, errors, shown };
 }
 
 test('a log is shown when it was read to where it was when that began, and then as it goes on', () => {
@@ -55,13 +59,14 @@ test('[Y1] what came before a beginning is no part of the document', () => {
 
 test('a snapshot that broke off is no part of the next one', () => {
   const whole = docSnapshot(noLineage, Y.encodeStateAsUpdateV2(contentOf('some text')));
-  const { reading, told, errors } = readingOf();
+  const { reading, told, errors, shown } = readingOf();
   reading.begin(start, place(0, 5));
   reading.snapshot(whole.subarray(0, 12), undefined);
   reading.begin(start, place(0, 5));
   reading.snapshot(whole.subarray(0, 20), undefined);
   reading.snapshot(whole.subarray(20), at(5));
   expect([told, errors]).toEqual([['anew: snapshot', 'read 5'], []]);
+  expect(shown[0]?.data).toEqual(whole);
 });
 
 test('a log that is gone on with is no other; one that has a gap, or was folded meanwhile, may lack what it held', () => {
