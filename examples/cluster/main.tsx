@@ -48,9 +48,10 @@ function App() {
       <Story here={here} running={names.filter((name) => all.get(name)?.value.pid).join(' ')} />
       <footer>
         <p>
-          The nodes share one Redis, and a load balancer gives each connection to the next. The examples run
-          on all three: <a href="/chat/">chat</a>, <a href="/fleet/">fleet</a>,{' '}
-          <a href="/board/">whiteboard</a>. A node that was killed is back after four seconds.
+          Ten numbered messages come each second. The nodes share one Redis, and a load balancer gives each
+          connection to the next. The examples run on all three: <a href="/chat/">chat</a>,{' '}
+          <a href="/fleet/">fleet</a>, <a href="/board/">whiteboard</a>. A node that was killed is back after
+          four seconds.
         </p>
       </footer>
     </main>
@@ -82,7 +83,7 @@ function Tally() {
   const { received, missing, doubled, pauseMs } = useStore(tally);
   return (
     <dl aria-label="What this window was sent">
-      <Figure label="messages, ten a second" value={received} />
+      <Figure label="messages" value={received} />
       <Figure label="missing" value={missing} bad={missing > 0} />
       <Figure label="doubled" value={doubled} bad={doubled > 0} />
       <Figure label="longest pause" value={`${Math.round(pauseMs)} ms`} />

@@ -28,14 +28,15 @@ async function run(): Promise<void> {
   await server.ready;
   const wards: Ward[] = names.map((name) => ({ name, port: null, process: undefined }));
   let stopping = false;
-  const start = (ward: Ward): void => {
+  /** @param up called when it can be connected to */
+  const start = (ward: Ward, up = (): void => {}): void => {
     const child = fork(fileURLToPath(new URL('node.ts', import.meta.url)), {
       env: { ...process.env, REDIS_URL: store.url },
     });
     ward.process = child;
     child.once('message', (port) => {
       ward.port = Number(port);
-      void tell(server, ward);
+      void tell(server, ward).then(up);
     });
     child.once('exit', () => {
       ward.port = null;
@@ -46,7 +47,7 @@ async function run(): Promise<void> {
     });
   };
   await Promise.all(wards.map((ward) => tell(server, ward)));
-  for (const ward of wards) start(ward);
+  await Promise.all(wards.map((ward) => new Promise<void>((resolve) => start(ward, resolve))));
   const windows = new Set<string>();
   const proxy = await startProxy(portOf(process.env), wards, {
     own: (request, response) => kill(request, response, wards),
