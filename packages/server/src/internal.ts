@@ -7,6 +7,8 @@ export type { Broker } from './broker/broker.ts';
 export type { Executor, Operation, Outcome } from './broker/disk/operation.ts';
 export { Store } from './broker/disk/store.ts';
 export { diskOver } from './broker/disk.ts';
+export { type Link, type LinkSetting, openLink } from './broker/redis/link.ts';
+export { scriptOf } from './broker/redis/scripts.ts';
 export { foldDocument } from './fold/doc/work.ts';
 export { Hub } from './hub.ts';
 export { newMetrics, silentLogger } from './observe.ts';

@@ -82,6 +82,8 @@ export class Connection {
   /** One for all topics, so that none is told twice. */
   readonly #heard = (message: Buffer, topic: Buffer): void => this.onMessage(message, topic.toString());
   #open = true;
+  /** Why it was lost. */
+  #why: string | undefined;
 
   private constructor(dial: Dial, address: Address, client: Client, onLost: (why: Error) => void) {
     this.address = address;
@@ -160,8 +162,11 @@ export class Connection {
   #lose(why: unknown): void {
     if (!this.#open) return;
     this.#open = false;
+    const named = this.#named(why);
+    this.#why = named.message;
+    // What waits for an answer is told that there will be none.
     this.#destroy();
-    this.#onLost(this.#named(why));
+    this.#onLost(named);
   }
 
   #destroy(): void {
@@ -197,7 +202,13 @@ export class Connection {
 
   #named(thrown: unknown): Refused | Unanswered {
     if (thrown instanceof Refused || thrown instanceof Unanswered) return thrown;
-    const message = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
-    return thrown instanceof this.#library.ErrorReply ? new Refused(message) : new Unanswered(message);
+    if (thrown instanceof this.#library.ErrorReply) return new Refused(thrown.message);
+    return new Unanswered(this.#why ?? messageOf(thrown));
   }
+}
+
+/** Where a host has several addresses, the error of each is apart, and the whole says nothing. */
+function messageOf(thrown: unknown): string {
+  if (thrown instanceof AggregateError && thrown.message === '') return messageOf(thrown.errors[0]);
+  return thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
 }

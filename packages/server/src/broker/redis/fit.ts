@@ -15,15 +15,18 @@ const messages = {
   cluster: ['SPUBLISH KEY x', 'SSUBSCRIBE KEY', 'CLUSTER SLOTS'],
 } as const;
 
-/** What scripts and the link run besides, with arguments as they could be. `KEY` is one of ours. */
-const commands = [
+/** What scripts and the link run besides, with arguments as they could be; fit.test.ts holds it to the scripts. `KEY` is one of ours. */
+export const commands: readonly string[] = [
   'TIME',
   'EVALSHA x 0',
   'TYPE KEY',
   'EXISTS KEY',
   'DEL KEY',
+  'UNLINK KEY',
   'RENAME KEY KEY',
+  'PERSIST KEY',
   'PEXPIRE KEY 1',
+  'PTTL KEY',
   'GET KEY',
   'SET KEY x',
   'HGET KEY x',
@@ -35,15 +38,16 @@ const commands = [
   'ZADD KEY 1 x',
   'ZREM KEY x',
   'ZCARD KEY',
+  'ZCOUNT KEY 0 1',
   'ZSCORE KEY x',
   'ZRANGE KEY 0 1',
+  'ZRANGEBYSCORE KEY 0 1',
+  'ZREMRANGEBYSCORE KEY 0 1',
   'XADD KEY * x x',
   'XRANGE KEY - +',
   'XREVRANGE KEY + -',
-  'XLEN KEY',
   'XTRIM KEY MAXLEN 1',
-  'XDEL KEY 1-1',
-] as const;
+];
 
 /** Names what its user may not do, of the commands given one by one. */
 const mayNot = scriptOf(
@@ -83,7 +87,10 @@ export async function checkFit(connection: Connection, { mode, prefix, ms }: Nee
     );
   if (is !== 'cluster' && mode === 'cluster')
     throw new Unfit(`The Redis at ${at} belongs to no Cluster: give its address as \`url\` instead.`);
-  if (hello.get('role') !== 'master') throw new Refused(`READONLY The Redis at ${at} is a replica.`);
+  if (hello.get('role') !== 'master')
+    throw new Refused(
+      `READONLY The Redis at ${at} is a replica: give the address of its master, or name the Sentinels that know it.`,
+    );
   await checkRights(connection, at, { mode, prefix, ms });
 }
 

@@ -1,0 +1,198 @@
+/**
+ * Bad links between a node and its Redis, by a TCP proxy between the two: a connection that falls silent, one that leads to the wrong
+ * Redis, dials that are refused or cut at any byte, a slow way. The link of the node is looked at by itself; what clients notice is
+ * the harness's matter.
+ */
+
+import { systemClock } from '@syncline/protocol/wire';
+import { openLink, type Link as RedisLink, scriptOf } from '@syncline/server/internal';
+import { noRedis, type RedisServer, startRedis } from '@syncline/server/testing/redis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { FaultProxy, type Link } from './proxy.ts';
+
+const count = scriptOf('count', "return redis.call('INCR', KEYS[1])");
+const topic = 'app:{a}';
+/** Nothing for 3 s is silence; and then a connection has to be made and probed. */
+const noticed = { timeout: 8000 };
+
+const run = (link: RedisLink): Promise<unknown> => link.run(count, 'app:{a}', ['app:{a}'], []);
+
+async function redisFor(): Promise<RedisServer> {
+  const redis = await startRedis({ tcp: true });
+  onTestFinished(() => redis.stop());
+  return redis;
+}
+
+async function proxyTo(redis: RedisServer): Promise<FaultProxy> {
+  const proxy = await FaultProxy.open(redis.port, systemClock);
+  onTestFinished(() => proxy.close());
+  return proxy;
+}
+
+function linkBy(port: number, setting: { commandMs?: number; startMs?: number } = {}): RedisLink {
+  const link = openLink({ target: { address: { host: '127.0.0.1', port } }, prefix: 'app', ...setting });
+  onTestFinished(() => link.close());
+  return link;
+}
+
+/** A link by the proxy that hears a topic, and how often it was told that it may have missed something. */
+async function listener(proxy: FaultProxy) {
+  const link = linkBy(proxy.port);
+  await link.ready;
+  const heard: string[] = [];
+  await link.subscribe(topic, (message) => heard.push(String(message)));
+  const state = { link, heard, again: 0 };
+  link.onResubscribed(() => state.again++);
+  return state;
+}
+
+/** The connections on which messages come and on which commands go: a message tells them apart. */
+async function waysOf(proxy: FaultProxy, redis: RedisServer): Promise<{ messages: Link; commands: Link }> {
+  const open = proxy.links.filter((link) => link.open);
+  const before = open.map((link) => link.down.bytes);
+  const mark = 'm'.repeat(5000);
+  await redis.command('PUBLISH', topic, mark);
+  const grown = (): Link | undefined =>
+    open.find((link, i) => link.down.bytes >= (before[i] ?? 0) + mark.length);
+  await expect.poll(grown).toBeDefined();
+  const messages = grown();
+  const commands = open.find((link) => link !== messages);
+  if (!messages || !commands) throw new Error('There are not two connections.');
+  return { messages, commands };
+}
+
+describe.skipIf(noRedis)('a bad link to Redis', () => {
+  it('F39: a connection that brings no messages any more is noticed and replaced, though it is open', async () => {
+    const redis = await redisFor();
+    const proxy = await proxyTo(redis);
+    const at = await listener(proxy);
+    const { messages } = await waysOf(proxy, redis);
+    messages.down.swallow();
+    await expect.poll(() => at.link.health.brokenSince, noticed).not.toBeNull();
+    await expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
+    expect(at.again).toBe(1);
+    at.heard.length = 0;
+    await redis.command('PUBLISH', topic, 'x');
+    await expect.poll(() => at.heard).toEqual(['x']);
+  });
+
+  it('F39: one on which nothing is answered any more, likewise', async () => {
+    const redis = await redisFor();
+    const proxy = await proxyTo(redis);
+    const at = await listener(proxy);
+    const { commands } = await waysOf(proxy, redis);
+    commands.up.swallow();
+    await expect.poll(() => at.link.health.brokenSince, noticed).not.toBeNull();
+    await expect(run(at.link)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
+    expect(await run(at.link)).toBe(1);
+  });
+
+  it('F40: messages that come from another Redis than commands go to are noticed', async () => {
+    const [redis, wrong] = [await redisFor(), await redisFor()];
+    const proxy = await proxyTo(redis);
+    const at = await listener(proxy);
+    const { messages } = await waysOf(proxy, redis);
+    // The connection breaks, and the next one leads elsewhere; those after it are right again.
+    proxy.retarget(wrong.port);
+    proxy.onLink = () => proxy.retarget(redis.port);
+    messages.reset();
+    await expect.poll(async () => String(await wrong.command('PUBSUB', 'CHANNELS')), noticed).toMatch(topic);
+    await expect.poll(() => at.link.health.brokenSince, noticed).not.toBeNull();
+    await expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
+    at.heard.length = 0;
+    await redis.command('PUBLISH', topic, 'x');
+    await expect.poll(() => at.heard).toEqual(['x']);
+  });
+
+  it.each([0, 1, 2, 7])('F41: is there again after %i dials were refused', async (refusals) => {
+    const redis = await redisFor();
+    const proxy = await proxyTo(redis);
+    const at = await listener(proxy);
+    let left = refusals;
+    proxy.onLink = (link) => left-- > 0 && link.reset();
+    for (const link of [...proxy.links]) link.reset();
+    await expect.poll(() => run(at.link).catch(() => 'refused'), noticed).toBeTypeOf('number');
+    await expect.poll(() => at.again).toBe(1);
+    await expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
+  });
+
+  it('F41: is there again wherever its handshake was cut', async () => {
+    const redis = await redisFor();
+    const proxy = await proxyTo(redis);
+    // Every so many bytes of what Redis says at first; both connections are cut there, each once.
+    for (let bytes = 0; bytes <= 600; bytes += 40) {
+      let cuts = 2;
+      proxy.onLink = (link) => cuts-- > 0 && link.down.cut(bytes);
+      const link = linkBy(proxy.port);
+      await link.ready;
+      // A late cut meets the first answers instead.
+      await expect.poll(() => run(link).catch(() => 'refused')).toBeTypeOf('number');
+      expect(link.health.brokenSince).toBeNull();
+      await link.close();
+    }
+  });
+
+  it('F41: may be closed at any moment of a dial, and leaves nothing behind', async () => {
+    const redis = await redisFor();
+    const proxy = await proxyTo(redis);
+    for (let bytes = 0; bytes <= 400; bytes += 50) {
+      const link = linkBy(proxy.port);
+      const closed = expect(link.ready).rejects.toMatchObject({ code: 'closed' });
+      await new Promise<void>((resolve) => {
+        proxy.onLink = (dialled) => {
+          if (bytes > 0) return;
+          dialled.down.hold();
+          resolve();
+        };
+        const look = (): void => {
+          const said = proxy.links.filter(({ open }) => open).reduce((sum, { down }) => sum + down.bytes, 0);
+          if (said >= bytes) resolve();
+          else setImmediate(look);
+        };
+        look();
+      });
+      await link.close();
+      await closed;
+      await expect.poll(() => proxy.links.filter(({ open }) => open).length).toBe(0);
+    }
+  });
+
+  it('F57: cut off, it stops at once and says so; healed, it goes on and says that it may have missed something', async () => {
+    const redis = await redisFor();
+    const proxy = await proxyTo(redis);
+    const at = await listener(proxy);
+    proxy.refuse();
+    for (const link of proxy.links) {
+      link.up.swallow();
+      link.down.swallow();
+    }
+    await expect(run(at.link)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect.poll(() => at.link.health.brokenSince, noticed).not.toBeNull();
+    await redis.command('PUBLISH', topic, 'missed');
+    proxy.refuse(false);
+    await expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
+    expect([at.again, at.heard]).toEqual([1, []]);
+    expect(await run(at.link)).toBe(1);
+  });
+
+  it('F58: a slow way delays answers and breaks nothing', async () => {
+    const redis = await redisFor();
+    const proxy = await proxyTo(redis);
+    proxy.onLink = (link) => link.down.delay(200);
+    const at = await listener(proxy);
+    const changes: unknown[] = [];
+    at.link.health.onChange(() => changes.push(at.link.health.brokenSince));
+    const started = systemClock.now();
+    const all = await Promise.all(Array.from({ length: 200 }, () => run(at.link)));
+    const tookMs = systemClock.now() - started;
+    // One after the other they would take 40 s.
+    expect(tookMs).toBeGreaterThanOrEqual(195);
+    expect(tookMs).toBeLessThan(2000);
+    expect(all.at(-1)).toBe(200);
+    // Longer than silence may last: probes come back late, and do come back.
+    await expect.poll(() => systemClock.now() - started, noticed).toBeGreaterThan(4500);
+    expect(changes).toEqual([]);
+    expect(Math.abs(at.link.now() - systemClock.now())).toBeLessThan(500);
+  });
+});
