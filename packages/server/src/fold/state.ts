@@ -73,6 +73,7 @@ export class StateFolder implements Folder, Values {
   /**
    * @param ttlMs how long any value stays at most; Infinity for no bound
    * @param geo which members of a value say where it is; null: none
+   * @param removalsKept removals that are remembered at least; as many as there are keys, if that is more
    * @param notesKept keys that views note for who doesn't take from them
    */
   constructor(
