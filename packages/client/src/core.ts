@@ -59,15 +59,15 @@ export class Core implements ConnectionHooks {
   }
 
   opened(): void {
-    for (const member of this.members) member.opened();
+    this.#tell((member) => member.opened());
   }
 
   lost(moved: boolean): void {
-    for (const member of this.members) member.lost?.(moved);
+    this.#tell((member) => member.lost?.(moved));
   }
 
   closed(error: SyncError): void {
-    for (const member of this.members) member.closed(error);
+    this.#tell((member) => member.closed(error));
   }
 
   frame(frame: Parameters<ConnectionHooks['frame']>[0]): void {
@@ -97,5 +97,16 @@ export class Core implements ConnectionHooks {
       connection.start();
       if (connection.open) asking.opened();
     });
+  }
+
+  /** What one of them throws is reported: the others, and the connection, go on. */
+  #tell(tell: (member: Member) => void): void {
+    for (const member of this.members) {
+      try {
+        tell(member);
+      } catch (thrown) {
+        this.report(thrown);
+      }
+    }
   }
 }

@@ -23,7 +23,7 @@ import { type Doubt, type Item, isBeginning, type Listener, Reading } from './do
 import { handedOut, type Refusal, refusalOf } from './doc/refusal.ts';
 import type { DocStorage } from './doc/storage.ts';
 import type { DocChannel, DocOptions, DocReplaced, DocSync } from './doc/types.ts';
-import { badOption, toFault } from './faults.ts';
+import { toFault } from './faults.ts';
 import type { PresenceFor } from './presence.ts';
 import { promised } from './settle.ts';
 import { Emitter, type Store, Value } from './store.ts';
@@ -65,9 +65,6 @@ export class Document extends Channel<never> implements DocChannel, Listener {
 
   constructor(core: Core, name: string, { doc, persist }: DocOptions = {}) {
     super(core, name, undefined, DocSubscription);
-    if (doc && !(doc instanceof Y.Doc)) {
-      throw badOption('`doc` to be a Doc of the same copy of yjs as this client has (see `npm ls yjs`)', doc);
-    }
     const { report, connection } = core;
     this.#reading = new Reading(this, report);
     this.#copy = this.#made(doc ?? new Y.Doc());
@@ -195,7 +192,7 @@ export class Document extends Channel<never> implements DocChannel, Listener {
 
   more(items: readonly Item<DocUpdate | DocBeginning>[], position: Position): void {
     const copy = this.#copy;
-    const another = items.findLastIndex(({ said }) => isBeginning(said) && !copy.isOf(said.lineage));
+    const another = items.map(({ said }) => isBeginning(said) && !copy.isOf(said.lineage)).lastIndexOf(true);
     if (another >= 0) return this.#replace('lineage', items.slice(another), position);
     copy.merge(items.map(({ said }) => said));
     this.#keep('append', items, position, this.#place?.offset);

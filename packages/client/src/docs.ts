@@ -4,8 +4,8 @@
  */
 import type { Contract } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
-import { type ClientOptions, createClientWith } from './client.ts';
-import { type DocClient, docKinds, language } from './doc/kinds.ts';
+import type { ClientOptions } from './client.ts';
+import { createDocClient, type DocClient } from './doc/kinds.ts';
 import { pageLeave } from './lease.ts';
 import { pageLifecycle } from './lifecycle.ts';
 import { websocket } from './transports/websocket.ts';
@@ -18,14 +18,8 @@ import { websocket } from './transports/websocket.ts';
 export function createClient<const C extends Contract = Contract>(
   options: ClientOptions<C> = {},
 ): DocClient<C> {
-  const page = {
-    clock: systemClock,
-    transport: websocket,
-    lifecycle: pageLifecycle,
-    language,
-    onLeave: pageLeave,
-  };
-  return createClientWith(page, docKinds, options) as DocClient<C>;
+  const page = { clock: systemClock, transport: websocket, lifecycle: pageLifecycle, onLeave: pageLeave };
+  return createDocClient(page, options);
 }
 
 export { indexedDb } from './doc/indexeddb.ts';

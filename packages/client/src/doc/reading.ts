@@ -73,7 +73,7 @@ export class Reading {
     const items = entries.flatMap(({ data }) => this.#item(data, readDocEntry) ?? []);
     const draft = this.#draft;
     // What came before a beginning is no part of the document (rule Y1).
-    const begun = items.findLastIndex(({ said }) => isBeginning(said));
+    const begun = items.map(({ said }) => isBeginning(said)).lastIndexOf(true);
     if (draft) draft.items = [...(begun < 0 ? draft.items : []), ...items.slice(Math.max(begun, 0))];
     else if (items.length > 0) this.#listener.more(items, position);
     this.#read(position);
