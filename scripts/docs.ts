@@ -48,6 +48,15 @@ const PAGES: Page[] = [
     columns: OPTIONS,
   },
   {
+    file: 'redis-options.md',
+    title: 'Options of redis()',
+    about:
+      'What `redis` of `@syncline/server/redis` takes. One of `url`, `sentinel` and `cluster` must be given; it needs Redis 7.0 or newer, and the package `redis` 6.3 or newer.',
+    module: 'packages/server/src/broker/redis/options.ts',
+    table: 'redisOptions',
+    columns: OPTIONS,
+  },
+  {
     file: 'client-options.md',
     title: 'Client options',
     about: 'What `createClient` takes. In a page all may be left out; Node needs a `url` with its host.',
