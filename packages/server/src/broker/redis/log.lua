@@ -235,10 +235,11 @@ local function sweep(log)
   if log.orders > 0 then log.orders = log.orders - redis.call('HDEL', key.orders, unpack(gone)) end
 end
 
--- Tells all nodes where the log ends, and of the entries up to there, if any are given.
+-- Tells all nodes where the log ends, and of the entries up to there, if any are given. What is stored is stored, whatever
+-- becomes of this: who isn't told finds out when it looks.
 local function announce(log, entries)
   local line = { LAYOUT, given.sender, log.epoch, text(log.top), text(log.check), tostring(#entries) }
-  redis.call(given.publish, topic, table.concat(line, ' ') .. '\n' .. table.concat(entries))
+  redis.pcall(given.publish, topic, table.concat(line, ' ') .. '\n' .. table.concat(entries))
 end
 
 -- Moves all parts aside. What had been moved there before is let go of.
