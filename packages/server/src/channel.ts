@@ -120,6 +120,21 @@ export class Channel {
   }
 
   /**
+   * As `append`, but without a promise where the broker answers at once.
+   *
+   * @throws at once what `append` would reject with, where there is no promise
+   */
+  appendNow(append: Omit<Append, 'keep'>): Appended | Promise<Appended> {
+    const { broker, metrics } = this.#tools;
+    if (!broker.appendNow) return this.append(append);
+    if (this.#refusal) throw this.#refusal;
+    const appended = broker.appendNow(this.settings.name, { ...append, keep: this.settings.keep });
+    metrics.entriesAppended++;
+    this.#follower.acknowledged(appended);
+    return appended;
+  }
+
+  /**
    * Puts a cursor where a reader wants to start, or at the oldest place from which the log is complete (rules S3, S4).
    * There may be something to take at once; `reader` is woken whenever there may be more.
    *

@@ -60,10 +60,7 @@ export class Session {
     if (context.over) return;
     context.tools.metrics.framesReceived++;
     this.alive();
-    if (frame.type === 'publish') {
-      const { ref, channel, data, producer, sequence } = frame;
-      return this.publish({ ref, channel, data, producer: { id: producer, sequence } });
-    }
+    if (frame.type === 'publish') return this.publish(frame);
     if (!this.#affords(frame.type, opensFor(context, frame), 'ref' in frame ? frame.ref : null)) return;
     switch (frame.type) {
       case 'refused':

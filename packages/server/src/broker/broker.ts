@@ -143,6 +143,11 @@ export interface Broker {
    */
   append(channel: string, append: Append): Promise<Appended>;
   /**
+   * As `append`, where the broker can answer at once: what that would resolve with is returned, what it would reject with thrown.
+   * Left out where there is anything to wait for.
+   */
+  appendNow?(channel: string, append: Append): Appended;
+  /**
    * Reads a part of the log. A channel that was never used begins its first epoch here; until something is stored in it, an
    * epoch may be forgotten and begun anew.
    *

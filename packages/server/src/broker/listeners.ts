@@ -35,18 +35,25 @@ export class Listeners {
     else this.#byChannel.set(channel, all.toSpliced(at, 1));
   }
 
-  /** Tells everyone before it returns, unless it is called by a listener: then after that one's news is all told. */
-  announce(channel: string, news: Announcement): void {
-    if (!this.#byChannel.has(channel)) return;
-    if (this.#announcing) return void this.#waiting.push({ channel, news });
+  /**
+   * Tells everyone before it returns, unless it is called by a listener: then after that one's news is all told. False when
+   * nobody listens.
+   */
+  announce(channel: string, news: Announcement): boolean {
+    if (!this.#byChannel.has(channel)) return false;
+    if (this.#announcing) {
+      this.#waiting.push({ channel, news });
+      return true;
+    }
     this.#announcing = true;
     this.#tell(channel, news);
     for (let i = 0; i < this.#waiting.length; i++) {
       const next = this.#waiting[i];
       if (next) this.#tell(next.channel, next.news);
     }
-    this.#waiting.length = 0;
+    if (this.#waiting.length > 0) this.#waiting.length = 0;
     this.#announcing = false;
+    return true;
   }
 
   clear(): void {

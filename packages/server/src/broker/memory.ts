@@ -5,7 +5,18 @@
 import { SyncError } from '@syncline/protocol';
 import { type Clock, type Entry, type Keep, newEpoch, systemClock } from '@syncline/protocol/wire';
 import type { Append, Appended, Broker, Range, Slice, Snapshot } from './broker.ts';
-import { admit, advance, compacted, dataBytes, type Head, newHead, owned, takes, trim } from './head.ts';
+import {
+  admit,
+  advance,
+  compacted,
+  dataBytes,
+  type Head,
+  newHead,
+  owned,
+  type Sizes,
+  takes,
+  trim,
+} from './head.ts';
 import { closedError, type Listener, Listeners } from './listeners.ts';
 
 export interface MemoryOptions {
@@ -20,10 +31,22 @@ export function memory(options: MemoryOptions = {}): Broker {
 }
 
 /** One log. `entries` may begin with some that are dropped already: they leave when they are half of it. */
-interface Log {
+class Log implements Sizes {
   readonly head: Head;
-  entries: Entry[];
-  snapshot: Snapshot | null;
+  entries: Entry[] = [];
+  snapshot: Snapshot | null = null;
+
+  constructor(head: Head) {
+    this.head = head;
+  }
+
+  at(offset: number): number {
+    return entryAt(this, offset).at;
+  }
+
+  bytes(offset: number): number {
+    return dataBytes(entryAt(this, offset).data);
+  }
 }
 
 class MemoryBroker implements Broker {
@@ -42,6 +65,10 @@ class MemoryBroker implements Broker {
   }
 
   async append(channel: string, append: Append): Promise<Appended> {
+    return this.appendNow(channel, append);
+  }
+
+  appendNow(channel: string, append: Append): Appended {
     const log = this.#log(channel);
     const { head } = log;
     const now = this.#clock.now();
@@ -50,10 +77,9 @@ class MemoryBroker implements Broker {
     log.entries.push(entry);
     advance(head, append, entry);
     drop(log, append.keep, now);
-    if (this.#listeners.has(channel)) {
-      const { epoch, offset, check } = answer;
-      this.#listeners.announce(channel, { epoch, top: { offset, check }, entries: [entry] });
-    } else if (entry.offset === 1) this.#rest(channel, log);
+    const { epoch, offset, check } = answer;
+    const news = { epoch, top: { offset, check }, entries: [entry] };
+    if (!this.#listeners.announce(channel, news) && entry.offset === 1) this.#rest(channel, log);
     return answer;
   }
 
@@ -102,11 +128,7 @@ class MemoryBroker implements Broker {
   #log(channel: string): Log {
     if (this.#closed) throw closedError();
     const known = this.#logs.get(channel);
-    const log = known ?? {
-      head: newHead(newEpoch(this.#clock.now(), this.#clock.randomBytes(16))),
-      entries: [],
-      snapshot: null,
-    };
+    const log = known ?? new Log(newHead(newEpoch(this.#clock.now(), this.#clock.randomBytes(16))));
     if (!known) this.#logs.set(channel, log);
     if (!this.#listeners.has(channel)) this.#rest(channel, log);
     if (!known) this.#forget(channel);
@@ -136,10 +158,7 @@ class MemoryBroker implements Broker {
 /** Trims a log, and lets go of what was dropped once that is half of what is held: each entry is moved once at most. */
 function drop(log: Log, keep: Keep | null, now: number): void {
   if (!keep) return;
-  trim(log.head, keep, now, {
-    at: (offset) => entryAt(log, offset).at,
-    bytes: (offset) => dataBytes(entryAt(log, offset).data),
-  });
+  trim(log.head, keep, now, log);
   if (log.head.snapshot === 0) log.snapshot = null;
   const dropped = log.head.oldest - firstStored(log);
   if (dropped * 2 > log.entries.length) log.entries = log.entries.slice(dropped);

@@ -3,10 +3,10 @@
  * order in which it was asked for (rules A1 to A6). The session's switch calls it. What a payload becomes is the hub's matter.
  */
 import { SyncError } from '@syncline/protocol';
+import type { Appended } from '../broker/broker.ts';
 import type { Channel } from '../channel.ts';
 import type { Intake } from '../hub/admission.ts';
 import type { Context } from './context.ts';
-import { own } from './port.ts';
 import { Scope } from './scope.ts';
 import type { Subscription } from './subscriptions.ts';
 import type { Publish } from './tools.ts';
@@ -25,11 +25,8 @@ export class Publishing {
     const { requests, rights, subscriptions, tools } = this.#context;
     const { ref, channel: name, data } = request;
     const subscription = subscriptions.get(name);
-    if (!subscription || !this.#knows(subscription) || requests.line(name)) {
-      // It may wait, and the rest of its frame need not wait with it.
-      const waiting = { ...request, data: own(data) };
-      return requests.run(ref, name, () => this.#publish(waiting));
-    }
+    if (!subscription || !this.#knows(subscription) || requests.line(name))
+      return requests.run(ref, name, () => this.#publish(request));
     // The hot path: nothing to wait for, nothing to validate, so the append is called before this function returns.
     if (!requests.admit(ref)) return;
     try {
@@ -60,17 +57,16 @@ export class Publishing {
     this.#append(channel, request, intake);
   }
 
-  #append(channel: Channel, { ref, producer }: Publish, { append }: Intake): void {
+  #append(channel: Channel, { ref, producer, sequence = 0 }: Publish, { append }: Intake): void {
     const context = this.#context;
     const { user } = context.rights.identity;
-    const scoped = producer && {
-      id: this.#scope.of(user, producer.id),
-      sequence: producer.sequence,
-    };
+    const scoped = producer === undefined ? undefined : { id: this.#scope.of(user, producer), sequence };
+    const stored = channel.appendNow({ ...append, from: user, producer: scoped });
+    if (!(stored instanceof Promise)) return this.#acknowledge(ref, stored);
     context.requests.begin();
-    channel.append({ ...append, data: own(append.data), from: user, producer: scoped }).then(
-      ({ epoch, offset, check }) => {
-        context.say({ type: 'ack', ref, position: { epoch, offset, check } });
+    stored.then(
+      (appended) => {
+        this.#acknowledge(ref, appended);
         context.requests.end();
       },
       (thrown: unknown) => {
@@ -78,5 +74,9 @@ export class Publishing {
         context.requests.end();
       },
     );
+  }
+
+  #acknowledge(ref: number, { epoch, offset, check }: Appended): void {
+    this.#context.say({ type: 'ack', ref, position: { epoch, offset, check } });
   }
 }

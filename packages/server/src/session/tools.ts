@@ -42,5 +42,7 @@ export interface Publish {
   readonly ref: number;
   readonly channel: string;
   readonly data: Data;
-  readonly producer?: { readonly id: string; readonly sequence: number };
+  readonly producer?: string;
+  /** The producer's number for it; given with `producer`. */
+  readonly sequence?: number;
 }

@@ -16,12 +16,15 @@ export function textFrame(text: string): Buffer {
 
 /** Several text frames, one after another, in one buffer. */
 export function textFrames(texts: readonly string[]): Buffer {
-  const lengths = texts.map((text) => Buffer.byteLength(text));
-  const buffer = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + headerBytes(length) + length, 0));
+  let bytes = 0;
+  for (const text of texts) {
+    const length = Buffer.byteLength(text);
+    bytes += headerBytes(length) + length;
+  }
+  const buffer = Buffer.allocUnsafe(bytes);
   let at = 0;
-  for (const [i, text] of texts.entries()) {
-    const length = lengths[i] ?? 0;
-    at = writeHeader(buffer, at, textOpcode, length);
+  for (const text of texts) {
+    at = writeHeader(buffer, at, textOpcode, Buffer.byteLength(text));
     at += buffer.write(text, at);
   }
   return buffer;

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { type ErrorCode, limits, type Position } from '@syncline/protocol';
 import { type Cancel, type FrameOf, readPayload, toSyncError, wireText } from '@syncline/protocol/wire';
 import type { Batch } from '../cursor.ts';
-import type { Control } from '../session/port.ts';
+import { type Control, own } from '../session/port.ts';
 import type { Place } from '../session/sessions.ts';
 import { pingFrame, textFrames } from './framing.ts';
 import type { Guest } from './socket.ts';
@@ -68,7 +68,7 @@ export class PlainTransport extends Transport {
     const text = String(data);
     if (!session.pays(text.length, () => ref)) return;
     try {
-      const payload = readPayload(text);
+      const payload = own(readPayload(text));
       this.tools.metrics.framesReceived++;
       session.alive();
       session.publish({ ref, channel: this.#channel, data: payload });

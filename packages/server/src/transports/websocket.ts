@@ -13,10 +13,11 @@ import {
   encodeServer,
   encodeSnapshotBinary,
   type Refused,
+  readPublish,
   wireText,
 } from '@syncline/protocol/wire';
 import type { Batch, Seen, Signals, SnapshotPart } from '../cursor.ts';
-import type { Control } from '../session/port.ts';
+import { type Control, own } from '../session/port.ts';
 import { binaryFrame, pingFrame, textFrame, textFrames } from './framing.ts';
 import { Transport } from './transport.ts';
 
@@ -62,9 +63,18 @@ export class NativeTransport extends Transport {
       if (session.pays(data.length, () => read().ref)) session.receive(read());
       return;
     }
+    // What was read is short, and proven to be: a larger one is paid for before anyone looks at it.
+    const publish = readPublish(data, frameBytesMax, cut);
+    if (publish) return session.receive(publish);
     const text = String(data);
     if (session.pays(text.length, () => refOf(text))) session.receive(readFrame(text, frameBytesMax));
   }
+}
+
+/** A text that stands alone. */
+function cut(bytes: Uint8Array, from: number, to: number, ascii: boolean): string {
+  // A transport's messages are buffers.
+  return (bytes as Buffer).toString(ascii ? 'latin1' : 'utf8', from, to);
 }
 
 /**
@@ -73,6 +83,7 @@ export class NativeTransport extends Transport {
  */
 function readFrame(text: string, bytesMax: number): ClientFrame | Refused {
   const frame = decodeClient(text, bytesMax);
+  if (frame.type === 'publish') return { ...frame, data: own(frame.data) };
   // Of all refusals only those for a bound have a detail.
   if (frame.type !== 'refused' || frame.ref !== null || !frame.error.detail) return frame;
   return { ...frame, ref: refOf(text) };
