@@ -3,7 +3,7 @@
  * survive. This file puts its parts together: the link to Redis, the logs, and the view of logs that needn't outlive the nodes.
  */
 import { SyncError } from '@syncline/protocol';
-import { type Clock, systemClock } from '@syncline/protocol/wire';
+import { type Cancel, type Clock, systemClock } from '@syncline/protocol/wire';
 import type { Append, Appended, Broker, Health, Nodes, Range, Slice, Snapshot } from './broker.ts';
 import type { Listener } from './listeners.ts';
 import { Refused } from './redis/faults.ts';
@@ -19,6 +19,9 @@ const schema = loadScript('schema');
 const layout = '1';
 /** How long a log is kept that needn't outlive the nodes, after the last of them used it. */
 const volatileIdleMs = 3_600_000;
+
+/** How soon the layout is noted again, where that failed. */
+const markMs = 1000;
 
 /** What the logs need to know besides the link. */
 export interface LogsOptions {
@@ -82,11 +85,14 @@ class OverLink implements RedisBroker {
   readonly #nodes: RedisNodes;
   readonly #logs: Logs;
   readonly #volatile: Logs;
+  readonly #clock: Clock;
+  #cancelMark: Cancel = () => {};
   #closing: Promise<void> | undefined;
 
   constructor(link: Link, options: LogsOptions) {
     const { prefix = 'syncline', clock = systemClock } = options;
     this.#link = link;
+    this.#clock = clock;
     this.health = link.health;
     this.#nodes = redisNodes(link, { prefix, clock, after: this.#start(prefix) });
     this.nodes = this.#nodes;
@@ -109,7 +115,7 @@ class OverLink implements RedisBroker {
     this.#volatile = new Logs({ ...tools, replicas: undefined, idleMs }, `${prefix}:v`);
     this.volatile = this.#volatile;
     // After a flush, or on a new master that never had it.
-    link.onResubscribed(() => void this.#mark(prefix).catch(() => {}));
+    link.onResubscribed(() => this.#markAgain(prefix));
   }
 
   get troubles(): Troubles {
@@ -143,6 +149,7 @@ class OverLink implements RedisBroker {
   }
 
   async #close(): Promise<void> {
+    this.#cancelMark();
     await Promise.all([this.#logs.close(), this.#volatile.close()]);
     this.#nodes.close();
     await this.#link.close();
@@ -157,6 +164,14 @@ class OverLink implements RedisBroker {
       'bad_option',
       `What is stored in this Redis under "${prefix}:" is not of this server's layout ${layout} but of ${JSON.stringify(version.slice(0, 20))}: another program or version wrote it. Choose another \`prefix\`.`,
     );
+  }
+
+  #markAgain(prefix: string): void {
+    this.#cancelMark();
+    if (this.#closing) return;
+    this.#mark(prefix).catch(() => {
+      this.#cancelMark = this.#clock.timer(markMs, () => this.#markAgain(prefix));
+    });
   }
 
   /** Notes the layout where none is noted yet; says which one is in force. */

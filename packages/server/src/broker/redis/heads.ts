@@ -8,40 +8,52 @@ import type { Cancel, Clock } from '@syncline/protocol/wire';
 const everyMs = 4000;
 /** In so many portions. */
 const portions = 16;
+/** How soon after announcements may have been lost a look is tried again that failed. */
+const againMs = 250;
+
+/** Looks at a head. False: it could not be seen. */
+export type Look = () => Promise<boolean>;
 
 export class Heads {
   readonly #clock: Clock;
-  readonly #portions: readonly Set<() => void>[];
+  readonly #portions: readonly Set<Look>[];
   #entered = 0;
   #size = 0;
   #turn = 0;
   #cancel: Cancel | undefined;
+  /** Those that must be seen soon. */
+  readonly #again = new Set<Look>();
+  #cancelAgain: Cancel = () => {};
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#portions = Array.from({ length: portions }, () => new Set<() => void>());
+    this.#portions = Array.from({ length: portions }, () => new Set<Look>());
   }
 
   /** Has a log looked at from now on; what is returned ends that. */
-  enter(look: () => void): () => void {
+  enter(look: Look): () => void {
     const portion = this.#portions[this.#entered++ % portions];
-    const own = (): void => look();
+    const own: Look = () => look();
     portion?.add(own);
     this.#size++;
     this.#cancel ??= this.#later();
     return () => {
+      this.#again.delete(own);
       if (portion?.delete(own)) this.#size--;
     };
   }
 
-  /** Looks at all of them now: announcements may have been lost. */
+  /** Looks at all of them now, again and again until each was seen: announcements may have been lost. */
   all(): void {
-    for (const portion of this.#portions) for (const look of [...portion]) look();
+    for (const portion of this.#portions) for (const look of portion) this.#again.add(look);
+    this.#tryAgain();
   }
 
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#cancelAgain();
+    this.#again.clear();
     for (const portion of this.#portions) portion.clear();
     this.#size = 0;
   }
@@ -49,8 +61,18 @@ export class Heads {
   #later(): Cancel {
     return this.#clock.timer(everyMs / portions, () => {
       this.#turn++;
-      for (const look of [...(this.#portions[this.#turn % portions] ?? [])]) look();
+      for (const look of [...(this.#portions[this.#turn % portions] ?? [])]) void look();
       this.#cancel = this.#size > 0 ? this.#later() : undefined;
     });
+  }
+
+  #tryAgain(): void {
+    this.#cancelAgain();
+    for (const look of this.#again) {
+      void look().then((seen) => {
+        if (seen) this.#again.delete(look);
+      });
+    }
+    if (this.#again.size > 0) this.#cancelAgain = this.#clock.timer(againMs, () => this.#tryAgain());
   }
 }

@@ -144,8 +144,8 @@ export class Log {
     this.#order.stop();
   }
 
-  /** Looks where the log ends, and tells if that is not what was told last. */
-  async look(): Promise<void> {
+  /** Looks where the log ends, and tells if that is not what was told last. False: it could not be seen. */
+  async look(): Promise<boolean> {
     const before = this.#order.told;
     let head: Place | undefined;
     try {
@@ -153,9 +153,10 @@ export class Log {
       head = found && { epoch: found.epoch, ...found.top };
     } catch {
       // The next look tells, and that Redis doesn't answer is told by the link's health.
-      return;
+      return false;
     }
     if (this.#standing) this.#order.look(before, head);
+    return true;
   }
 
   /** Carries out appends with one script call, and answers each. */

@@ -61,7 +61,7 @@ export class Logs implements Broker {
       log.listen();
       this.#leave.set(
         channel,
-        this.#heads.enter(() => void log.look()),
+        this.#heads.enter(() => log.look()),
       );
     }
     return () => {

@@ -1,0 +1,245 @@
+/**
+ * What a Redis may lose: everything, its newest entries when it restarts from an older dump or a replica takes over that was
+ * behind, or what a node slept through. The log that comes back is told for what it is, an epoch or a check gives it away, and
+ * never passes for the one that was.
+ */
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { noRedis, type RedisServer, replicaOf } from '../../testing/redis.ts';
+import type { Broker } from '../broker.ts';
+import { appendOf, data, everything, expectWhole, offsets, rangeOf, refusal } from '../testing.ts';
+import { brokerOn, keysOf, newsOf, redisFor } from './testing.ts';
+
+/** Appends once the broker can reach its Redis again. */
+async function appendSoon(broker: Broker, text: string) {
+  let appended: Awaited<ReturnType<Broker['append']>> | undefined;
+  await expect
+    .poll(async () => {
+      appended ??= await broker.append('c', appendOf(text)).catch(() => undefined);
+      return appended !== undefined;
+    })
+    .toBe(true);
+  if (!appended) throw new Error('It was not appended.');
+  return appended;
+}
+
+async function heardOf(server: RedisServer, channel = 'c', prefix = 'app'): Promise<void> {
+  const topic = `${prefix}:{${channel}}`;
+  await expect.poll(() => server.command('PUBSUB', 'NUMSUB', topic).catch(() => [])).toEqual([topic, 1]);
+}
+
+describe.skipIf(noRedis)('a Redis that lost something', () => {
+  it('[P5] everything: logs begin new epochs, and who listens is told without anything being appended', async () => {
+    const server = await redisFor();
+    const broker = await brokerOn(server);
+    const news = newsOf(broker, 'c');
+    const { epoch } = await broker.append('c', appendOf('1', { producer: { id: 'p', sequence: 1 } }));
+    await server.kill();
+    const lost = news.length;
+    await server.start();
+    await expect
+      .poll(() => news.slice(lost))
+      .toMatchObject([{ top: { offset: 0 }, entries: [], asked: true }]);
+    expect(news.at(-1)?.epoch).not.toBe(epoch);
+    const again = await appendSoon(broker, '2');
+    expect(again).toMatchObject({ offset: 1 });
+    expect(again.epoch).not.toBe(epoch);
+    await expect.poll(() => news.at(-1)).toMatchObject({ epoch: again.epoch, top: { offset: 1 } });
+    await expect.poll(() => server.command('GET', 'app:schema')).toBe('1');
+  });
+
+  it('[P3] its newest entries, by a restart from an older dump: the same epoch, another check', async () => {
+    const server = await redisFor();
+    const broker = await brokerOn(server);
+    const news = newsOf(broker, 'c');
+    for (const text of ['1', '2', '3']) await broker.append('c', appendOf(text));
+    await server.command('SAVE');
+    copyFileSync(join(server.dir, 'dump.rdb'), join(server.dir, 'older.rdb'));
+    for (const text of ['4', '5', '6']) await broker.append('c', appendOf(`"lost ${text}"`));
+    const before = await broker.read('c', rangeOf());
+    await server.kill();
+    copyFileSync(join(server.dir, 'older.rdb'), join(server.dir, 'dump.rdb'));
+    await server.start();
+    // It ends before what was told, which only who asks can tell.
+    await expect
+      .poll(() => news.at(-1))
+      .toMatchObject({ epoch: before.epoch, top: { offset: 3 }, entries: [], asked: true });
+    const { offset, check, epoch } = await appendSoon(broker, '"other 4"');
+    expect([epoch, offset]).toEqual([before.epoch, 4]);
+    expect(check).not.toBe(before.entries[3]?.check);
+    const after = await broker.read('c', rangeOf());
+    expectWhole(after);
+    expect(data(after)).toEqual(['1', '2', '3', '"other 4"']);
+  });
+
+  it('[P3] its newest entries, which others have replaced before this node comes back: told by the first of them', async () => {
+    const server = await redisFor();
+    const [broker, other] = await Promise.all([brokerOn(server), brokerOn(server)]);
+    for (const text of ['1', '2', '3', '4']) await broker.append('c', appendOf(text));
+    const news = newsOf(broker, 'c');
+    await broker.read('c', rangeOf());
+    await broker.append('c', appendOf('5'));
+    await expect.poll(() => news.at(-1)?.top.offset).toBe(5);
+    const told = news.at(-1)?.top;
+    // The log as it was after the fourth entry.
+    const keys = keysOf('c');
+    const list = (await server.command('XRANGE', keys.entries, '4', '5')) as string[][];
+    const [fourth = '', fifth = ''] = list.map(([id]) => id ?? '');
+    await server.command('XDEL', keys.entries, fifth);
+    await server.command('XSETID', keys.entries, fourth);
+    const check = fourth.split('-')[1] ?? '';
+    await server.command('HSET', keys.meta, 'top', '4', 'check', check, 'bytes', '4');
+    const { offset } = await other.append('c', appendOf('"another 5"'));
+    expect(offset).toBe(5);
+    await expect.poll(() => news.at(-1)).toMatchObject({ top: { offset: 5 }, asked: true });
+    expect(news.at(-1)?.top.check).not.toBe(told?.check);
+    await other.append('c', appendOf('6'));
+    await expect.poll(() => news.at(-1)).toMatchObject({ entries: [{ offset: 6 }] });
+  });
+
+  it('[P3] its newest entries, by a failover to a replica that was behind: the same epoch, another check', async () => {
+    const master = await redisFor({ tcp: true });
+    const replica = await replicaOf(master);
+    const broker = await brokerOn(master);
+    for (const text of ['1', '2', '3']) await broker.append('c', appendOf(text));
+    const offset = async () =>
+      /master_repl_offset:(\d+)/.exec(String(await master.command('INFO', 'replication')))?.[1];
+    const until = await offset();
+    await expect
+      .poll(async () => String(await replica.command('INFO', 'replication')))
+      .toContain(`slave_repl_offset:${until}`);
+    // From here on nothing reaches the replica: it is on its own already when the master still takes writes.
+    await replica.command('REPLICAOF', 'NO', 'ONE');
+    for (const text of ['4', '5', '6']) await broker.append('c', appendOf(`"old ${text}"`));
+    const before = await broker.read('c', rangeOf());
+    await master.kill();
+    const survivor = await brokerOn(replica);
+    for (const text of ['4', '5', '6']) await survivor.append('c', appendOf(`"new ${text}"`));
+    const after = await survivor.read('c', rangeOf());
+    expect([after.epoch, after.top.offset]).toEqual([before.epoch, 6]);
+    expectWhole(after);
+    // Whoever saw the lost entries is caught at each of them.
+    for (const index of [3, 4, 5]) expect(after.entries[index]?.check).not.toBe(before.entries[index]?.check);
+    expect(after.entries[2]).toEqual(before.entries[2]);
+    await replica.stop();
+  });
+
+  it('[S4] what a node slept through was trimmed: `oldest` tells, and what is left is read', async () => {
+    const server = await redisFor();
+    const [sleeper, other] = await Promise.all([brokerOn(server), brokerOn(server)]);
+    const keep = { ...everything, entriesMax: 5 };
+    const { epoch } = await sleeper.append('c', appendOf('0', { keep }));
+    await Promise.all(Array.from({ length: 400 }, (_, i) => other.append('c', appendOf(`${i}`, { keep }))));
+    const slice = await sleeper.read('c', rangeOf({ offset: 1, keep }));
+    expect(slice).toMatchObject({ epoch, oldest: 397, top: { offset: 401 } });
+    expect(offsets(slice)).toEqual([397, 398, 399, 400, 401]);
+    // Entries leave in portions: what is left over is bounded, and can't be read.
+    expect(Number(await server.command('XLEN', keysOf('c').entries))).toBeLessThan(200);
+    expect(offsets(await sleeper.read('c', rangeOf({ direction: 'before', offset: 398, keep })))).toEqual([
+      397,
+    ]);
+  });
+
+  it('parts that vanish one after the other: no error but for a log that begins anew', async () => {
+    vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const server = await redisFor();
+    const broker = await brokerOn(server);
+    for (const key of Object.values(keysOf('c'))) {
+      for (const sequence of [1, 2])
+        await broker.append(
+          'c',
+          appendOf('1', { producer: { id: key, sequence }, key: 'k', order: 1, keep: null }),
+        );
+      const { epoch, entries } = await broker.read('c', rangeOf({ keep: null }));
+      const [first] = entries;
+      await broker.compact('c', epoch, { offset: first?.offset ?? 0, check: first?.check ?? 0, data: '{}' });
+      await server.command('PEXPIRE', key, '1');
+      await expect.poll(() => server.command('EXISTS', key)).toBe(0);
+      const appended = await broker.append('c', appendOf('2', { keep: null }));
+      const slice = await broker.read('c', rangeOf({ keep: null }));
+      expect(slice.epoch).toBe(appended.epoch);
+      expect(slice.top.offset).toBe(appended.offset);
+      expectWhole(slice, slice.snapshot ? { epoch, ...slice.snapshot } : undefined);
+    }
+  });
+});
+
+describe.skipIf(noRedis)('logs that needn’t outlive the nodes', () => {
+  it('vanish whole, an idle time after the last append', async () => {
+    const server = await redisFor();
+    const { volatile } = await brokerOn(server, { volatileMs: 200 });
+    const first = await volatile.append(
+      'c',
+      appendOf('1', { producer: { id: 'p', sequence: 1 }, key: 'k', order: 1 }),
+    );
+    const parts = Object.values(keysOf('c', 'app:v'));
+    const expiries = await Promise.all(parts.map((key) => server.command('PEXPIRETIME', key)));
+    expect(new Set(expiries.filter((at) => Number(at) > 0)).size).toBe(1);
+    await expect.poll(() => server.command('EXISTS', ...parts)).toBe(0);
+    const again = await volatile.append('c', appendOf('2'));
+    expect(again).toMatchObject({ offset: 1 });
+    expect(again.epoch).not.toBe(first.epoch);
+  });
+
+  it('stay while somebody listens', async () => {
+    const server = await redisFor();
+    const { volatile } = await brokerOn(server, { volatileMs: 12_000 });
+    await volatile.append('c', appendOf('1'));
+    newsOf(volatile, 'c');
+    const key = keysOf('c', 'app:v').entries;
+    await heardOf(server, 'c', 'app:v');
+    await server.command('PEXPIRE', key, '5000');
+    await server.command('PEXPIRE', keysOf('c', 'app:v').meta, '5000');
+    await expect.poll(() => server.command('PTTL', key)).toBeGreaterThan(6000);
+  });
+
+  it('the others stay for ever, but for names that were only read', async () => {
+    const server = await redisFor();
+    const broker = await brokerOn(server);
+    await broker.read('c', rangeOf());
+    expect(Number(await server.command('PTTL', keysOf('c').meta))).toBeGreaterThan(3_000_000);
+    await broker.append('c', appendOf('1', { producer: { id: 'p', sequence: 1 }, key: 'k', order: 1 }));
+    const lives = await Promise.all(
+      Object.values(keysOf('c')).map(async (key) => Number(await server.command('PTTL', key))),
+    );
+    expect(new Set(lives)).toEqual(new Set([-1, -2]));
+  });
+});
+
+describe.skipIf(noRedis)('a Redis that can not be reached', () => {
+  it('[A1] refuses with `unavailable`, in call order, and goes on when it is back', async () => {
+    const server = await redisFor({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    const broker = await brokerOn(server);
+    const once = appendOf('"once"', { producer: { id: 'p', sequence: 1 } });
+    const first = await broker.append('c', appendOf('1'));
+    await server.kill();
+    expect(await refusal(broker.append('c', once))).toMatchObject({ code: 'unavailable' });
+    expect(await refusal(broker.read('c', rangeOf()))).toMatchObject({ code: 'unavailable' });
+    await server.start();
+    const again = await appendSoon(broker, '2');
+    expect(again).toMatchObject({ epoch: first.epoch, offset: 2 });
+    expect(await broker.append('c', once)).toMatchObject({ offset: 3, duplicate: false });
+  });
+
+  it('[A2] an append whose answer is lost is stored once, however often it is tried', async () => {
+    const server = await redisFor();
+    const broker = await brokerOn(server, { commandMs: 300 }, { commandMs: 300 });
+    const news = newsOf(broker, 'c');
+    await broker.append('c', appendOf('1'));
+    server.freeze();
+    const once = appendOf('"once"', { producer: { id: 'p', sequence: 1 } });
+    const tries = [broker.append('c', once), broker.append('c', once)];
+    for (const one of tries) expect(await refusal(one)).toMatchObject({ code: 'unavailable' });
+    server.thaw();
+    let stored: unknown;
+    await expect
+      .poll(async () => {
+        stored = await broker.append('c', once).catch(() => undefined);
+        return stored;
+      })
+      .toMatchObject({ offset: 2 });
+    await expect.poll(() => news.at(-1)?.top.offset).toBe(2);
+    expect((await broker.read('c', rangeOf())).top.offset).toBe(2);
+  });
+});
