@@ -5,7 +5,7 @@
  */
 
 import { systemClock } from '@syncline/protocol/wire';
-import { openLink, type Link as RedisLink, scriptOf } from '@syncline/server/internal';
+import { type LinkSetting, openLink, type Link as RedisLink, scriptOf } from '@syncline/server/internal';
 import { noRedis, type RedisServer, startRedis } from '@syncline/server/testing/redis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FaultProxy, type Link } from './proxy.ts';
@@ -29,7 +29,7 @@ async function proxyTo(redis: RedisServer): Promise<FaultProxy> {
   return proxy;
 }
 
-function linkBy(port: number, setting: { commandMs?: number; startMs?: number } = {}): RedisLink {
+function linkBy(port: number, setting: Partial<LinkSetting> = {}): RedisLink {
   const link = openLink({ target: { address: { host: '127.0.0.1', port } }, prefix: 'app', ...setting });
   onTestFinished(() => link.close());
   return link;
@@ -86,6 +86,24 @@ describe.skipIf(noRedis)('a bad link to Redis', () => {
     await expect(run(at.link)).rejects.toMatchObject({ code: 'unavailable' });
     await expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
     expect(await run(at.link)).toBe(1);
+  });
+
+  it('F39: the connection for writes that wait for replicas, likewise', async () => {
+    const redis = await redisFor();
+    const proxy = await proxyTo(redis);
+    const link = linkBy(proxy.port, { commandMs: 300, replicated: true });
+    await link.ready;
+    const replicated = () =>
+      link.runReplicated(count, 'app:{a}', ['app:{a}'], [], { replicasMin: 1, ms: 50 });
+    expect(await replicated()).toEqual({ reply: 1, replicas: 0 });
+    // All three bring probes or answers; this one is the last that was made.
+    const before = proxy.links.map(({ up }) => up.bytes);
+    await replicated();
+    const grown = proxy.links.map(({ up }, i) => up.bytes - (before[i] ?? 0));
+    proxy.links[grown.indexOf(Math.max(...grown))]?.down.swallow();
+    await expect(replicated()).rejects.toMatchObject({ code: 'unavailable' });
+    await expect.poll(() => replicated().catch(() => 'refused')).toMatchObject({ replicas: 0 });
+    expect(link.health.brokenSince).toBeNull();
   });
 
   it('F40: messages that come from another Redis than commands go to are noticed', async () => {

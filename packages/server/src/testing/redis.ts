@@ -228,14 +228,22 @@ export interface SentinelSet {
   stop(): Promise<void>;
 }
 
-/** Starts them, and resolves when the Sentinels agree and know the replica. */
-export async function startSentinel(settings: RedisSettings = {}): Promise<SentinelSet> {
+/**
+ * Starts them, and resolves when the Sentinels agree and know the replica.
+ *
+ * @param through makes the port by which Sentinels and the replica reach the master, of its own: a fault proxy's, say
+ */
+export async function startSentinel(
+  settings: RedisSettings = {},
+  through: (port: number) => Promise<number> = async (port) => port,
+): Promise<SentinelSet> {
   const name = 'main';
   const quick = ['--repl-ping-replica-period', '1', ...(settings.args ?? [])];
   const master = await startRedis({ ...settings, args: quick, tcp: true });
-  const replica = await replicaOf(master, { ...settings, args: quick });
+  const port = await through(master.port);
+  const replica = await replicaOf({ port }, { ...settings, args: quick });
   const watches = [
-    `sentinel monitor ${name} 127.0.0.1 ${master.port} 2`,
+    `sentinel monitor ${name} 127.0.0.1 ${port} 2`,
     `sentinel down-after-milliseconds ${name} 1000`,
     `sentinel failover-timeout ${name} 3000`,
   ];

@@ -125,6 +125,37 @@ describe.skipIf(noRedis)('a link to a single Redis', () => {
     await expect.poll(() => heard).toEqual(['back']);
   });
 
+  it('hears a hundred thousand topics again within the time of few', async () => {
+    const redis = await redisFor();
+    const link = linkTo(redis, { commandMs: 1000 });
+    await link.ready;
+    let heard = 0;
+    const topics = Array.from({ length: 100_000 }, (_, i) => `app:{${i}}`);
+    await Promise.all(topics.map((topic) => link.subscribe(topic, () => heard++)));
+    let again = 0;
+    link.onResubscribed(() => again++);
+    await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await expect.poll(() => again).toBe(1);
+    expect(await redis.command('INFO', 'stats')).toMatch(/pubsub_channels:100001\b/);
+    for (const topic of topics.filter((_, i) => i % 1000 === 0)) link.publish(topic, 'x');
+    await expect.poll(() => heard).toBe(100);
+  }, 40_000);
+
+  it('refuses what is under way when it is closed, and what comes later', async () => {
+    const redis = await redisFor();
+    const link = linkTo(redis);
+    await link.ready;
+    redis.freeze();
+    const calls = [link.run(count, 'app:n', ['app:n'], []), link.subscribe('app:{a}', () => {})];
+    await link.close();
+    calls.push(
+      link.run(count, 'app:n', ['app:n'], []),
+      link.subscribe('app:{b}', () => {}),
+    );
+    link.publish('app:{a}', 'x');
+    for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'closed' });
+  });
+
   it('is not ready where there is no Redis, and says so', async () => {
     const redis = await redisFor();
     await redis.kill();

@@ -112,8 +112,16 @@ export class Place {
   }
 
   /** Sends it on the connection for writes that wait for replicas: there everything waits for what came before. */
-  sendReplicated(args: readonly Argument[], ms: number): Promise<unknown> {
-    return this.#sendOn(this.#replicated ?? this.#commands, args, ms);
+  async sendReplicated(args: readonly Argument[], ms: number): Promise<unknown> {
+    const kept = this.#replicated ?? this.#commands;
+    const { current } = kept;
+    try {
+      return await this.#sendOn(kept, args, ms);
+    } catch (thrown) {
+      // The watch doesn't look at this connection. Replicas or none, Redis answers in that time.
+      if (thrown instanceof Unanswered && current?.open && kept.current === current) kept.rebuild(thrown);
+      throw thrown;
+    }
   }
 
   /**

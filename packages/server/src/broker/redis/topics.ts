@@ -30,12 +30,16 @@ export interface TopicsSetting {
 }
 
 /** Topics that are subscribed to with one command. In a Cluster each has a command of its own, since they share no slot. */
-const atOnceMax = 500;
+const commandTopicsMax = 500;
+/** Topics that are subscribed to without waiting for an answer. */
+const windowTopicsMax = 2000;
 
 export class Topics {
   readonly #setting: TopicsSetting;
   readonly #topics = new Map<string, Topic>();
   readonly #connections = new Map<Hearing, Connection>();
+  /** Those that are to be subscribed to at the end of this turn. */
+  #joining: Topic[] = [];
   /** Those that are not heard where they were thought to be. */
   readonly #astray = new Set<Topic>();
   readonly #onAgain = new Set<() => void>();
@@ -55,7 +59,7 @@ export class Topics {
     if (!topic.on?.open) {
       await new Promise<void>((resolve, reject) => {
         topic.waiting.push({ resolve, reject });
-        if (topic.waiting.length === 1) void this.#subscribeOne(topic);
+        if (topic.waiting.length === 1) this.#join(topic);
       });
     }
     return () => this.#leave(topic, listener);
@@ -88,14 +92,12 @@ export class Topics {
       const connection = place && this.#connections.get(place);
       return connection?.open && on !== connection;
     });
-    for (const topic of moved) this.#astray.delete(topic);
     if (moved.length === 0) return;
-    await Promise.all(
-      moved.map((topic) => {
-        topic.on = undefined;
-        return this.#subscribeOne(topic);
-      }),
-    );
+    for (const topic of moved) {
+      topic.on = undefined;
+      this.#astray.delete(topic);
+    }
+    await this.#subscribe(moved);
     this.#tellAgain();
   }
 
@@ -132,43 +134,64 @@ export class Topics {
     this.#onAgain.clear();
   }
 
-  async #subscribeOne(topic: Topic): Promise<void> {
-    const place = this.#setting.placeOf(topic.name);
-    const connection = place && this.#connections.get(place);
-    // Where there is no connection the place brings one, and asks for what is to be heard.
-    if (!place || !connection?.open) return;
-    try {
-      await this.#stand([topic], connection);
-    } catch (thrown) {
-      if (connection.open) place.resubscribe(thrown instanceof Error ? thrown : new Error(String(thrown)));
+  /** Subscribes to it together with the others that come within this turn. */
+  #join(topic: Topic): void {
+    this.#joining.push(topic);
+    if (this.#joining.length > 1) return;
+    queueMicrotask(() => {
+      const joining = this.#joining;
+      this.#joining = [];
+      void this.#subscribe(joining);
+    });
+  }
+
+  /** Subscribes to topics wherever they are heard. Where there is no connection the place brings one, and asks for them. */
+  async #subscribe(topics: readonly Topic[]): Promise<void> {
+    const byPlace = new Map<Hearing, Topic[]>();
+    for (const topic of topics) {
+      const place = this.#setting.placeOf(topic.name);
+      if (!place) continue;
+      const here = byPlace.get(place) ?? [];
+      byPlace.set(place, here);
+      here.push(topic);
+    }
+    const standing = [...byPlace].map(async ([place, here]) => {
+      const connection = this.#connections.get(place);
+      if (!connection?.open) return;
+      try {
+        await this.#stand(here, connection);
+      } catch (thrown) {
+        if (connection.open) place.resubscribe(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      }
+    });
+    await Promise.all(standing);
+  }
+
+  /** Subscribes to all of them, so many at once that each command has its time: a node may hear a hundred thousand. */
+  async #stand(topics: readonly Topic[], connection: Connection): Promise<void> {
+    const { sharded } = this.#setting;
+    const step = sharded ? 1 : commandTopicsMax;
+    for (let i = 0; i < topics.length; i += windowTopicsMax) {
+      const sent: Promise<void>[] = [];
+      const end = Math.min(i + windowTopicsMax, topics.length);
+      for (let j = i; j < end; j += step)
+        sent.push(this.#standTogether(topics.slice(j, Math.min(j + step, end)), connection));
+      await Promise.all(sent);
     }
   }
 
-  async #stand(topics: readonly Topic[], connection: Connection): Promise<void> {
+  async #standTogether(topics: readonly Topic[], connection: Connection): Promise<void> {
     const { sharded, commandMs, onAstray } = this.#setting;
-    const step = sharded ? 1 : atOnceMax;
-    const sent: Promise<void>[] = [];
-    for (let i = 0; i < topics.length; i += step) {
-      const group = topics.slice(i, i + step);
-      const subscribed = connection.subscribe(
-        group.map(({ name }) => name),
-        sharded,
-        commandMs,
-      );
-      sent.push(
-        subscribed.then(
-          () => {
-            for (const topic of group) this.#stands(topic, connection);
-          },
-          (thrown: unknown) => {
-            if (!(thrown instanceof Refused && thrown.word === 'MOVED')) throw thrown;
-            for (const topic of group) this.#astray.add(topic);
-            onAstray();
-          },
-        ),
-      );
+    const names = topics.map(({ name }) => name);
+    try {
+      await connection.subscribe(names, sharded, commandMs);
+    } catch (thrown) {
+      if (!(thrown instanceof Refused && thrown.word === 'MOVED')) throw thrown;
+      for (const topic of topics) this.#astray.add(topic);
+      onAstray();
+      return;
     }
-    await Promise.all(sent);
+    for (const topic of topics) this.#stands(topic, connection);
   }
 
   #stands(topic: Topic, connection: Connection): void {
