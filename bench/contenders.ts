@@ -14,6 +14,9 @@ export const contenders = [
   'hocuspocus',
   'syncline-views',
   'syncline-everyone',
+  'syncline-redis',
+  'socketio-redis',
+  'socketio-streams',
 ] as const;
 export type Contender = (typeof contenders)[number];
 
@@ -27,6 +30,9 @@ export const labels: Readonly<Record<Contender, string>> = {
   hocuspocus: 'Hocuspocus 4',
   'syncline-views': 'Syncline, a view for each viewer',
   'syncline-everyone': 'Syncline, everything to everyone',
+  'syncline-redis': 'Syncline on Redis',
+  'socketio-redis': 'Socket.IO 4, Redis adapter',
+  'socketio-streams': 'Socket.IO 4, Redis Streams adapter',
 };
 
 /** What the generator speaks to those that it puts under load. */
@@ -36,6 +42,9 @@ export const dialects: Readonly<Partial<Record<Contender, string>>> = {
   socketio: 'socketio',
   'syncline-jwt': 'syncline',
   'syncline-schema': 'syncline',
+  'syncline-redis': 'syncline',
+  'socketio-redis': 'socketio',
+  'socketio-streams': 'socketio',
 };
 
 /** Whose figure is divided by whose. */
@@ -79,5 +88,19 @@ export const lineups = {
     pairs: [{ of: 'syncline-views', than: 'syncline-everyone' }],
   },
   state: { title: 'Keyed values: joining', contenders: ['syncline-everyone'], pairs: [] },
+  cluster: {
+    title: 'Three nodes on one Redis: Syncline beside Socket.IO and its adapters',
+    contenders: ['syncline-redis', 'socketio-redis', 'socketio-streams'],
+    pairs: [
+      { of: 'syncline-redis', than: 'socketio-redis' },
+      { of: 'syncline-redis', than: 'socketio-streams' },
+    ],
+  },
+  backplane: {
+    title: 'What three nodes and a Redis add: Syncline beside itself',
+    contenders: ['syncline-redis', 'syncline'],
+    pairs: [{ of: 'syncline-redis', than: 'syncline' }],
+  },
+  nodes: { title: 'What Redis is asked', contenders: ['syncline-redis'], pairs: [] },
   alone: { title: 'Syncline alone', contenders: ['syncline'], pairs: [] },
 } as const satisfies Record<string, Lineup>;

@@ -21,7 +21,7 @@ export interface Generator {
 export type Settings = Readonly<Record<string, string | number>>;
 
 export function startGenerator(rig: Rig, server: Server, settings: Settings): Generator {
-  const all = { ...settings, port: server.port, pid: server.pid };
+  const all = { ...settings, port: server.port, pids: server.pids.join('+') };
   const [command, line] = onCore(rig.cores?.generator, rig.generator, Object.entries(all).flat().map(String));
   const child = spawn(command, line, { stdio: ['pipe', 'pipe', 'pipe'] });
   const exit = once(child, 'exit');

@@ -165,6 +165,7 @@ const units: Readonly<Record<Fact['unit'], (value: number) => string>> = {
   ms: (value) => `${value.toFixed(value < 20 ? 2 : 0)} ms`,
   kB: kb,
   percent,
+  ratio: (value) => value.toPrecision(2),
 };
 
 /** What keeps a row from being taken at face value. */

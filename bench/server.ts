@@ -20,12 +20,15 @@ export interface Program<Hello> extends AsyncDisposable {
 }
 
 export interface Server extends AsyncDisposable {
-  readonly pid: number;
+  /** Of all its processes. */
+  readonly pids: readonly number[];
   readonly port: number;
   /** What it uses after a garbage collection. */
   memory(): Promise<Memory>;
   /** What it has used of the processor besides, and how long it stood still since it was asked last. */
   usage(): Promise<Usage>;
+  /** How many commands its Redis was given since this was asked first; 0 where it has none. */
+  commands(): Promise<{ readonly commands: number }>;
 }
 
 /** Starts a program and waits until it is ready. `flags` are for its Node, `args` for itself. */
@@ -57,12 +60,16 @@ export async function startServer(
   args: readonly string[] = [],
 ): Promise<Server> {
   const file = new URL(`servers/${contender}.ts`, import.meta.url);
-  const program = await startProgram<{ port: number }>(rig.cores?.server, file, { flags, args });
+  const program = await startProgram<{ port: number; pids: readonly number[] }>(rig.cores?.server, file, {
+    flags,
+    args,
+  });
   return {
-    pid: program.pid,
+    pids: [program.pid, ...program.hello.pids],
     port: program.hello.port,
     memory: () => program.ask<Memory>('memory'),
     usage: () => program.ask<Usage>('usage'),
+    commands: () => program.ask<{ commands: number }>('commands'),
     [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
   };
 }

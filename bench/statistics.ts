@@ -100,6 +100,11 @@ export function median(values: readonly number[]): number {
   return ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
+/** The value that a share of all is not above. */
+export function quantile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
+}
+
 /** What was wrong with a run's deliveries; undefined when it is complete. */
 export function incompleteness(run: Deliveries): string | undefined {
   const { expected } = run;

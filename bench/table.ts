@@ -136,6 +136,9 @@ const facts: Readonly<Record<string, readonly string[]>> = {
   'doc-fanout': [
     '*Documents*: the clients are the SDKs as they are, each with a connection and a `Y.Doc` of its own, all in one process on the other core; an edit appends one number to a `Y.Array`. *Complete* means that every client ended with every edit. Hocuspocus holds documents in memory and stores nothing; Syncline stores each update in its memory broker, acknowledges it, and folds the log in a process beside it, which is held to the same core and whose processor time and memory are counted.',
   ],
+  'cluster-fanout': [
+    '*Three nodes*: as many processes and a Redis without persistence, all held to the core of the server; the kernel spreads connections over the nodes, which share one port. Two thirds of the deliveries come by way of Redis. What Syncline publishes is stored and numbered there before it is acknowledged or delivered; with the Redis adapter of Socket.IO nothing is stored, and with both of its adapters a node hands a message to its own clients before Redis has it. The commands that Redis was given are counted there while it runs (MONITOR), and slow it down in those scenarios.',
+  ],
   fleet: [
     "*Fleet*: the server's own process moves the vehicles, which is in its processor time for both. The slow viewer's packets pass a program that hands on 8,000 bytes a second and has a receive buffer of 4 KiB; what it sees is as old as what waits for it in the kernel of the server. Age is the time since the vehicle was where the viewer has it, sampled four times a second over all that are in view; each moves once a second, so that half a second is the least there can be.",
   ],

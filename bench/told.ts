@@ -32,9 +32,12 @@ export async function runTold(
   const args = [contender, server.port, JSON.stringify({ ...settings, seconds }), slow?.port ?? ''];
   const program = new URL(scenario.program, import.meta.url);
   await using clients = await startProgram(rig.cores?.generator, program, { args: args.map(String) });
-  const before = await server.usage();
+  // Counting slows a Redis down: only who wants to know is told.
+  const counts = wanted.some(({ name }) => name.startsWith('commands'));
+  const commands = async () => (counts ? (await server.commands()).commands : Number.NaN);
+  const before = { ...(await server.usage()), commands: await commands() };
   const found = await clients.ask<Found>('measure', MEASURE_MS);
-  const after = await server.usage();
+  const after = { ...(await server.usage()), commands: await commands() };
   const cpuMs = after.cpuMs - before.cpuMs;
   const facts = {
     ...found.facts,
@@ -43,6 +46,11 @@ export async function runTold(
     rssPerUnit: (after.rss - before.rss) / units,
     heapPerUnit: (after.heapUsed - before.heapUsed) / units,
     longestPauseMs: after.longestPauseMs,
+    commandsPerPublish: (after.commands - before.commands) / (found.facts['publishes'] ?? Number.NaN),
+    commandsPerIdle:
+      (after.commands - before.commands) /
+      (found.facts['idleSeconds'] ?? Number.NaN) /
+      (found.facts['idle'] ?? Number.NaN),
   };
   const judged: number = (facts as Readonly<Record<string, number>>)[wanted[0].name] ?? Number.NaN;
   return { judged, facts, ...(found.fault !== undefined && { fault: found.fault }) };

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as Y from 'yjs';
 import { obey } from '../servers/control.ts';
-import { median } from '../statistics.ts';
+import { median, quantile } from '../statistics.ts';
 import { type Opened, opens } from './provider.ts';
 
 /** What a scenario says of its crowd; each mode reads what it needs. */
@@ -73,14 +73,15 @@ async function edit(): Promise<object> {
   const expected = published * (clients - 1);
   const until = performance.now() + DRAIN_MS;
   while (delivered < expected && performance.now() < until) await sleep(20);
-  delays.sort((a, b) => a - b);
-  const at = (share: number): number => delays[Math.floor(delays.length * share)] ?? Number.NaN;
   const edits = everyone.map(({ doc }) => doc.getArray('log').length);
   const fault =
     delivered === expected && edits.every((length) => length === published)
       ? undefined
       : `delivered ${delivered} of ${expected}`;
-  return { facts: { allDeliveries: delivered, p50Ms: at(0.5), p99Ms: at(0.99) }, fault };
+  return {
+    facts: { allDeliveries: delivered, p50Ms: quantile(delays, 0.5), p99Ms: quantile(delays, 0.99) },
+    fault,
+  };
 }
 
 /** One client for each document, which stays open; the runner weighs the server meanwhile. */

@@ -18,7 +18,7 @@ struct config {
   enum dialect dialect;
   enum mode mode;
   int port;
-  int server_pid;
+  const char *server_pids; /* joined by + */
   uint32_t rooms;
   uint32_t members;     /* connections in each room, all of them subscribers */
   uint32_t publishers;  /* how many of them also publish */

@@ -257,7 +257,7 @@ static void parse(int count, char **words) {
       if (is_mode && strcmp(value, modes[k]) == 0) config.mode = (enum mode)k, known++;
     }
     if (strcmp(name, "port") == 0) config.port = atoi(value);
-    if (strcmp(name, "pid") == 0) config.server_pid = atoi(value);
+    if (strcmp(name, "pids") == 0) config.server_pids = value;
     if (strcmp(name, "rooms") == 0) config.rooms = (uint32_t)atoi(value);
     if (strcmp(name, "members") == 0) config.members = (uint32_t)atoi(value);
     if (strcmp(name, "publishers") == 0) config.publishers = (uint32_t)atoi(value);

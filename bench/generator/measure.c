@@ -23,9 +23,9 @@ uint64_t now_ns(void) {
 
 static double seconds_of(struct timeval t) { return (double)t.tv_sec + (double)t.tv_usec / 1e6; }
 
-static double server_seconds(void) {
+static double process_seconds(long pid) {
   char path[64], line[1024];
-  snprintf(path, sizeof path, "/proc/%d/stat", config.server_pid);
+  snprintf(path, sizeof path, "/proc/%ld/stat", pid);
   FILE *file = fopen(path, "r");
   if (!file || !fgets(line, sizeof line, file)) fail("the server's processor time can't be read; is it still running?");
   fclose(file);
@@ -36,6 +36,16 @@ static double server_seconds(void) {
     fail("the server's processor time can't be read");
   }
   return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static double server_seconds(void) {
+  double sum = 0;
+  char *next = (char *)config.server_pids;
+  if (!next) fail("arguments are missing");
+  for (;; next++) {
+    sum += process_seconds(strtol(next, &next, 10));
+    if (*next != '+') return sum;
+  }
 }
 
 /* Time that any processor was busy or taken away by the host. */

@@ -37,6 +37,20 @@ export function obey(hello: object, answers: Readonly<Record<string, () => Promi
 
 /** Says that the server listens, and from then on tells its memory. */
 export function report(port: number): void {
+  answerCluster(port, [], async () => ({ commands: 0 }));
+}
+
+/**
+ * The same of one that consists of several processes.
+ *
+ * @param pids those that it started to do its work
+ * @param commands how many commands its Redis was given since that was asked first
+ */
+export function answerCluster(
+  port: number,
+  pids: readonly number[],
+  commands: () => Promise<{ readonly commands: number }>,
+): void {
   const pauses = monitorEventLoopDelay({ resolution: 5 });
   pauses.enable();
   const usage = async (): Promise<Usage> => {
@@ -48,7 +62,7 @@ export function report(port: number): void {
     pauses.reset();
     return { ...memory, cpuMs: (user + system) / 1000 + children.cpuMs, timeMs, longestPauseMs };
   };
-  obey({ port }, { memory: settledMemory, usage });
+  obey({ port, pids }, { memory: settledMemory, usage, commands });
 }
 
 /** Collects until there is nothing left to collect, and gives V8 moments in between to hand pages back. */

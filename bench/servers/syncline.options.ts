@@ -9,11 +9,11 @@ import { jwt, memory } from '@syncline/server';
  * As an application would have it, but for one thing: here a few publishers publish as fast as the server can take it,
  * which its default bound on the requests of a session is there to prevent. The bound is still counted, and never reached.
  */
-export const common = {
-  broker: memory(),
+export const bounds = {
   requestsPerSecondMax: 100_000_000,
   requestsBurstMax: 100_000_000,
 };
+export const common = { ...bounds, broker: memory() };
 
 /** Whoever reads this may sign with it: it guards one server on the loopback interface for a few seconds. */
 export const secret = 'guards a benchmark and nothing else';
