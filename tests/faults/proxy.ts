@@ -17,10 +17,12 @@ export class Link {
   /** From who dialled to who was dialled, and back. */
   readonly up: Way;
   readonly down: Way;
+  readonly #far: Socket;
   readonly #ends: readonly Socket[];
 
   constructor(near: Socket, far: Socket, clock: Clock, random: () => number) {
     const reset = (): void => this.reset();
+    this.#far = far;
     this.#ends = [near, far];
     for (const end of this.#ends) end.on('error', () => {});
     this.up = new Way(near, far, reset, clock, random);
@@ -30,6 +32,18 @@ export class Link {
   /** Whether the proxy still holds a socket of it. */
   get open(): boolean {
     return this.#ends.some((end) => !end.destroyed);
+  }
+
+  /** The port from which the proxy dialled on: by that the other end knows this connection. */
+  get port(): number {
+    return this.#far.localPort ?? 0;
+  }
+
+  /** Lets it go on as if nothing had been done to it; where bytes were lost it can't, and is reset. */
+  heal(): void {
+    if (this.up.loses || this.down.loses) return this.reset();
+    this.up.pass();
+    this.down.pass();
   }
 
   /** Ends it with a reset towards both. */
@@ -89,6 +103,12 @@ export class FaultProxy {
   /** Resets whoever dials, or takes them again. */
   refuse(refuses = true): void {
     this.#refuses = refuses;
+  }
+
+  /** Takes whoever dials, and lets all that is there go on. */
+  heal(): void {
+    this.refuse(false);
+    for (const link of this.links) if (link.open) link.heal();
   }
 
   /** Ends everything. */

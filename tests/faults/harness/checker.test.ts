@@ -9,6 +9,7 @@ import type { Holdings, Line, Told } from './history.ts';
 
 const terms: Terms = {
   gaps: [],
+  loses: false,
   healMs: 1000,
   visibleMs: 500,
   control: 'control',
@@ -209,8 +210,10 @@ describe('the checker', () => {
       [who, { type: 'begin', channel, via: 'gap', reason: 'diverged' }],
       deliver(who, 1, 'm1'),
     ]);
-    expect(faults([...lost, ...told], { gaps: ['diverged'] }).map(show)).toEqual([]);
+    expect(faults([...lost, ...told], { gaps: ['diverged'], loses: true }).map(show)).toEqual([]);
     const silent = [...lost, ...told.filter(([who]) => who !== 'bob')];
-    expect(faults(silent, { gaps: ['diverged'] }).map(({ invariant }) => invariant)).toContain('I5');
+    expect(faults(silent, { gaps: ['diverged'], loses: true }).map(({ invariant }) => invariant)).toContain(
+      'I5',
+    );
   });
 });

@@ -6,12 +6,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '@syncline/protocol/testing';
 import type { Answers, Command, CrowdPlan } from './crowd.ts';
-import { Guest, type GuestPlan, readLog } from './guest.ts';
+import { Guest, type GuestPlan, readLogs } from './guest.ts';
 import { monotonicMs, Recorder } from './history.ts';
 
 const plan = JSON.parse(process.argv[2] ?? '') as CrowdPlan;
 const recorder = new Recorder(plan.file);
 const random = seeded(plan.seed);
+const rooms = [...plan.rooms];
 const guests = new Map<string, Guest>();
 const delay = monitorEventLoopDelay({ resolution: 20 });
 delay.enable();
@@ -42,7 +43,7 @@ function publish(perSecond: number, fillingBytes: number): void {
 function left(): string[] {
   const all = [...guests.values()];
   const tops = new Map(
-    plan.rooms.map((room) => [room, Math.max(0, ...all.map(({ stands }) => stands.get(room) ?? 0))]),
+    rooms.map((room) => [room, Math.max(0, ...all.map(({ stands }) => stands.get(room) ?? 0))]),
   );
   const members = all.filter(({ plan }) => plan.enters).map(({ plan }) => plan.name);
   return all.flatMap((guest) => guest.left(tops, members.sort()));
@@ -63,13 +64,25 @@ async function settle(withinMs: number): Promise<Answers['settle']> {
   }
 }
 
-async function readLogs(nodes: Extract<Command, { do: 'logs' }>['nodes']): Promise<void> {
+async function tellEnd(nodes: Extract<Command, { do: 'logs' }>['nodes']): Promise<void> {
   for (const guest of guests.values()) guest.tellMembers();
   for (const { name: node, port } of nodes)
-    for (const channel of plan.rooms) {
-      const { epoch, entries } = await readLog(port, channel);
-      recorder.tell('crowd', { type: 'log', channel, node, epoch, entries });
-    }
+    for (const log of await readLogs(port, rooms)) recorder.tell('crowd', { type: 'log', node, ...log });
+}
+
+/** Each new log gets a reader and, in the same moment, its first message; and one more when all readers have begun. */
+async function race(logs: number): Promise<void> {
+  const all = [...guests.values()].filter(({ plan }) => plan.publishes);
+  const pairs = Array.from({ length: logs }, (_, i) => {
+    const room = `chat/race${i}`;
+    rooms.push(room);
+    const author = pick(all);
+    pick([...guests.values()])?.follow(room);
+    author?.publish(room, 0);
+    return { room, author };
+  });
+  await settle(30_000);
+  for (const { room, author } of pairs) author?.publish(room, 0);
 }
 
 async function obey(command: Command): Promise<unknown> {
@@ -86,7 +99,9 @@ async function obey(command: Command): Promise<unknown> {
     case 'settle':
       return settle(command.withinMs);
     case 'logs':
-      return readLogs(command.nodes);
+      return tellEnd(command.nodes);
+    case 'race':
+      return race(command.logs);
     case 'finish':
       for (const guest of guests.values()) guest.close();
       recorder.flush();

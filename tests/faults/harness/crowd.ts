@@ -17,6 +17,8 @@ export type Command =
   | { readonly do: 'join'; readonly guests: readonly GuestPlan[] }
   | { readonly do: 'leave'; readonly name: string }
   | { readonly do: 'publish'; readonly perSecond: number; readonly fillingBytes: number }
+  /** On so many new logs one client subscribes while another publishes. */
+  | { readonly do: 'race'; readonly logs: number }
   | { readonly do: 'settle'; readonly withinMs: number }
   | { readonly do: 'logs'; readonly nodes: readonly { readonly name: string; readonly port: number }[] }
   | { readonly do: 'finish' };
@@ -26,6 +28,7 @@ export interface Answers {
   readonly leave: object;
   readonly publish: object;
   readonly logs: object;
+  readonly race: object;
   /** After how long all was right; what was not, where the time was over. */
   readonly settle: { readonly ms: number; readonly left: readonly string[] };
   /** The longest time for which the process stood still. */

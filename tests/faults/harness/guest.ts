@@ -32,14 +32,13 @@ export class Guest {
   readonly stands = new Map<string, number>();
   readonly #recorder: Recorder;
   readonly #plant: GuestPlant | null;
-  readonly #rooms: readonly string[];
+  readonly #rooms: string[] = [];
   #published = 0;
   #delivered = 0;
   #left = false;
 
   constructor(plan: GuestPlan, rooms: readonly string[], recorder: Recorder, plant: GuestPlant | null) {
     this.plan = plan;
-    this.#rooms = rooms;
     this.#recorder = recorder;
     this.#plant = plant;
     const { port, patienceMs } = plan;
@@ -56,7 +55,7 @@ export class Guest {
       const now = status.get();
       this.#tell({ type: 'status', state: now.state, code: 'error' in now ? now.error.code : null });
     });
-    for (const room of rooms) this.#follow(room);
+    for (const room of rooms) this.follow(room);
     if (plan.enters) this.#enter();
   }
 
@@ -86,7 +85,8 @@ export class Guest {
     const { name } = this.plan;
     const left = state === 'open' ? [] : [`${name} is ${state}`];
     if (this.waiting > 0) left.push(`${name} has ${this.waiting} publishes without an answer`);
-    for (const [room, top] of tops) {
+    for (const room of this.#rooms) {
+      const top = tops.get(room) ?? 0;
       const freshness = roomOf(this.client, room).freshness.get().state;
       if (freshness !== 'live') left.push(`${name} is ${freshness} in ${room}`);
       const at = this.stands.get(room) ?? 0;
@@ -130,7 +130,9 @@ export class Guest {
       .sort();
   }
 
-  #follow(channel: string): void {
+  /** Subscribes to one more. */
+  follow(channel: string): void {
+    this.#rooms.push(channel);
     const room = roomOf(this.client, channel);
     room.onRecover((recovery) => {
       const reason = recovery.via === 'gap' ? recovery.reason : null;
@@ -172,23 +174,28 @@ function nameOf(data: unknown): string {
   return typeof data === 'object' && data !== null && 'name' in data ? String(data.name) : '?';
 }
 
-/** One room's whole log by way of one node. @throws SyncError when the node can't read it */
-export async function readLog(
-  port: number,
-  room: string,
-): Promise<{ readonly epoch: string; readonly entries: readonly (readonly [offset: number, id: string])[] }> {
+type Log = Pick<Extract<Told, { type: 'log' }>, 'channel' | 'epoch' | 'entries'>;
+
+/** Whole logs by way of one node. @throws SyncError when the node can't read one */
+export async function readLogs(port: number, rooms: readonly string[]): Promise<Log[]> {
   const client = createClient<Channels>({ url: `ws://127.0.0.1:${port}/sync` });
   try {
-    const entries: [number, string][] = [];
-    for (;;) {
-      const after = entries.at(-1)?.[0] ?? 0;
-      const page = await roomOf(client, room).history({ after, limit: 500 });
-      for (const { offset, data } of page.messages) entries.push([offset, data.id]);
-      // Applications needn't know the epoch of a page; it is there nevertheless.
-      const epoch = String('epoch' in page && page.epoch);
-      if (!page.more || page.messages.length === 0) return { epoch, entries };
-    }
+    const logs: Log[] = [];
+    for (const channel of rooms) logs.push({ channel, ...(await readLog(client, channel)) });
+    return logs;
   } finally {
     client.close();
+  }
+}
+
+async function readLog(client: Client<Channels>, room: string): Promise<Omit<Log, 'channel'>> {
+  const entries: [number, string][] = [];
+  for (;;) {
+    const after = entries.at(-1)?.[0] ?? 0;
+    const page = await roomOf(client, room).history({ after, limit: 500 });
+    for (const { offset, data } of page.messages) entries.push([offset, data.id]);
+    // Applications needn't know the epoch of a page; it is there nevertheless.
+    const epoch = String('epoch' in page && page.epoch);
+    if (!page.more || page.messages.length === 0) return { epoch, entries };
   }
 }

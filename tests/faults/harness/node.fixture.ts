@@ -2,16 +2,16 @@
  * A server node as a process of its own, as its plan says: over a broker in a folder, or over Redis. It tells its port when it
  * listens, what it holds when it is asked, and leaves in order at SIGTERM. Bugs can be planted in it, for the checker to find.
  */
-import { createServer, disk } from '@syncline/server';
-import type { Broker } from '@syncline/server/internal';
+import { type Broker, createServer, disk } from '@syncline/server';
+import { redis } from '@syncline/server/redis';
 import { channels, numbers } from './contract.ts';
 import type { Holdings } from './history.ts';
 import type { NodePlan } from './node.ts';
 
 const plan = JSON.parse(process.argv[2] ?? '') as NodePlan;
 
-async function open({ broker }: NodePlan): Promise<Broker> {
-  return disk({ dir: broker.dir });
+function open({ broker }: NodePlan): Broker {
+  return 'dir' in broker ? disk(broker) : redis(broker.redis);
 }
 
 /** The same broker with a bug. */
@@ -36,7 +36,7 @@ const server = createServer({
   ...numbers,
   ...plan.numbers,
   channels,
-  broker: bugged(await open(plan)),
+  broker: bugged(open(plan)),
   logger,
 });
 const { port } = await server.listen(plan.port, '127.0.0.1');

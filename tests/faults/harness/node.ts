@@ -4,6 +4,7 @@
  */
 import type { Holdings, Recorder } from './history.ts';
 import { Program } from './program.ts';
+import type { BrokerPlan } from './store.ts';
 
 /** Bugs of a server, planted to see that the checker finds them. */
 export type NodePlant = 'forget-producer';
@@ -11,7 +12,7 @@ export type NodePlant = 'forget-producer';
 export interface NodePlan {
   /** 0 takes a free one. */
   readonly port: number;
-  readonly broker: { readonly dir: string };
+  readonly broker: BrokerPlan;
   /** Options of the server, besides those that all have. */
   readonly numbers: Readonly<Record<string, number>>;
   readonly plant: NodePlant | null;

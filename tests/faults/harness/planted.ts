@@ -35,15 +35,16 @@ const rolledBack: Scenario = {
   terms: { control: null },
   floor: { acknowledged: 1, reconnects: 0 },
   run: async (rig, seconds) => {
-    const copy = `${rig.dataDir}.copy`;
+    const { dir } = rig.folder;
+    const copy = `${dir}.copy`;
     rig.fault('kill -9', rig.node.name);
     await rig.node.kill();
-    cpSync(rig.dataDir, copy, { recursive: true });
+    cpSync(dir, copy, { recursive: true });
     await rig.startNode();
     await rig.wait(seconds * 1000);
     await rig.node.kill();
-    rmSync(rig.dataDir, { recursive: true });
-    cpSync(copy, rig.dataDir, { recursive: true });
+    rmSync(dir, { recursive: true });
+    cpSync(copy, dir, { recursive: true });
     await rig.startNode();
   },
 };

@@ -12,7 +12,9 @@ import { Crowd } from './crowd.ts';
 import type { GuestPlan, GuestPlant } from './guest.ts';
 import { Recorder } from './history.ts';
 import { Node, type NodePlant } from './node.ts';
-import type { Scenario } from './scenario.ts';
+import { RedisStore } from './redis.ts';
+import type { Setting } from './setting.ts';
+import { Folder, type Store } from './store.ts';
 
 export const rooms = ['chat/a', 'chat/b', 'brief/c'] as const;
 
@@ -29,7 +31,7 @@ const settleMs = 90_000;
 const restMs = 15_000;
 
 export class Rig {
-  readonly scenario: Scenario;
+  readonly setting: Setting;
   readonly files: { readonly crowd: string; readonly harness: string };
   /** From 0 up to 1, from the seed. */
   readonly random: () => number;
@@ -39,12 +41,13 @@ export class Rig {
   readonly recorder: Recorder;
   readonly #options: RigOptions;
   readonly #controlDoors: FaultProxy[] = [];
+  #store: Store | undefined;
   #crowd: Crowd | undefined;
   #started = 0;
   #turn = 0;
 
-  private constructor(scenario: Scenario, options: RigOptions) {
-    this.scenario = scenario;
+  private constructor(setting: Setting, options: RigOptions) {
+    this.setting = setting;
     this.#options = options;
     this.random = seeded(options.seed);
     mkdirSync(options.dir, { recursive: true });
@@ -52,17 +55,20 @@ export class Rig {
     this.recorder = new Recorder(this.files.harness);
   }
 
-  /** Plays a scenario to its end. The history is complete then, also where this rejects. */
-  static async play(scenario: Scenario, options: RigOptions): Promise<Rig> {
-    const rig = new Rig(scenario, options);
+  /** Does harm to a setting and sees it through to its end. The history is complete then, also where this rejects. */
+  static async play(
+    setting: Setting,
+    options: RigOptions,
+    harm: (rig: Rig, seconds: number) => Promise<void>,
+  ): Promise<void> {
+    const rig = new Rig(setting, options);
     try {
       await rig.#open();
-      await scenario.run(rig, scenario.seconds);
+      await harm(rig, setting.seconds);
       await rig.#judgeable();
     } finally {
       await rig.#close();
     }
-    return rig;
   }
 
   /** The node that a scenario picks on; the control client is on another one where there is another. */
@@ -73,8 +79,15 @@ export class Rig {
   }
 
   /** What a node over a folder stores. */
-  get dataDir(): string {
-    return join(this.#options.dir, 'data');
+  get folder(): Folder {
+    if (this.#store instanceof Folder) return this.#store;
+    throw new Error('These nodes have no folder.');
+  }
+
+  /** What nodes over Redis store. */
+  get redis(): RedisStore {
+    if (this.#store instanceof RedisStore) return this.#store;
+    throw new Error('These nodes have no Redis.');
   }
 
   /** Tells the history of a fault. */
@@ -109,12 +122,13 @@ export class Rig {
   /** Starts one more node. Clients that dial from now on may get to it. */
   async startNode(): Promise<Node> {
     const { plant } = this.#options;
+    const name = `node${this.#started++}`;
     const node = await Node.start(
-      `node${this.#started++}`,
+      name,
       {
         port: 0,
-        broker: { dir: this.dataDir },
-        numbers: this.scenario.numbers ?? {},
+        broker: await this.store.planFor(name),
+        numbers: this.setting.numbers ?? {},
         plant: plant === 'forget-producer' ? plant : null,
       },
       this.recorder,
@@ -135,6 +149,11 @@ export class Rig {
     await this.crowd.ask({ do: 'join', guests: plans });
   }
 
+  get store(): Store {
+    if (!this.#store) throw new Error('There is no store yet.');
+    return this.#store;
+  }
+
   get crowd(): Crowd {
     if (!this.#crowd) throw new Error('There is no crowd yet.');
     return this.#crowd;
@@ -142,7 +161,18 @@ export class Rig {
 
   async #open(): Promise<void> {
     const { seed, plant } = this.#options;
-    const { nodes = 1, clients = 8, perSecond = 40, fillingBytes = 0 } = this.scenario;
+    const {
+      topology,
+      ack = 'stored',
+      nodes = topology === 'disk' ? 1 : 2,
+      clients = 8,
+      perSecond = 40,
+      fillingBytes = 0,
+    } = this.setting;
+    this.#store =
+      topology === 'disk'
+        ? new Folder(join(this.#options.dir, 'data'))
+        : await RedisStore.start(topology, { seed: Math.floor(this.random() * 2 ** 31), ack });
     for (let i = 0; i < nodes; i++) await this.startNode();
     const plan = {
       file: this.files.crowd,
@@ -168,12 +198,10 @@ export class Rig {
 
   /** Heals, waits until all has come right or can't any more, and puts down what the checker asks for. */
   async #judgeable(): Promise<void> {
+    await this.store.heal();
     for (const node of this.nodes) if (node.running) node.thaw();
     if (!this.nodes.some(({ running }) => running)) await this.startNode();
-    for (const door of this.doors.values()) {
-      door.refuse(false);
-      for (const link of door.links) if (link.open) heal(link);
-    }
+    for (const door of this.doors.values()) door.heal();
     this.recorder.tell('harness', { type: 'heal' });
     await this.crowd.ask({ do: 'publish', perSecond: 0, fillingBytes: 0 });
     this.recorder.tell('harness', { type: 'settled', ...(await this.#settled()) });
@@ -222,14 +250,8 @@ export class Rig {
   async #close(): Promise<void> {
     await this.#crowd?.close();
     for (const node of this.nodes) if (node.running) await node.kill();
+    await this.#store?.close();
     await Promise.all([...this.#controlDoors, ...this.doors.values()].map((door) => door.close()));
     this.recorder.flush();
   }
-}
-
-/** A way that lost bytes can't go on: it is reset. One that only kept them goes on. */
-function heal(link: Link): void {
-  if (link.up.loses || link.down.loses) return link.reset();
-  link.up.pass();
-  link.down.pass();
 }

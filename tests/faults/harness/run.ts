@@ -1,6 +1,7 @@
 /**
  * `npm run faults`: plays scenarios of the table one after the other and says what became of them. `--only F01,F24` plays those,
- * `--seed 7` plays them from that seed, `--list` shows the table.
+ * `--seed 7` plays them from that seed, `--list` shows the table, `--keep` keeps the
+ * histories of good runs too.
  */
 import { parseArgs } from 'node:util';
 import { show } from './checker.ts';
@@ -13,6 +14,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     plant: { type: 'string' },
     list: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
   },
 });
 if (values.list) {
@@ -26,19 +28,19 @@ const plants = ['drop-delivery', 'hush-gap', 'forget-producer'] as const;
 const plant = plants.find((name) => name === values.plant) ?? null;
 const chosen = scenarios.filter(({ id }) => only?.includes(id) ?? true);
 if (!Number.isSafeInteger(seed) || chosen.length === 0) {
-  console.error('Usage: npm run faults -- [--only F01,F24] [--seed N] [--list]');
+  console.error('Usage: npm run faults -- [--only F01,F24] [--seed N] [--keep] [--list]');
   process.exit(2);
 }
 
 console.log(`seed ${seed}`);
 let broken = 0;
 for (const scenario of chosen) {
-  const verdict = await judge(scenario, { seed, plant });
+  const verdict = await judge(scenario, { seed, plant, keep: values.keep });
   const { counts, violations, kept, inconclusive } = verdict;
   const word = violations.length === 0 ? 'kept' : inconclusive ? 'inconclusive' : 'BROKEN';
   console.log(`${scenario.id} ${scenario.title}: ${word}`, JSON.stringify(counts));
   for (const violation of violations.slice(0, 10)) console.log(`  ${show(violation)}`);
-  if (kept) console.log(`  ${violations.length} in all; the history is in ${kept}`);
+  if (kept) console.log(`  ${violations.length} broken in all; the history is in ${kept}`);
   if (violations.length > 0 && !inconclusive) broken++;
 }
-process.exitCode = broken > 0 ? 1 : 0;
+process.exit(broken > 0 ? 1 : 0);

@@ -5,7 +5,9 @@
 import type { Missing, Scenario } from './scenario.ts';
 import { network } from './scenarios/network.ts';
 import { processes } from './scenarios/process.ts';
+import { redis } from './scenarios/redis.ts';
+import { rollbacks } from './scenarios/rollback.ts';
 
-export const table: readonly (Scenario | Missing)[] = [...network, ...processes];
+export const table: readonly (Scenario | Missing)[] = [...network, ...processes, ...redis, ...rollbacks];
 
 export const scenarios: readonly Scenario[] = table.filter((row) => 'run' in row);

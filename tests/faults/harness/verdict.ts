@@ -5,11 +5,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { countReconnects } from './checker/processes.ts';
 import type { Violation } from './checker/terms.ts';
 import { check, show } from './checker.ts';
 import { type Line, readHistory } from './history.ts';
 import { Rig, type RigOptions } from './rig.ts';
-import { type Scenario, termsOf } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
+import { termsOf } from './setting.ts';
 
 /** What a run comes to. */
 export interface Verdict {
@@ -30,6 +32,8 @@ export interface Counts {
   /** Acknowledged, and neither in the log in the end nor told as lost with it. */
   readonly lost: number;
   readonly doubled: number;
+  /** Acknowledged, and lost with a log that Redis lost; whoever had it was told. */
+  readonly lostTold: number;
   /** Subscriptions that were told of a gap. */
   readonly gaps: number;
   readonly reconnects: number;
@@ -45,13 +49,14 @@ const timed: readonly string[] = ['I9', 'I10', 'I14', 'I22'];
 
 export async function judge(
   scenario: Scenario,
-  { seed, plant = null }: Pick<RigOptions, 'seed' | 'plant'>,
+  { seed, plant = null, keep: all = false }: Pick<RigOptions, 'seed' | 'plant'> & { readonly keep?: boolean },
 ): Promise<Verdict> {
   const dir = mkdtempSync(join(tmpdir(), `syncline-${scenario.id}-`));
   const harness = join(dir, 'harness.jsonl');
   const crowd = join(dir, 'crowd.jsonl');
   let failure: Violation | undefined;
-  await Rig.play(scenario, { seed, dir, plant }).catch((error: unknown) => {
+  const run = (rig: Rig, seconds: number) => scenario.run(rig, seconds);
+  await Rig.play(scenario, { seed, dir, plant }, run).catch((error: unknown) => {
     failure = { invariant: 'I24', says: `the run broke down: ${error}`, lines: [] };
   });
   const history = readHistory([harness, crowd]);
@@ -59,7 +64,7 @@ export async function judge(
   const good = violations.length === 0;
   const starved = history.some((line) => line.type === 'starved' && line.ms > starvedMs);
   const inconclusive = !good && starved && violations.every(({ invariant }) => timed.includes(invariant));
-  if (good) rmSync(dir, { recursive: true });
+  if (good && !all) rmSync(dir, { recursive: true });
   else keep(dir, scenario, seed, history, violations);
   return {
     id: scenario.id,
@@ -67,7 +72,7 @@ export async function judge(
     violations,
     inconclusive,
     counts: count(history, violations),
-    kept: good ? null : dir,
+    kept: good && !all ? null : dir,
   };
 }
 
@@ -88,8 +93,6 @@ function keep(
 function count(history: readonly Line[], violations: readonly Violation[]): Counts {
   const of = (type: Line['type']) => history.filter((line) => line.type === type).length;
   const broken = (...of: string[]) => violations.filter(({ invariant }) => of.includes(invariant)).length;
-  const clients = new Set(history.flatMap((line) => (line.type === 'begin' ? line.who : [])));
-  const opened = history.filter((line) => line.type === 'status' && line.state === 'open').length;
   const settled = history.find((line) => line.type === 'settled');
   return {
     faults: of('fault'),
@@ -97,11 +100,31 @@ function count(history: readonly Line[], violations: readonly Violation[]): Coun
     delivered: of('deliver'),
     lost: broken('I1', 'I4', 'I8'),
     doubled: broken('I3', 'I7'),
+    lostTold: lostTold(history),
     gaps: history.filter((line) => line.type === 'begin' && line.via === 'gap').length,
-    reconnects: Math.max(0, opened - clients.size),
+    reconnects: countReconnects(history),
     longestGapMs: longestGap(history),
     healedMs: settled?.ms ?? Number.NaN,
   };
+}
+
+/** Acknowledged places that are not those of the logs as they are in the end. */
+function lostTold(history: readonly Line[]): number {
+  const places = new Set<string>();
+  const oldest = new Map<string, { readonly epoch: string; readonly offset: number }>();
+  for (const line of history) {
+    if (line.type !== 'log') continue;
+    oldest.set(line.channel, { epoch: line.epoch, offset: line.entries[0]?.[0] ?? 1 });
+    for (const [offset, id] of line.entries) places.add(`${line.channel} ${line.epoch} ${offset} ${id}`);
+  }
+  return history.filter((line) => {
+    if (line.type !== 'ok') return false;
+    const { channel, epoch, offset, id } = line;
+    const log = oldest.get(channel);
+    // What the log no longer keeps is not lost.
+    if (!log || (log.epoch === epoch && offset < log.offset)) return false;
+    return !places.has(`${channel} ${epoch} ${offset} ${id}`);
+  }).length;
 }
 
 function longestGap(history: readonly Line[]): number {

@@ -97,7 +97,6 @@ function* checkLogs(own: readonly Numbered[], { log, ids, invoked, failed }: Fac
 /** What authors were told against the log. */
 function* checkAnswers({ acknowledged, log, ids, places }: Facts, channel: string, terms: Terms) {
   const first = new Map<string, Of<'ok'>>();
-  const rolledBack = terms.gaps.some(isBreak);
   for (const ok of acknowledged) {
     const before = first.get(ok.id);
     if (before && (before.epoch !== ok.epoch || before.offset !== ok.offset))
@@ -110,7 +109,7 @@ function* checkAnswers({ acknowledged, log, ids, places }: Facts, channel: strin
     first.set(ok.id, ok);
     if (!log || ok.offset < (log.entries[0]?.[0] ?? 1)) continue;
     if (places.get(ok.id) === ok.offset && ok.epoch === log.epoch) continue;
-    if (rolledBack) continue;
+    if (terms.loses) continue;
     const there = ids.get(ok.offset) ?? 'nothing';
     yield broken(
       'I1',

@@ -2,6 +2,7 @@
  * What became of the processes: none ended or cried that wasn't meant to (I16), nodes hold nothing of those who are gone (I13);
  * and whether the run was worth anything (I24).
  */
+import type { Line } from '../history.ts';
 import type { Numbered, Terms, Violation } from './terms.ts';
 
 /** Timers and sockets of a node may come and go by so many without anyone being there. */
@@ -36,11 +37,9 @@ export function* checkResources(lines: readonly Numbered[], { rssBytesMax }: Ter
 }
 
 export function* checkFloor(lines: readonly Numbered[], { floor }: Terms): Generator<Violation> {
-  const clients = new Set(lines.flatMap((line) => (line.type === 'begin' ? line.who : [])));
-  const opened = lines.filter((line) => line.type === 'status' && line.state === 'open').length;
   const seen = {
     acknowledged: lines.filter(({ type }) => type === 'ok').length,
-    reconnects: Math.max(0, opened - clients.size),
+    reconnects: countReconnects(lines),
     faults: lines.filter(({ type }) => type === 'fault').length,
   };
   for (const name of ['acknowledged', 'reconnects', 'faults'] as const) {
@@ -48,4 +47,16 @@ export function* checkFloor(lines: readonly Numbered[], { floor }: Terms): Gener
     const says = `the run saw ${seen[name]} ${name}, fewer than the ${floor[name]} that make it worth something`;
     yield { invariant: 'I24', says, lines: [] };
   }
+}
+
+/** How often clients came back: each has a first connection. */
+export function countReconnects(lines: readonly Line[]): number {
+  const before = new Map<string, string>();
+  let opened = 0;
+  for (const line of lines) {
+    if (line.type !== 'status') continue;
+    if (line.state === 'open' && before.get(line.who) !== 'open') opened++;
+    before.set(line.who, line.state);
+  }
+  return Math.max(0, opened - before.size);
 }

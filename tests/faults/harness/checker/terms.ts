@@ -36,8 +36,10 @@ export interface Violation {
 
 /** What a scenario allows, and asks for. */
 export interface Terms {
-  /** Reasons for which a gap may be told. Those of another log also let what was acknowledged be lost with the log, if it is told. */
+  /** Reasons for which a gap may be told. */
   readonly gaps: readonly GapReason[];
+  /** Whether what was acknowledged may be lost with its log; whoever had it must then be told. */
+  readonly loses: boolean;
   /** Within so many ms after the last fault all must have come right. */
   readonly healMs: number;
   /** Within so many ms after its acknowledgement an entry is with everyone; null: not asked. */
