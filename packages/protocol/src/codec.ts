@@ -149,6 +149,11 @@ export function encodeServer(frame: Control): string {
   return write(serverFrames, frame);
 }
 
+/** Writes an `ack`, as `encodeServer` does: a busy session is told little else. It is all ASCII. */
+export function encodeAck({ ref, position }: FrameOf<Control, 'ack'>): string {
+  return `["ack",${ref},${f.position.write(position)}]`;
+}
+
 /** The text of a frame of entries (rule D1); `entries`, at least one, are texts as `wireText` gives them. */
 export function encodeEntries(id: number, first: number, entries: readonly string[]): string {
   return `[${id},${first},${entries.join(',')}]`;
@@ -239,7 +244,9 @@ const lists = new WeakMap<object, FieldList>();
 
 function fieldsOf(table: object, type: string): FieldList {
   const fields = (table as Record<string, Record<string, f.Field<unknown>>>)[type] ?? {};
-  const list = lists.get(fields) ?? Object.entries(fields);
+  const known = lists.get(fields);
+  if (known) return known;
+  const list = Object.entries(fields);
   lists.set(fields, list);
   return list;
 }

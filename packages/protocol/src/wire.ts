@@ -18,6 +18,7 @@ export {
   clientFrames,
   decodeClient,
   decodeServer,
+  encodeAck,
   encodeClient,
   encodeEntries,
   encodeServer,

@@ -55,6 +55,6 @@ export class Batches {
 
   /** The head moved: more may come after every place. */
   clear(): void {
-    this.#built.length = 0;
+    if (this.#built.length > 0) this.#built.length = 0;
   }
 }

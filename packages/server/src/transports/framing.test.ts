@@ -7,7 +7,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { within } from '../testing/wire.ts';
-import { binaryFrame, pingFrame, textFrame, textFrames } from './framing.ts';
+import { asciiFrames, binaryFrame, pingFrame, textFrame, textFrames } from './framing.ts';
 
 const lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000];
 
@@ -62,5 +62,12 @@ describe('frames', () => {
     const messages = await received(bytes, texts.length + 1);
     expect(messages.map(({ data }) => data.toString())).toEqual([...texts, 'last']);
     expect(textFrames([])).toHaveLength(0);
+  });
+
+  it('[F1] of ASCII in one buffer are those that are made one by one, short and long', () => {
+    for (const max of [0, 1, 125, 126, 70_000]) {
+      const texts = [0, 1, 124, 125, 126, 70_000].filter((length) => length <= max).map((n) => 'x'.repeat(n));
+      expect(asciiFrames(texts)).toEqual(textFrames(texts));
+    }
   });
 });

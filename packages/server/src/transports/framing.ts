@@ -6,6 +6,13 @@
 const textOpcode = 0x81;
 const binaryOpcode = 0x82;
 
+/** The longest payload whose length stands in the second byte. */
+const shortBytesMax = 125;
+/** The headers of text frames up to that length, as characters. */
+const shortHeads = Array.from({ length: shortBytesMax + 1 }, (_, length) =>
+  String.fromCharCode(textOpcode, length),
+);
+
 /** A ping without payload, complete. */
 export const pingFrame: Uint8Array = Buffer.from([0x89, 0]);
 
@@ -30,6 +37,16 @@ export function textFrames(texts: readonly string[]): Buffer {
   return buffer;
 }
 
+/** Text frames of a few ASCII characters each, in one buffer. They are put together as one text, which is written at once. */
+export function asciiFrames(texts: readonly string[]): Buffer {
+  let all = '';
+  for (const text of texts) {
+    if (text.length > shortBytesMax) return textFrames(texts);
+    all += (shortHeads[text.length] ?? '') + text;
+  }
+  return Buffer.from(all, 'latin1');
+}
+
 /** One binary frame. */
 export function binaryFrame(bytes: Uint8Array): Buffer {
   const buffer = Buffer.allocUnsafe(headerBytes(bytes.length) + bytes.length);
@@ -38,13 +55,13 @@ export function binaryFrame(bytes: Uint8Array): Buffer {
 }
 
 function headerBytes(length: number): number {
-  return length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  return length <= shortBytesMax ? 2 : length < 65_536 ? 4 : 10;
 }
 
 /** Writes a header and returns where the payload goes. */
 function writeHeader(buffer: Buffer, at: number, opcode: number, length: number): number {
   buffer[at] = opcode;
-  if (length < 126) {
+  if (length <= shortBytesMax) {
     buffer[at + 1] = length;
     return at + 2;
   }

@@ -8,6 +8,7 @@ import {
   decodeClient,
   decodeClientBinary,
   type Entry,
+  encodeAck,
   encodeEntries,
   encodeEntriesBinary,
   encodeServer,
@@ -18,7 +19,7 @@ import {
 } from '@syncline/protocol/wire';
 import type { Batch, Seen, Signals, SnapshotPart } from '../cursor.ts';
 import { type Control, own } from '../session/port.ts';
-import { binaryFrame, pingFrame, textFrame, textFrames } from './framing.ts';
+import { asciiFrames, binaryFrame, pingFrame, textFrame, textFrames } from './framing.ts';
 import { Transport } from './transport.ts';
 
 const binaryRefused: Refused = {
@@ -97,9 +98,21 @@ function refOf(text: string): number | null {
 
 /** Control frames as bytes of the native transport. */
 export function nativeControls(frames: readonly Control[]): Uint8Array {
+  const acks = acknowledgements(frames);
+  if (acks) return asciiFrames(acks);
   const bytes = textFrames(frames.map(encodeServer));
   // Browsers don't show pings to the page, but answer them: that answer is the server's sign of life.
   return frames.some((frame) => frame.type === 'heartbeat') ? Buffer.concat([bytes, pingFrame]) : bytes;
+}
+
+/** The texts of these frames, if they are acknowledgements and nothing else. */
+function acknowledgements(frames: readonly Control[]): readonly string[] | undefined {
+  const texts: string[] = [];
+  for (const frame of frames) {
+    if (frame.type !== 'ack') return undefined;
+    texts.push(encodeAck(frame));
+  }
+  return texts;
 }
 
 /** A batch as the bytes that all native subscribers share. */
