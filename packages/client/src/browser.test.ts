@@ -23,6 +23,12 @@ describe('addresses', () => {
     expect(resolveUrl('//other.example/')).toBe('wss://other.example/');
   });
 
+  test('without a page there is nothing to take the host from, and the sentence says so', () => {
+    expect(() => resolveUrl()).toThrow(
+      '`url` to be like "wss://host/sync" or, on a page, a path, got "/sync"',
+    );
+  });
+
   test.each(['', 'sync', 'ftp://host/', 'javascript:alert(1)', 'wss://host/#x', 'https://'])(
     '%s is refused',
     (given) => {
@@ -126,9 +132,21 @@ describe('the WebSocket', () => {
       .toMatchObject({
         ...{
           state: 'closed',
-          error: { code: 'bad_option', message: 'Expected a token of printable ASCII, got another.' },
+          error: { code: 'bad_option', message: 'Expected an ASCII token, got another.' },
         },
       });
+  });
+
+  test('where nobody is, the client says so, and where it looked', async () => {
+    const client = createClient({ url: 'ws://localhost:1/sync' });
+    client.stream('chat/a').onMessage(() => {});
+    await expect
+      .poll(() => client.status.get())
+      .toMatchObject({
+        state: 'waiting',
+        error: { message: 'No link to ws://localhost:1/sync: not there, or not for this page? (1006)' },
+      });
+    client.close();
   });
 
   test('createClient connects with it', () => {

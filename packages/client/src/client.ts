@@ -123,25 +123,16 @@ export function createClientWith<const C extends Contract, K extends string>(
   kinds: { readonly [Kind in K]: Maker },
   options: ClientOptions<C> = {},
 ): Connected & Pick<Channels<C>, K & keyof Channels<C>> {
-  const { channels, url, getToken, onError } = options;
-  const parts = { ...defaults, ...options, ...surroundings, getToken };
-  for (const name of Object.keys(defaults) as (keyof typeof defaults)[]) {
-    if (!(parts[name] > 0)) throw badOption(`\`${name}\` to be above 0`, parts[name]);
+  const { channels, url, getToken, onError, ...numbers } = options;
+  for (const [name, value] of Object.entries(numbers)) {
+    const known = name in defaults;
+    if (!(known && value > 0)) throw badOption(`\`${name}\` to be ${known ? 'above 0' : 'an option'}`, value);
   }
-  const core = new Core({ ...parts, url: resolveUrl(url), report: reporter(onError) });
-  const made = new Map<string, ReturnType<Maker>>();
-  const doors = Object.entries<Maker>(kinds).map(([kind, make]) => {
-    const door = (name: string, options?: never) => {
-      const channel = made.get(name) ?? make(core, name, definitionOf(kind, name, channels), options);
-      // Two of them would each take the other's entries for their own.
-      if (channel.kind !== kind) throw notA(`${kind}: it was asked for as a ${channel.kind} before`, name);
-      made.set(name, channel);
-      return channel;
-    };
-    return [kind, door];
-  });
+  const world = { getToken, url: resolveUrl(url), report: reporter(onError) };
+  const core = new Core({ ...defaults, ...numbers, ...surroundings, ...world });
   const { connection, clock, unsent } = core;
-  const client: Connected = {
+  const made = new Map<string, ReturnType<Maker>>();
+  const client: Connected & { [kind: string]: unknown } = {
     status: connection.status,
     unsent,
     serverNow: () => clock.now() + connection.aheadMs,
@@ -150,6 +141,15 @@ export function createClientWith<const C extends Contract, K extends string>(
       connection.stop();
     },
   };
+  for (const [kind, make] of Object.entries<Maker>(kinds)) {
+    client[kind] = (name: string, options?: never) => {
+      const channel = made.get(name) ?? make(core, name, definitionOf(kind, name, channels), options);
+      // Two of them would each take the other's entries for their own.
+      if (channel.kind !== kind) throw notA(`${kind}: it was asked for as a ${channel.kind} before`, name);
+      made.set(name, channel);
+      return channel;
+    };
+  }
   // The contract is the types' word for what the channels carry.
-  return { ...client, ...(Object.fromEntries(doors) as Pick<Channels<C>, K & keyof Channels<C>>) };
+  return client as Connected & Pick<Channels<C>, K & keyof Channels<C>>;
 }

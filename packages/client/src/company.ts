@@ -14,7 +14,7 @@ export interface WithPresence<P, S> {
   readonly presence: Presence<P>;
   /**
    * Tells all who follow the channel just now, without storing it: that someone types, say. The same again is sent only after
-   * 3 s, anything else at most each 50 ms, the newest; nothing while there is no connection.
+   * 3 s, or after something was published; anything else at most each 50 ms, the newest; nothing while there is no connection.
    *
    * @example
    * input.oninput = () => room.signal('typing')
@@ -26,8 +26,8 @@ export interface WithPresence<P, S> {
   onSignal(onSignal: (signal: Signal<S>) => void): () => void;
 }
 
-/** What of a channel its company needs: the subscription under which signals come, and how that is kept up. */
-type Host = Pick<Channel<never>, 'core' | 'name' | 'subscription' | 'hold'>;
+/** What of a channel its company needs: where signals come, how that is kept up, and what is published between them. */
+type Host = Pick<Channel<never>, 'core' | 'name' | 'outbox' | 'subscription' | 'hold'>;
 
 /**
  * Gives a channel its company. What of it isn't asked for costs nothing.
@@ -39,11 +39,11 @@ export function withCompany<T extends Host, P, S>(
   start: number,
   terms?: Terms<unknown, P>,
 ): T & WithPresence<P, S> {
-  const { core, name, subscription } = host;
+  const { core, name } = host;
   let presence: PresenceFor<P> | undefined;
   let made: SignalsFor<S> | undefined;
   const signals = () => {
-    made ??= new SignalsFor<S>(core, name, subscription, (off) => host.hold(off, start));
+    made ??= new SignalsFor<S>(core, name, host, (off) => host.hold(off, start));
     return made;
   };
   const company: { readonly [K in keyof WithPresence<P, S>]: PropertyDescriptor } = {

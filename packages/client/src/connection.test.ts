@@ -434,6 +434,7 @@ test('a transport that can never work closes the client with the reason', () => 
 test('bad options and names are refused at once', () => {
   expect(() => scene({ requestTimeoutMs: 0 })).toThrow(/requestTimeoutMs/);
   expect(() => scene({ outboxAgeMs: Number.NaN })).toThrow(/outboxAgeMs/);
+  expect(() => scene({ uri: 'ws://host/sync' } as object)).toThrow(/`uri` to be an option/);
   expect(() => scene({ url: 'ftp://host/' })).toThrow(/url/);
   expect(() => scene({ url: '/sync' })).toThrow(/url/);
   expect(() => scene().client.stream('no name')).toThrow(/no name/);

@@ -25,7 +25,6 @@ import {
 } from './requests.ts';
 import { type GetToken, Rights } from './rights.ts';
 import { type Report, Value } from './store.ts';
-import { deadline } from './timing.ts';
 import type { Link, Transport } from './transports/transport.ts';
 
 /**
@@ -243,12 +242,12 @@ export class Connection {
       try {
         line.link = transport.open(url, token, {
           message: (data) => this.#receive(line, data),
-          close: (code, reason) => lost(errorOfClose(code, reason)),
+          close: (code, reason) => lost(errorOfClose(code, reason, url)),
         });
       } catch {
         // What the platform refuses at once it would refuse for ever: the address was checked, so it is the token, which its
         // own error would quote.
-        lost(badOption('a token of printable ASCII', 'another'));
+        lost(badOption('an ASCII token', 'another'));
       }
     };
     if (getToken) Promise.resolve({ rejected }).then(getToken).then(open, lost);
@@ -289,8 +288,19 @@ export class Connection {
     });
   }
 
+  /**
+   * Gives the link up after so long, but lets data that already waits be read first: after a pause of the process timers are
+   * overdue and come before the data that would have kept them from firing.
+   */
   #deadline(ms: number): Cancel {
-    return deadline(this.#parts.clock, ms, () => this.#present && this.#lose(this.#present, silence()));
+    const { clock } = this.#parts;
+    let live = true;
+    const over = () => live && this.#present && this.#lose(this.#present, silence());
+    const cancel = clock.timer(ms, () => clock.endOfTurn(over));
+    return () => {
+      live = false;
+      cancel();
+    };
   }
 
   #take(line: Line, frame: ServerFrame): void {
@@ -343,8 +353,12 @@ export class Connection {
   }
 }
 
-/** What a close code says, by the table of errors; codes that only this side uses say nothing when they come from there. */
-function errorOfClose(close: number, reason: string): SyncError {
+/**
+ * What a close code says, by the table of errors; codes that only this side uses say nothing when they come from there. A browser
+ * doesn't tell a server that isn't there from one that turned the page away, nor does it say why a link broke.
+ */
+function errorOfClose(close: number, reason: string, url: string): SyncError {
   const code = (Object.keys(steps) as ErrorCode[]).find((one) => steps[one].close === close && close > 1000);
-  return new SyncError(code ?? 'unavailable', reason || `The link ended with code ${close}.`);
+  const message = reason || `No link to ${url}: not there, or not for this page? (${close})`;
+  return new SyncError(code ?? 'unavailable', message);
 }

@@ -26,10 +26,10 @@ export function toFault(thrown: unknown, code: ErrorCode = 'unavailable'): SyncE
 
 /** The server said what no server of this version says. */
 export function misread(): SyncError {
-  return new SyncError('bad_frame', "The frame can't be read: another version?");
+  return new SyncError('bad_frame', 'A frame of another version?');
 }
 
 /** A link on which nothing came for too long. */
 export function silence(): SyncError {
-  return new SyncError('silent', 'Nothing came for too long: no network?');
+  return new SyncError('silent', 'Nothing came: no network?');
 }

@@ -66,12 +66,12 @@ test('[C4] a companion is no channel of an application', () => {
 
 test('a channel of another kind is none', () => {
   const contract = defineChannels({ ':one': stream() });
-  expect(() => definitionOf('doc', 'a', contract)).toThrow('"a" is no doc of what defineChannels gave.');
+  expect(() => definitionOf('doc', 'a', contract)).toThrow('"a" is no doc of the contract.');
 });
 
 test('a contract that was not made by defineChannels, or that was taken apart since, has nothing', () => {
   const contract = { ...defineChannels({ ':one': stream() }) };
-  const message = '"a" is no stream of what defineChannels gave.';
+  const message = '"a" is no stream of the contract.';
   expect(() => definitionOf('stream', 'a', contract)).toThrow(message);
 });
 

@@ -24,5 +24,5 @@ export function definitionOf(
   if (!channels) return undefined;
   const definition = channels[search]?.(name);
   if (definition?.kind === kind) return definition;
-  throw notA(`${kind} of what defineChannels gave`, name);
+  throw notA(`${kind} of the contract`, name);
 }

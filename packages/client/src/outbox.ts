@@ -11,6 +11,7 @@ import type { Answer } from './requests.ts';
 import type { Settle } from './settle.ts';
 import { backoff, retryMsOf } from './timing.ts';
 import { token } from './token.ts';
+import { badPayload } from './values.ts';
 
 /** Bytes in the socket's buffer beyond which nothing more is written until an answer comes. */
 const bufferedBytesMax = 65_536;
@@ -40,6 +41,8 @@ interface Item extends Queued {
 }
 
 export class Outbox {
+  /** Told of each message that is queued, where anyone wants to know. */
+  declare queued?: () => void;
   readonly #core: Core;
   readonly #channel: string;
   #items: Item[] = [];
@@ -83,7 +86,7 @@ export class Outbox {
     const refusal =
       connection.closedBy ??
       this.#tooLarge(bytes) ??
-      (fault && new SyncError('bad_payload', fault)) ??
+      (fault && badPayload(fault)) ??
       (full && new SyncError('offline', 'The outbox is full.'));
     if (refusal) {
       settle(refusal);
@@ -239,6 +242,7 @@ export class Outbox {
   #item(data: Data, settle: Settle<Position>, bytes = 0, forget: Cancel = () => {}): Item {
     const item: Item = { data, bytes, settle, forget, sequence: 0, flying: false, doubt: false, old: false };
     this.#items.push(item);
+    this.queued?.();
     return item;
   }
 

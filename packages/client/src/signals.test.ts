@@ -48,6 +48,20 @@ describe('sending', () => {
     expect(take(server.link)).toBe('"typing"');
   });
 
+  test('what is published between two that say the same lets the second go at once: it begins anew', async () => {
+    const { room, server, clock } = listening();
+    room.signal('typing');
+    take(server.link);
+    await clock.advance(200);
+    void room.publish('hello');
+    server.link.take('publish');
+    room.signal('typing');
+    expect(take(server.link)).toBe('"typing"');
+    await clock.advance(200);
+    room.signal('typing');
+    expect(server.link.inbox).toEqual([]);
+  });
+
   test('[N7] others are sent at most each 50 ms, the newest; what was sent last takes back what waits', async () => {
     const { room, server, clock } = listening();
     room.signal(1);

@@ -2,15 +2,15 @@
  * What members tell each other in passing, such as that they type: sent as it comes, stored nowhere, and gone after a moment.
  * Channels of every kind have one, by way of company.ts. It must not know which kinds there are, nor who is a member.
  *
- * For whoever builds on it: `new SignalsFor<S>(core, name, subscription, hold)`, where `hold` keeps the channel's own subscription up.
+ * For whoever builds on it: `new SignalsFor<S>(core, name, channel, hold)`, where `hold` keeps the channel's own subscription up.
  */
 import { SyncError } from '@syncline/protocol';
 import type { Cancel, FrameOf, ServerFrame } from '@syncline/protocol/wire';
+import type { Channel } from './channel.ts';
 import type { Core, Member as Joined } from './core.ts';
 import { Lease } from './lease.ts';
 import { Pace } from './pace.ts';
 import { Emitter, type Store, Value } from './store.ts';
-import type { Subscription } from './subscription.ts';
 import { textFault, textOf } from './values.ts';
 
 /** What someone signalled. */
@@ -28,6 +28,9 @@ export interface Signal<S> {
 const signalMs = 6_000;
 /** How soon the same may be sent again, in ms: before those who got it stop showing it. */
 const repeatMs = 3_000;
+
+/** What of its channel it needs. */
+type Host = Pick<Channel<never>, 'outbox' | 'subscription'>;
 
 /** A signal and what will end it. */
 interface Shown<S> {
@@ -51,7 +54,12 @@ export class SignalsFor<S> implements Joined {
   readonly #value: Value<readonly Signal<S>[]>;
   readonly #signals: Emitter<Signal<S>>;
 
-  constructor(core: Core, name: string, subscription: Subscription, hold: (off: () => void) => () => void) {
+  constructor(
+    core: Core,
+    name: string,
+    { outbox, subscription }: Host,
+    hold: (off: () => void) => () => void,
+  ) {
     this.#core = core;
     this.#name = name;
     this.#lease = core.lease ??= new Lease(core.parts);
@@ -61,6 +69,10 @@ export class SignalsFor<S> implements Joined {
     this.#signals = new Emitter(core.report);
     const { get, subscribe } = this.#value;
     this.shown = { get, subscribe: (onChange) => hold(subscribe(onChange)) };
+    // Who has just said something and begins anew is to be seen at once.
+    outbox.queued = () => {
+      this.#last = undefined;
+    };
     subscription.signals = (frame) => this.#take(frame);
     core.members.add(this);
   }

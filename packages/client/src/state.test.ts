@@ -352,7 +352,7 @@ describe('with a contract', () => {
   test('a channel of another kind is refused', () => {
     const { client } = fleet({ channels: defineChannels({ 'fleet/:city': state() }) });
     expect(() => client.stream('fleet/paris')).toThrow(
-      new SyncError('unknown_channel', '"fleet/paris" is no stream of what defineChannels gave.'),
+      new SyncError('unknown_channel', '"fleet/paris" is no stream of the contract.'),
     );
     expect(() => client.state('chat/a')).toThrow('No pattern of the contract matches "chat/a".');
   });

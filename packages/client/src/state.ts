@@ -266,5 +266,5 @@ function milliseconds(time: Duration): number {
   const [, count, unit] = /^([\d.]+)(ms|[smhd])$/.exec(text) ?? [];
   const ms = Math.ceil(Number(count) * unitMs[unit as keyof typeof unitMs]);
   if (ms > 0) return ms;
-  throw badOption('`ttl` to be like "60s"', time);
+  throw badOption('`ttl` to be like "60s"', JSON.stringify(time));
 }

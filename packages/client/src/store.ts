@@ -17,9 +17,9 @@ export type Report = (error: unknown) => void;
 /** Reports later, outside the SDK's own work, so that no hook can break it. The default is what an uncaught error gets. */
 export function reporter(hook: Report | undefined): Report {
   return (error) => {
-    Promise.resolve()
+    Promise.resolve(error)
       // biome-ignore lint/suspicious/noConsole: Node has no reportError, and an error must not vanish.
-      .then(() => (hook ?? globalThis.reportError ?? console.error)(error))
+      .then(hook ?? globalThis.reportError ?? console.error)
       // A hook that throws has nowhere left to report to.
       .catch(() => {});
   };

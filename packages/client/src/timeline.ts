@@ -157,7 +157,7 @@ export class FeedTimeline<M> implements Timeline<M> {
   loadOlder(count: number = this.#pageSize): Promise<void> {
     const floor = this.#floor;
     const room = Math.min(count, this.#entriesMax - this.#rows.length);
-    if (this.#loading || !floor || !this.#hasOlder || room <= 0) return this.#loading ?? Promise.resolve();
+    if (this.#loading || !floor || !this.#hasOlder || room <= 0) return Promise.resolve(this.#loading);
     const loading = this.#feed
       .history({ before: floor.offset + 1, limit: room })
       .then((page) => {
@@ -284,7 +284,7 @@ export class FeedTimeline<M> implements Timeline<M> {
 
   #show(): void {
     const items = [...this.#rows.map(({ item }) => item), ...this.#drafts];
-    this.#view.set({ items, hasOlder: this.#hasOlder, loading: this.#loading !== undefined });
+    this.#view.set({ items, hasOlder: this.#hasOlder, loading: !!this.#loading });
   }
 }
 

@@ -3,7 +3,6 @@
  * application may set is an option of the client instead.
  */
 import type { SyncError } from '@syncline/protocol';
-import type { Cancel, Clock } from '@syncline/protocol/wire';
 
 /** The first wait before a repetition; each next one may be twice as long. */
 const backoffMs = 250;
@@ -17,21 +16,4 @@ export function backoff(failures: number, random: number, leastMs = 0): number {
 /** How long the server asks to wait before a repetition, in ms; 0 when it doesn't say. */
 export function retryMsOf(error: SyncError): number {
   return Number(error.detail?.['retryMs']) || 0;
-}
-
-/**
- * Calls `run` after `ms`, but lets data that already waits be read first: after a pause of the process timers are overdue
- * and come before the data that would have kept them from firing.
- */
-export function deadline(clock: Clock, ms: number, run: () => void): Cancel {
-  let live = true;
-  const cancel = clock.timer(ms, () =>
-    clock.endOfTurn(() => {
-      if (live) run();
-    }),
-  );
-  return () => {
-    live = false;
-    cancel();
-  };
 }

@@ -29,10 +29,7 @@ export const systemClock: Clock = {
     const timer = setTimeout(run, Math.min(ms, timerMsMax));
     return () => clearTimeout(timer);
   },
-  endOfTurn: (run) => {
-    if (typeof setImmediate === 'function') setImmediate(run);
-    else setTimeout(run, 0);
-  },
-  random: () => Math.random(),
+  endOfTurn: (run) => void (globalThis.setImmediate ?? setTimeout)(run),
+  random: Math.random,
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
 };

@@ -155,10 +155,11 @@ export interface Scene<C extends Contract = Contract> {
 }
 
 /** A client in a world of its own. It hasn't connected yet. */
-export function scene<const C extends Contract = Contract>(
-  options: ClientOptions<C> & { readonly seed?: number } = {},
-): Scene<C> {
-  const clock = fakeClock({ seed: options.seed ?? 1 });
+export function scene<const C extends Contract = Contract>({
+  seed = 1,
+  ...options
+}: ClientOptions<C> & { readonly seed?: number } = {}): Scene<C> {
+  const clock = fakeClock({ seed });
   const server = new ScriptedServer();
   const errors: unknown[] = [];
   const hints = new Set<(hint: Hint) => void>();

@@ -30,5 +30,5 @@ export function resolveUrl(url = '/sync'): string {
   } catch {
     // What can't be read as an address is told below.
   }
-  throw badOption('`url` to be like "wss://host/sync" or a path', `"${url}"`);
+  throw badOption('`url` to be like "wss://host/sync" or, on a page, a path', `"${url}"`);
 }
