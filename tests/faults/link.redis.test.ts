@@ -7,7 +7,7 @@
 import { systemClock } from '@syncline/protocol/wire';
 import { type LinkSetting, openLink, type Link as RedisLink, scriptOf } from '@syncline/server/internal';
 import { noRedis, type RedisServer, startRedis } from '@syncline/server/testing/redis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import { FaultProxy, type Link } from './proxy.ts';
 
 const count = scriptOf('count', "return redis.call('INCR', KEYS[1])");
@@ -17,27 +17,30 @@ const noticed = { timeout: 8000 };
 
 const run = (link: RedisLink): Promise<unknown> => link.run(count, 'app:{a}', ['app:{a}'], []);
 
-async function redisFor(): Promise<RedisServer> {
+/** What runs beside others ends with its own test. */
+type Test = Pick<TestContext, 'expect' | 'onTestFinished'>;
+
+async function redisFor(test: Test): Promise<RedisServer> {
   const redis = await startRedis({ tcp: true });
-  onTestFinished(() => redis.stop());
+  test.onTestFinished(() => redis.stop());
   return redis;
 }
 
-async function proxyTo(redis: RedisServer): Promise<FaultProxy> {
+async function proxyTo(test: Test, redis: RedisServer): Promise<FaultProxy> {
   const proxy = await FaultProxy.open(redis.port, systemClock);
-  onTestFinished(() => proxy.close());
+  test.onTestFinished(() => proxy.close());
   return proxy;
 }
 
-function linkBy(port: number, setting: Partial<LinkSetting> = {}): RedisLink {
+function linkBy(test: Test, port: number, setting: Partial<LinkSetting> = {}): RedisLink {
   const link = openLink({ target: { address: { host: '127.0.0.1', port } }, prefix: 'app', ...setting });
-  onTestFinished(() => link.close());
+  test.onTestFinished(() => link.close());
   return link;
 }
 
 /** A link by the proxy that hears a topic, and how often it was told that it may have missed something. */
-async function listener(proxy: FaultProxy) {
-  const link = linkBy(proxy.port);
+async function listener(test: Test, proxy: FaultProxy) {
+  const link = linkBy(test, proxy.port);
   await link.ready;
   const heard: string[] = [];
   await link.subscribe(topic, (message) => heard.push(String(message)));
@@ -47,51 +50,55 @@ async function listener(proxy: FaultProxy) {
 }
 
 /** The connections on which messages come and on which commands go: a message tells them apart. */
-async function waysOf(proxy: FaultProxy, redis: RedisServer): Promise<{ messages: Link; commands: Link }> {
+async function waysOf(
+  test: Test,
+  proxy: FaultProxy,
+  redis: RedisServer,
+): Promise<{ messages: Link; commands: Link }> {
   const open = proxy.links.filter((link) => link.open);
   const before = open.map((link) => link.down.bytes);
   const mark = 'm'.repeat(5000);
   await redis.command('PUBLISH', topic, mark);
   const grown = (): Link | undefined =>
     open.find((link, i) => link.down.bytes >= (before[i] ?? 0) + mark.length);
-  await expect.poll(grown).toBeDefined();
+  await test.expect.poll(grown).toBeDefined();
   const messages = grown();
   const commands = open.find((link) => link !== messages);
   if (!messages || !commands) throw new Error('There are not two connections.');
   return { messages, commands };
 }
 
-describe.skipIf(noRedis)('a bad link to Redis', () => {
-  it('F39: a connection that brings no messages any more is noticed and replaced, though it is open', async () => {
-    const redis = await redisFor();
-    const proxy = await proxyTo(redis);
-    const at = await listener(proxy);
-    const { messages } = await waysOf(proxy, redis);
+describe.skipIf(noRedis).concurrent('a bad link to Redis', () => {
+  it('F39: a connection that brings no messages any more is noticed and replaced, though it is open', async (test) => {
+    const redis = await redisFor(test);
+    const proxy = await proxyTo(test, redis);
+    const at = await listener(test, proxy);
+    const { messages } = await waysOf(test, proxy, redis);
     messages.down.swallow();
-    await expect.poll(() => at.link.health.brokenSince, noticed).not.toBeNull();
-    await expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
+    await test.expect.poll(() => at.link.health.brokenSince, noticed).not.toBeNull();
+    await test.expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
     expect(at.again).toBe(1);
     at.heard.length = 0;
     await redis.command('PUBLISH', topic, 'x');
-    await expect.poll(() => at.heard).toEqual(['x']);
+    await test.expect.poll(() => at.heard).toEqual(['x']);
   });
 
-  it('F39: one on which nothing is answered any more, likewise', async () => {
-    const redis = await redisFor();
-    const proxy = await proxyTo(redis);
-    const at = await listener(proxy);
-    const { commands } = await waysOf(proxy, redis);
+  it('F39: one on which nothing is answered any more, likewise', async (test) => {
+    const redis = await redisFor(test);
+    const proxy = await proxyTo(test, redis);
+    const at = await listener(test, proxy);
+    const { commands } = await waysOf(test, proxy, redis);
     commands.up.swallow();
-    await expect.poll(() => at.link.health.brokenSince, noticed).not.toBeNull();
+    await test.expect.poll(() => at.link.health.brokenSince, noticed).not.toBeNull();
     await expect(run(at.link)).rejects.toMatchObject({ code: 'unavailable' });
-    await expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
+    await test.expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
     expect(await run(at.link)).toBe(1);
   });
 
-  it('F39: the connection for writes that wait for replicas, likewise', async () => {
-    const redis = await redisFor();
-    const proxy = await proxyTo(redis);
-    const link = linkBy(proxy.port, { commandMs: 300, replicated: true });
+  it('F39: the connection for writes that wait for replicas, likewise', async (test) => {
+    const redis = await redisFor(test);
+    const proxy = await proxyTo(test, redis);
+    const link = linkBy(test, proxy.port, { commandMs: 300, replicated: true });
     await link.ready;
     const replicated = () =>
       link.runReplicated(count, 'app:{a}', ['app:{a}'], [], { replicasMin: 1, ms: 50 });
@@ -102,60 +109,62 @@ describe.skipIf(noRedis)('a bad link to Redis', () => {
     const grown = proxy.links.map(({ up }, i) => up.bytes - (before[i] ?? 0));
     proxy.links[grown.indexOf(Math.max(...grown))]?.down.swallow();
     await expect(replicated()).rejects.toMatchObject({ code: 'unavailable' });
-    await expect.poll(() => replicated().catch(() => 'refused')).toMatchObject({ replicas: 0 });
+    await test.expect.poll(() => replicated().catch(() => 'refused')).toMatchObject({ replicas: 0 });
     expect(link.health.brokenSince).toBeNull();
   });
 
-  it('F40: messages that come from another Redis than commands go to are noticed', async () => {
-    const [redis, wrong] = [await redisFor(), await redisFor()];
-    const proxy = await proxyTo(redis);
-    const at = await listener(proxy);
-    const { messages } = await waysOf(proxy, redis);
+  it('F40: messages that come from another Redis than commands go to are noticed', async (test) => {
+    const [redis, wrong] = [await redisFor(test), await redisFor(test)];
+    const proxy = await proxyTo(test, redis);
+    const at = await listener(test, proxy);
+    const { messages } = await waysOf(test, proxy, redis);
     // The connection breaks, and the next one leads elsewhere; those after it are right again.
     proxy.retarget(wrong.port);
     proxy.onLink = () => proxy.retarget(redis.port);
     messages.reset();
-    await expect.poll(async () => String(await wrong.command('PUBSUB', 'CHANNELS')), noticed).toMatch(topic);
-    await expect.poll(() => at.link.health.brokenSince, noticed).not.toBeNull();
-    await expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
+    await test.expect
+      .poll(async () => String(await wrong.command('PUBSUB', 'CHANNELS')), noticed)
+      .toMatch(topic);
+    await test.expect.poll(() => at.link.health.brokenSince, noticed).not.toBeNull();
+    await test.expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
     at.heard.length = 0;
     await redis.command('PUBLISH', topic, 'x');
-    await expect.poll(() => at.heard).toEqual(['x']);
+    await test.expect.poll(() => at.heard).toEqual(['x']);
   });
 
-  it.each([0, 1, 2, 7])('F41: is there again after %i dials were refused', async (refusals) => {
-    const redis = await redisFor();
-    const proxy = await proxyTo(redis);
-    const at = await listener(proxy);
+  it.for([0, 1, 2, 7])('F41: is there again after %i dials were refused', async (refusals, test) => {
+    const redis = await redisFor(test);
+    const proxy = await proxyTo(test, redis);
+    const at = await listener(test, proxy);
     let left = refusals;
     proxy.onLink = (link) => left-- > 0 && link.reset();
     for (const link of [...proxy.links]) link.reset();
-    await expect.poll(() => run(at.link).catch(() => 'refused'), noticed).toBeTypeOf('number');
-    await expect.poll(() => at.again).toBe(1);
-    await expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
+    await test.expect.poll(() => run(at.link).catch(() => 'refused'), noticed).toBeTypeOf('number');
+    await test.expect.poll(() => at.again).toBe(1);
+    await test.expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
   });
 
-  it('F41: is there again wherever its handshake was cut', async () => {
-    const redis = await redisFor();
-    const proxy = await proxyTo(redis);
+  it('F41: is there again wherever its handshake was cut', async (test) => {
+    const redis = await redisFor(test);
+    const proxy = await proxyTo(test, redis);
     // Every so many bytes of what Redis says at first; both connections are cut there, each once.
     for (let bytes = 0; bytes <= 600; bytes += 40) {
       let cuts = 2;
       proxy.onLink = (link) => cuts-- > 0 && link.down.cut(bytes);
-      const link = linkBy(proxy.port);
+      const link = linkBy(test, proxy.port);
       await link.ready;
       // A late cut meets the first answers instead.
-      await expect.poll(() => run(link).catch(() => 'refused')).toBeTypeOf('number');
+      await test.expect.poll(() => run(link).catch(() => 'refused')).toBeTypeOf('number');
       expect(link.health.brokenSince).toBeNull();
       await link.close();
     }
   });
 
-  it('F41: may be closed at any moment of a dial, and leaves nothing behind', async () => {
-    const redis = await redisFor();
-    const proxy = await proxyTo(redis);
+  it('F41: may be closed at any moment of a dial, and leaves nothing behind', async (test) => {
+    const redis = await redisFor(test);
+    const proxy = await proxyTo(test, redis);
     for (let bytes = 0; bytes <= 400; bytes += 50) {
-      const link = linkBy(proxy.port);
+      const link = linkBy(test, proxy.port);
       const closed = expect(link.ready).rejects.toMatchObject({ code: 'closed' });
       await new Promise<void>((resolve) => {
         proxy.onLink = (dialled) => {
@@ -172,33 +181,33 @@ describe.skipIf(noRedis)('a bad link to Redis', () => {
       });
       await link.close();
       await closed;
-      await expect.poll(() => proxy.links.filter(({ open }) => open).length).toBe(0);
+      await test.expect.poll(() => proxy.links.filter(({ open }) => open).length).toBe(0);
     }
   });
 
-  it('F57: cut off, it stops at once and says so; healed, it goes on and says that it may have missed something', async () => {
-    const redis = await redisFor();
-    const proxy = await proxyTo(redis);
-    const at = await listener(proxy);
+  it('F57: cut off, it stops at once and says so; healed, it goes on and says that it may have missed something', async (test) => {
+    const redis = await redisFor(test);
+    const proxy = await proxyTo(test, redis);
+    const at = await listener(test, proxy);
     proxy.refuse();
     for (const link of proxy.links) {
       link.up.swallow();
       link.down.swallow();
     }
     await expect(run(at.link)).rejects.toMatchObject({ code: 'unavailable' });
-    await expect.poll(() => at.link.health.brokenSince, noticed).not.toBeNull();
+    await test.expect.poll(() => at.link.health.brokenSince, noticed).not.toBeNull();
     await redis.command('PUBLISH', topic, 'missed');
     proxy.refuse(false);
-    await expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
+    await test.expect.poll(() => at.link.health.brokenSince, noticed).toBeNull();
     expect([at.again, at.heard]).toEqual([1, []]);
     expect(await run(at.link)).toBe(1);
   });
 
-  it('F58: a slow way delays answers and breaks nothing', async () => {
-    const redis = await redisFor();
-    const proxy = await proxyTo(redis);
+  it('F58: a slow way delays answers and breaks nothing', async (test) => {
+    const redis = await redisFor(test);
+    const proxy = await proxyTo(test, redis);
     proxy.onLink = (link) => link.down.delay(200);
-    const at = await listener(proxy);
+    const at = await listener(test, proxy);
     const changes: unknown[] = [];
     at.link.health.onChange(() => changes.push(at.link.health.brokenSince));
     const started = systemClock.now();
@@ -209,7 +218,7 @@ describe.skipIf(noRedis)('a bad link to Redis', () => {
     expect(tookMs).toBeLessThan(2000);
     expect(all.at(-1)).toBe(200);
     // Longer than silence may last: probes come back late, and do come back.
-    await expect.poll(() => systemClock.now() - started, noticed).toBeGreaterThan(4500);
+    await test.expect.poll(() => systemClock.now() - started, noticed).toBeGreaterThan(4500);
     expect(changes).toEqual([]);
     expect(Math.abs(at.link.now() - systemClock.now())).toBeLessThan(500);
   });

@@ -2,7 +2,7 @@
  * The link to a real Cluster: keys and topics over all masters, slots that move, masters that die or hang. What a single Redis does
  * to a link is in link.redis.test.ts.
  */
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import { type ClusterSet, noRedis, startCluster } from '../../testing/redis.ts';
 import { type Link, type LinkSetting, openLink } from './link.ts';
 import { scriptOf } from './scripts.ts';
@@ -12,23 +12,26 @@ const count = scriptOf('count', "return redis.call('INCR', KEYS[1])");
 const both = scriptOf('both', "redis.call('INCR', KEYS[1]) return redis.call('INCR', KEYS[2])");
 const tags = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
 
-async function clusterFor(replicas = false): Promise<ClusterSet> {
+/** What runs beside others ends with its own test. */
+type Test = Pick<TestContext, 'expect' | 'onTestFinished'>;
+
+async function clusterFor(test: Test, replicas = false): Promise<ClusterSet> {
   const cluster = await startCluster({ replicas });
-  onTestFinished(() => cluster.stop());
+  test.onTestFinished(() => cluster.stop());
   return cluster;
 }
 
-function linkTo(cluster: ClusterSet, setting: Partial<LinkSetting> = {}): Link {
+function linkTo(test: Test, cluster: ClusterSet, setting: Partial<LinkSetting> = {}): Link {
   const nodes = cluster.masters.map(({ port }) => ({ host: '127.0.0.1', port }));
   const link = openLink({ target: { cluster: nodes }, prefix: 'app', ...setting });
-  onTestFinished(() => link.close());
+  test.onTestFinished(() => link.close());
   return link;
 }
 
 /** Publishes on each tag until all have been heard. */
-async function hearAll(link: Link, heard: Set<string>): Promise<void> {
+async function hearAll(test: Test, link: Link, heard: Set<string>): Promise<void> {
   heard.clear();
-  await expect
+  await test.expect
     .poll(
       () => {
         for (const tag of tags) if (!heard.has(tag)) link.publish(`app:{${tag}}`, tag);
@@ -61,25 +64,25 @@ async function moveSlot(cluster: ClusterSet, slot: number, midway: () => Promise
     await node?.command('CLUSTER', 'SETSLOT', String(slot), 'NODE', String(ids[to]));
 }
 
-describe.skipIf(noRedis)('a link to a Cluster', () => {
-  it('runs scripts and hears topics on every master', async () => {
-    const cluster = await clusterFor();
-    const [one, two] = [linkTo(cluster), linkTo(cluster)];
+describe.skipIf(noRedis).concurrent('a link to a Cluster', () => {
+  it('runs scripts and hears topics on every master', async (test) => {
+    const cluster = await clusterFor(test);
+    const [one, two] = [linkTo(test, cluster), linkTo(test, cluster)];
     await Promise.all([one.ready, two.ready]);
     const heard = await hearing(one);
     for (const tag of tags) {
       expect(await one.run(both, `app:{${tag}}:m`, [`app:{${tag}}:m`, `app:{${tag}}:l`], [])).toBe(1);
       two.publish(`app:{${tag}}`, tag);
     }
-    await expect.poll(() => [...heard].sort()).toEqual(tags);
+    await test.expect.poll(() => [...heard].sort()).toEqual(tags);
     const sizes = await Promise.all(cluster.masters.map((node) => node.command('DBSIZE')));
     expect(sizes.every((size) => Number(size) > 0)).toBe(true);
     expect(one.health.brokenSince).toBeNull();
   });
 
-  it('F63: follows a slot that moves, keys that are on their way included, and hears its topics there', async () => {
-    const cluster = await clusterFor();
-    const link = linkTo(cluster);
+  it('F63: follows a slot that moves, keys that are on their way included, and hears its topics there', async (test) => {
+    const cluster = await clusterFor(test);
+    const link = linkTo(test, cluster);
     await link.ready;
     const heard = await hearing(link);
     let again = 0;
@@ -94,50 +97,50 @@ describe.skipIf(noRedis)('a link to a Cluster', () => {
       });
     });
     expect(await link.run(both, 'app:{a}:m', ['app:{a}:m', 'app:{a}:new'], [])).toBe(2);
-    await hearAll(link, heard);
+    await hearAll(test, link, heard);
     expect(again).toBeGreaterThan(0);
     expect(link.health.brokenSince).toBeNull();
   });
 
-  it('goes to the replica that takes the place of a master that was killed', async () => {
-    const cluster = await clusterFor(true);
-    const link = linkTo(cluster);
+  it('goes to the replica that takes the place of a master that was killed', async (test) => {
+    const cluster = await clusterFor(test, true);
+    const link = linkTo(test, cluster);
     await link.ready;
     const heard = await hearing(link);
     await cluster.masters[1]?.kill();
-    await expect.poll(() => link.health.brokenSince, { timeout: 15_000 }).not.toBeNull();
-    await expect.poll(() => link.health.brokenSince, { timeout: 30_000 }).toBeNull();
+    await test.expect.poll(() => link.health.brokenSince, { timeout: 15_000 }).not.toBeNull();
+    await test.expect.poll(() => link.health.brokenSince, { timeout: 30_000 }).toBeNull();
     for (const tag of tags) await link.run(count, `app:{${tag}}:m`, [`app:{${tag}}:m`], []);
-    await hearAll(link, heard);
+    await hearAll(test, link, heard);
   }, 60_000);
 
-  it('goes to the replica that takes the place of a master that hangs, and stays there', async () => {
-    const cluster = await clusterFor(true);
-    const link = linkTo(cluster);
+  it('goes to the replica that takes the place of a master that hangs, and stays there', async (test) => {
+    const cluster = await clusterFor(test, true);
+    const link = linkTo(test, cluster);
     await link.ready;
     const heard = await hearing(link);
     cluster.masters[2]?.freeze();
-    await expect.poll(() => link.health.brokenSince, { timeout: 15_000 }).not.toBeNull();
-    await expect.poll(() => link.health.brokenSince, { timeout: 30_000 }).toBeNull();
-    await hearAll(link, heard);
+    await test.expect.poll(() => link.health.brokenSince, { timeout: 15_000 }).not.toBeNull();
+    await test.expect.poll(() => link.health.brokenSince, { timeout: 30_000 }).toBeNull();
+    await hearAll(test, link, heard);
     cluster.masters[2]?.thaw();
-    await expect
+    await test.expect
       .poll(async () => String(await cluster.masters[2]?.command('ROLE')), { timeout: 15_000 })
       .toMatch(/^slave/);
     for (const tag of tags) await link.run(count, `app:{${tag}}:m`, [`app:{${tag}}:m`], []);
-    await hearAll(link, heard);
+    await hearAll(test, link, heard);
   }, 60_000);
 
-  it('F63: goes along with a failover that an operator asked for', async () => {
-    const cluster = await clusterFor(true);
-    const link = linkTo(cluster);
+  it('F63: goes along with a failover that an operator asked for', async (test) => {
+    const cluster = await clusterFor(test, true);
+    const link = linkTo(test, cluster);
     await link.ready;
     const heard = await hearing(link);
     await cluster.replicas[0]?.command('CLUSTER', 'FAILOVER');
-    await expect.poll(async () => String(await cluster.replicas[0]?.command('ROLE'))).toMatch(/^master/);
+    await test.expect.poll(async () => String(await cluster.replicas[0]?.command('ROLE'))).toMatch(/^master/);
     for (const tag of tags) await link.run(count, `app:{${tag}}:m`, [`app:{${tag}}:m`], []).catch(() => {});
-    await hearAll(link, heard);
-    await expect.poll(() => link.health.brokenSince).toBeNull();
+    await hearAll(test, link, heard);
+    await test.expect.poll(() => link.health.brokenSince).toBeNull();
     for (const tag of tags) expect(await link.run(count, `app:{${tag}}:n`, [`app:{${tag}}:n`], [])).toBe(1);
   }, 40_000);
 });

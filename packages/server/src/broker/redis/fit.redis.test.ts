@@ -3,10 +3,12 @@
  * says what to do; those that no waiting mends come at once.
  */
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { filesOf, makePair } from '../../testing/certificates.ts';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, type TestContext } from 'vitest';
+import { makePair } from '../../testing/certificates.ts';
 import {
   noRedis,
   type RedisServer,
@@ -22,32 +24,45 @@ import { scriptOf } from './scripts.ts';
 
 const count = scriptOf('count', "return redis.call('INCR', KEYS[1])");
 
-async function redisFor(settings: RedisSettings = {}): Promise<RedisServer> {
+/** What runs beside others ends with its own test. */
+type Test = Pick<TestContext, 'expect' | 'onTestFinished'>;
+
+async function redisFor(test: Test, settings: RedisSettings = {}): Promise<RedisServer> {
   const redis = await startRedis(settings);
-  onTestFinished(() => redis.stop());
+  test.onTestFinished(() => redis.stop());
   return redis;
 }
 
-function linkBy(options: RedisOptions): Link {
+function linkBy(test: Test, options: RedisOptions): Link {
   const link = openLink(resolveRedis({ prefix: 'app', ...options }).link);
-  onTestFinished(() => link.close());
+  test.onTestFinished(() => link.close());
   return link;
 }
 
-async function works(link: Link): Promise<void> {
+async function works(test: Test, link: Link): Promise<void> {
   await link.ready;
   const heard: string[] = [];
   await link.subscribe('app:{a}', (message) => heard.push(String(message)));
   link.publish('app:{a}', 'x');
-  await expect.poll(() => heard).toEqual(['x']);
+  await test.expect.poll(() => heard).toEqual(['x']);
   expect(await link.run(count, 'app:{a}:m', ['app:{a}:m'], [])).toBeTypeOf('number');
 }
 
 const refused = (link: Link, code: string, message: RegExp): Promise<void> =>
   expect(link.ready).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
 
+/** A certificate for this machine, as text and as files. */
+async function certificate(test: Test) {
+  const pair = await makePair();
+  const dir = mkdtempSync(join(tmpdir(), 'syncline-tls-'));
+  test.onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const tls = { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') };
+  for (const part of ['cert', 'key'] as const) writeFileSync(tls[part], pair[part]);
+  return { text: pair.cert, tls };
+}
+
 /** A server that answers every command with this, once it has come. */
-async function fake(answer: (command: string) => string): Promise<string> {
+async function fake(test: Test, answer: (command: string) => string): Promise<string> {
   const server = createServer((socket) => {
     socket.on('error', () => {});
     socket.on('data', (bytes) => {
@@ -56,54 +71,59 @@ async function fake(answer: (command: string) => string): Promise<string> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  onTestFinished(() => void server.close());
+  test.onTestFinished(() => void server.close());
   return `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-describe.skipIf(noRedis)('a Redis that a node starts with', () => {
-  it('is spoken to by TLS, as far as its certificate is trusted', async () => {
-    const pair = filesOf(await makePair());
-    const redis = await redisFor({ tls: pair.tls });
+describe.skipIf(noRedis).concurrent('a Redis that a node starts with', () => {
+  it('is spoken to by TLS, as far as its certificate is trusted', async (test) => {
+    const { text, tls } = await certificate(test);
+    const redis = await redisFor(test, { tls });
     expect(redis.url).toMatch(/^rediss:/);
-    await works(linkBy({ url: redis.url, tls: { ca: pair.tls.cert } }));
+    await works(test, linkBy(test, { url: redis.url, tls: { ca: tls.cert } }));
     await works(
-      linkBy({
+      test,
+      linkBy(test, {
         url: redis.url.replace('127.0.0.1', 'localhost'),
-        tls: { ca: readFileSync(pair.tls.cert, 'utf8') },
+        tls: { ca: text },
       }),
     );
-    await refused(linkBy({ url: redis.url, startMs: 300 }), 'unavailable', /self-signed certificate/);
+    await refused(linkBy(test, { url: redis.url, startMs: 300 }), 'unavailable', /self-signed certificate/);
     const other = await makePair();
     await refused(
-      linkBy({ url: redis.url, tls: { ca: other.cert }, startMs: 300 }),
+      linkBy(test, { url: redis.url, tls: { ca: other.cert }, startMs: 300 }),
       'unavailable',
       /^Redis can't be used: /,
     );
     // Plain text to a TLS port says nothing that can be understood.
-    await refused(linkBy({ url: redis.url.replace('rediss', 'redis'), startMs: 300 }), 'unavailable', /./);
+    await refused(
+      linkBy(test, { url: redis.url.replace('rediss', 'redis'), startMs: 300 }),
+      'unavailable',
+      /./,
+    );
   });
 
-  it('asks for a password, and is told it', async () => {
-    const redis = await redisFor({ args: ['--requirepass', 'secret'], password: 'secret' });
-    await works(linkBy({ url: `unix://${redis.path}`, password: 'secret' }));
-    await works(linkBy({ url: `unix://${redis.path}`, password: async () => 'secret' }));
+  it('asks for a password, and is told it', async (test) => {
+    const redis = await redisFor(test, { args: ['--requirepass', 'secret'], password: 'secret' });
+    await works(test, linkBy(test, { url: `unix://${redis.path}`, password: 'secret' }));
+    await works(test, linkBy(test, { url: `unix://${redis.path}`, password: async () => 'secret' }));
     // At once: nobody waits for the 10 s that a Redis has to be there.
     await refused(
-      linkBy({ url: `unix://${redis.path}`, password: 'other', startMs: 600_000 }),
+      linkBy(test, { url: `unix://${redis.path}`, password: 'other', startMs: 600_000 }),
       'unavailable',
       /WRONGPASS/,
     );
-    await refused(linkBy({ url: `unix://${redis.path}`, startMs: 600_000 }), 'unavailable', /NOAUTH/);
+    await refused(linkBy(test, { url: `unix://${redis.path}`, startMs: 600_000 }), 'unavailable', /NOAUTH/);
   });
 
-  it('has a user who may do what is needed and no more', async () => {
-    const redis = await redisFor();
+  it('has a user who may do what is needed and no more', async (test) => {
+    const redis = await redisFor(test);
     const user = async (name: string, ...rules: string[]): Promise<Link> => {
       await redis.command('ACL', 'SETUSER', name, 'on', '>p', ...rules);
-      return linkBy({ url: `unix://${redis.path}`, username: name, password: 'p', startMs: 600_000 });
+      return linkBy(test, { url: `unix://${redis.path}`, username: name, password: 'p', startMs: 600_000 });
     };
     const all = ['+@all', '-@admin', '-@dangerous'];
-    await works(await user('fine', '~app:*', '&app:*', ...all));
+    await works(test, await user('fine', '~app:*', '&app:*', ...all));
     await refused(await user('keys', '~other:*', '&app:*', ...all), 'bad_option', /may not do TYPE, .*XADD/);
     await refused(
       await user('topics', '~app:*', 'resetchannels', ...all),
@@ -122,48 +142,48 @@ describe.skipIf(noRedis)('a Redis that a node starts with', () => {
     );
   });
 
-  it('is a master, and no Sentinel, nor of the other mode', async () => {
-    const redis = await redisFor({ tcp: true });
+  it('is a master, and no Sentinel, nor of the other mode', async (test) => {
+    const redis = await redisFor(test, { tcp: true });
     const replica = await replicaOf(redis);
-    onTestFinished(() => replica.stop());
-    await refused(linkBy({ url: replica.url, startMs: 300 }), 'unavailable', /is a replica/);
+    test.onTestFinished(() => replica.stop());
+    await refused(linkBy(test, { url: replica.url, startMs: 300 }), 'unavailable', /is a replica/);
     await refused(
-      linkBy({ cluster: [`127.0.0.1:${redis.port}`] }),
+      linkBy(test, { cluster: [`127.0.0.1:${redis.port}`] }),
       'bad_option',
       /belongs to no Cluster: .*`url`/,
     );
   });
 
-  it('is named by the option for it where it is a Sentinel or of a Cluster', async () => {
+  it('is named by the option for it where it is a Sentinel or of a Cluster', async (test) => {
     const [sentinel, cluster] = [await startSentinel(), await startCluster()];
-    onTestFinished(() => sentinel.stop());
-    onTestFinished(() => cluster.stop());
+    test.onTestFinished(() => sentinel.stop());
+    test.onTestFinished(() => cluster.stop());
     await refused(
-      linkBy({ url: `redis://127.0.0.1:${sentinel.sentinels[0]?.port}` }),
+      linkBy(test, { url: `redis://127.0.0.1:${sentinel.sentinels[0]?.port}` }),
       'bad_option',
       /is a Sentinel, .*`sentinel:/,
     );
     await refused(
-      linkBy({ url: `redis://127.0.0.1:${cluster.masters[0]?.port}` }),
+      linkBy(test, { url: `redis://127.0.0.1:${cluster.masters[0]?.port}` }),
       'bad_option',
       /belongs to a Cluster: .*`cluster`/,
     );
     const nodes = sentinel.sentinels.map(({ port }) => `127.0.0.1:${port}`);
-    await works(linkBy({ sentinel: { name: sentinel.name, nodes } }));
-    await works(linkBy({ cluster: [`127.0.0.1:${cluster.masters[1]?.port}`] }));
+    await works(test, linkBy(test, { sentinel: { name: sentinel.name, nodes } }));
+    await works(test, linkBy(test, { cluster: [`127.0.0.1:${cluster.masters[1]?.port}`] }));
   }, 40_000);
 
-  it('is new enough', async () => {
+  it('is new enough', async (test) => {
     const hello = '%4\r\n+version\r\n+6.2.14\r\n+mode\r\n+standalone\r\n+role\r\n+master\r\n+proto\r\n:3\r\n';
-    const url = await fake((command) => (/HELLO/i.test(command) ? hello : '+OK\r\n'));
+    const url = await fake(test, (command) => (/HELLO/i.test(command) ? hello : '+OK\r\n'));
     await refused(
-      linkBy({ url }),
+      linkBy(test, { url }),
       'bad_option',
       /has version 6\.2\.14, and 7\.0 is the oldest that will do: upgrade it/,
     );
   });
 
-  it.each([
+  it.for([
     ['text', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
     ['half of a reply', '$100\r\nabc'],
     ['lists in lists', `${'*1\r\n'.repeat(20_000)}+x\r\n`],
@@ -172,9 +192,9 @@ describe.skipIf(noRedis)('a Redis that a node starts with', () => {
     ['a redirection', '-MOVED __proto__ x:1\r\n'],
     ['replies to nothing', '+OK\r\n+OK\r\n+OK\r\n'],
     ['maps for everything', '%1\r\n+__proto__\r\n%1\r\n+polluted\r\n+yes\r\n'],
-  ])('ends no node when it says %s', async (_, answer) => {
-    const url = await fake(() => answer);
-    const link = linkBy({ url, startMs: 300, commandMs: 100 });
+  ])('ends no node when it says %s', async ([, answer = ''], test) => {
+    const url = await fake(test, () => answer);
+    const link = linkBy(test, { url, startMs: 300, commandMs: 100 });
     await expect(link.ready).rejects.toMatchObject({
       code: expect.stringMatching(/^(unavailable|bad_option)$/),
     });
