@@ -43,32 +43,45 @@ local function placeLine(kind, offset, check, at)
   return kind .. ' ' .. text(offset) .. ' ' .. text(check) .. ' ' .. text(at)
 end
 
--- What is stored of a producer: the last sequence number, then the places of the newest ones, the oldest first.
-local function readProducer(id)
+-- Producers that were asked for during this call, as they are now. What changed of them is written by `writeProducers`.
+local producers = {}
+
+-- What is known of a producer: its last sequence number, and the places of the newest ones: those that are stored, the oldest
+-- first, and those that came with this call.
+local function readProducer(one)
+  local id = one.owner .. one.name
+  if producers[id] then return producers[id] end
+  local producer = { id = id, owner = one.owner, name = one.name, last = 0, stored = '', storedPlaces = 0, added = {} }
   local value = redis.call('HGET', key.producers, id)
-  if not value then return nil end
-  local places = (#value - 8) / PLACE_BYTES
-  local last = #value >= 8 and struct.unpack('>d', value) or 0
-  if places < 1 or places > SEQUENCES_MAX or places ~= math.floor(places) or not (last >= places) then
-    broken('a producer of it is none')
+  if value then
+    producer.stored = string.sub(value, 9)
+    producer.storedPlaces = #producer.stored / PLACE_BYTES
+    producer.last = #value >= 8 and struct.unpack('>d', value) or 0
+    local places = producer.storedPlaces
+    if places < 1 or places > SEQUENCES_MAX or places ~= math.floor(places) or not (producer.last >= places) then
+      broken('a producer of it is none')
+    end
   end
-  return { value = value, last = last, places = places }
+  producers[id] = producer
+  return producer
 end
 
--- Where a sequence number was stored; the newest one is 0 steps back.
+-- Where a sequence number was stored, in one piece; the newest one is 0 steps back. Nil where it was too long ago.
 local function placeOf(producer, back)
-  return struct.unpack(PLACE, producer.value, #producer.value - PLACE_BYTES * (back + 1) + 1)
+  if back < 0 or back >= SEQUENCES_MAX then return nil end
+  local added = #producer.added
+  if back < added then return producer.added[added - back] end
+  local from = (producer.storedPlaces - 1 - (back - added)) * PLACE_BYTES
+  return from >= 0 and string.sub(producer.stored, from + 1, from + PLACE_BYTES) or nil
 end
 
 -- The answer to a sequence number that is not the next one; nil when it is.
 local function answerSequence(one, producer)
-  local expected = (producer and producer.last or 0) + 1
+  local expected = producer.last + 1
   if one.sequence == expected then return nil end
-  local back = expected - 1 - one.sequence
-  if producer and back >= 0 and back < producer.places then
-    return { line = placeLine('=', placeOf(producer, back)) }
-  end
-  return refused('sequence', expected, producer and 'known' or 'unknown')
+  local place = placeOf(producer, producer.last - one.sequence)
+  if place then return { line = placeLine('=', struct.unpack(PLACE, place)) } end
+  return refused('sequence', expected, producer.last > 0 and 'known' or 'unknown')
 end
 
 -- The newest entry of a key; 0 where it has none, or is forgotten.
@@ -95,9 +108,41 @@ local function answerKey(log, one)
   return nil
 end
 
+-- A producer in the order of its owner's.
+local function ownedMember(producer, offset)
+  return producer.owner .. string.format('%016d', offset) .. producer.name
+end
+
+-- Writes a producer that stored something during this call.
+local function writeProducer(producer)
+  local added, stored = #producer.added, producer.storedPlaces
+  if added == 0 then return end
+  if stored > 0 then
+    local newest = struct.unpack(PLACE, producer.stored, (stored - 1) * PLACE_BYTES + 1)
+    if redis.call('ZREM', key.owned, ownedMember(producer, newest)) == 0 then
+      broken('its producers contradict each other')
+    end
+  end
+  local places = producer.stored .. table.concat(producer.added)
+  producer.stored = string.sub(places, -SEQUENCES_MAX * PLACE_BYTES)
+  producer.storedPlaces = #producer.stored / PLACE_BYTES
+  local offset = text((struct.unpack(PLACE, producer.added[added])))
+  producer.added = {}
+  redis.call('HSET', key.producers, producer.id, struct.pack('>d', producer.last) .. producer.stored)
+  redis.call('ZADD', key.newest, offset, producer.id)
+  redis.call('ZADD', key.owned, 0, ownedMember(producer, offset))
+end
+
+local function writeProducers()
+  for _, producer in pairs(producers) do
+    writeProducer(producer)
+  end
+end
+
 -- Forgets one producer to make room for another one of `owner`: the oldest of the same owner, so that nobody can make a log
 -- forget what someone else would have to repeat; the oldest of all only for an owner who has none.
 local function forgetProducer(log, owner)
+  writeProducers()
   -- Behind an owner stands an offset, and a colon comes after all digits.
   local member = redis.call('ZRANGE', key.owned, '[' .. owner .. '0', '(' .. owner .. ':', 'BYLEX', 'LIMIT', 0, 1)[1]
   local id
@@ -108,31 +153,23 @@ local function forgetProducer(log, owner)
     id, offset = unpack(redis.call('ZRANGE', key.newest, 0, 0, 'WITHSCORES'))
     local length = string.match(id, '^%d+') or ''
     local ownerEnds = #length + 1 + (tonumber(length) or 0)
-    member = string.sub(id, 1, ownerEnds) .. string.format('%016.0f', offset) .. string.sub(id, ownerEnds + 1)
+    member = string.sub(id, 1, ownerEnds) .. string.format('%016d', offset) .. string.sub(id, ownerEnds + 1)
   end
   local gone = redis.call('HDEL', key.producers, id) + redis.call('ZREM', key.newest, id) + redis.call('ZREM', key.owned, member)
   if gone ~= 3 then broken('its producers contradict each other') end
+  producers[id] = nil
   log.producers = log.producers - 1
 end
 
 -- Notes where the next sequence number of a producer was stored.
 local function remember(log, one, producer)
-  local id = one.owner .. one.name
-  local function member(offset)
-    return one.owner .. string.format('%016.0f', offset) .. one.name
-  end
-  local places = ''
-  if producer then
-    redis.call('ZREM', key.owned, member((placeOf(producer, 0))))
-    places = string.sub(producer.value, 9 + (producer.places == SEQUENCES_MAX and PLACE_BYTES or 0))
-  else
+  if producer.last == 0 then
     if log.producers >= PRODUCERS_MAX then forgetProducer(log, one.owner) end
     log.producers = log.producers + 1
   end
-  local place = struct.pack(PLACE, log.top, log.check, log.at)
-  redis.call('HSET', key.producers, id, struct.pack('>d', one.sequence) .. places .. place)
-  redis.call('ZADD', key.newest, text(log.top), id)
-  redis.call('ZADD', key.owned, 0, member(log.top))
+  producers[producer.id] = producer
+  producer.last = one.sequence
+  producer.added[#producer.added + 1] = struct.pack(PLACE, log.top, log.check, log.at)
 end
 
 -- Notes that this is the newest entry of its key, or that the key is gone.
@@ -173,7 +210,7 @@ local function announced(log, one)
 end
 
 local function appendOne(log, one, now)
-  local producer = one.sequence and readProducer(one.owner .. one.name)
+  local producer = one.sequence and readProducer(one)
   -- A retry is recognised before the conditions are looked at: they held when the entry was stored.
   local answer = one.sequence and answerSequence(one, producer)
   if answer then return answer end
@@ -181,9 +218,9 @@ local function appendOne(log, one, now)
   answer = answerKey(log, one)
   if answer then return answer end
   store(log, one, producer, now)
-  answer = { line = placeLine('+', log.top, log.check, log.at), news = announced(log, one) }
-  trim(log, keep, now)
-  return answer
+  -- What is trimmed is trimmed once, at the end: only which keys are known does the next append ask for.
+  if log.keys > 0 then trim(log, keep, now) end
+  return { line = placeLine('+', log.top, log.check, log.at), news = announced(log, one) }
 end
 
 -- What others appended that who asks hasn't heard of yet: its own entries can then be told without a hole before them.
@@ -194,6 +231,7 @@ local function between(log)
 end
 
 return over(function()
+  producers = {}
   local log = open()
   expectParts(log)
   local now = timeNow()
@@ -206,6 +244,8 @@ return over(function()
       bytes = bytes + #answer.news
     end
   end
+  writeProducers()
+  if #news > 0 then trim(log, keep, now) end
   sweep(log)
   save(log, redis.call)
   -- WAIT counts the replicas that have what this connection wrote: a retry alone would have written nothing.

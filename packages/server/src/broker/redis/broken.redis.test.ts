@@ -37,6 +37,28 @@ async function filled() {
 
 type Command = readonly string[];
 
+const numbers = [
+  'top',
+  'check',
+  'at',
+  'bytes',
+  'oldest',
+  'oldestAt',
+  'oldestBytes',
+  'snapshot',
+  'snapshotCheck',
+];
+numbers.push('keysFrom', 'producers', 'keys', 'orders');
+
+/** Another number in the head. */
+function head(name: string, value: string): Command {
+  const script = `local head = redis.call('HGET', KEYS[1], 'head')
+local number = 0
+head = string.gsub(head, '%d+', function() number = number + 1; if number == tonumber(ARGV[1]) then return ARGV[2] end end)
+return redis.call('HSET', KEYS[1], 'head', head)`;
+  return ['EVAL', script, '1', keys.meta, String(numbers.indexOf(name) + 1), value];
+}
+
 /** Ways to break the log, each a command of Redis. */
 const breaks: Readonly<Record<string, Command>> = {
   'its head is a text': ['SET', keys.meta, 'x'],
@@ -44,15 +66,16 @@ const breaks: Readonly<Record<string, Command>> = {
   'its head has no layout': ['HDEL', keys.meta, 'v'],
   'its head has no epoch': ['HDEL', keys.meta, 'epoch'],
   'its epoch is none': ['HSET', keys.meta, 'epoch', '{"a":1}'],
-  'its top is a word': ['HSET', keys.meta, 'top', 'abc'],
-  'its top is below zero': ['HSET', keys.meta, 'top', '-1'],
-  'its top is beyond all numbers': ['HSET', keys.meta, 'top', '9223372036854775807'],
-  'its top is gone': ['HDEL', keys.meta, 'top'],
-  'its top is ahead of its entries': ['HSET', keys.meta, 'top', '9'],
-  'its top is behind its entries': ['HSET', keys.meta, 'top', '2'],
-  'its check is another': ['HSET', keys.meta, 'check', '5'],
-  'its check is none': ['HSET', keys.meta, 'check', '4294967296'],
-  'its oldest is beyond its top': ['HSET', keys.meta, 'oldest', '9'],
+  'its numbers are gone': ['HDEL', keys.meta, 'head'],
+  'its numbers are too few': ['HSET', keys.meta, 'head', '1 2 3'],
+  'its top is a word': head('top', 'abc'),
+  'its top is below zero': head('top', '-1'),
+  'its top is beyond all numbers': head('top', '9223372036854775807'),
+  'its top is ahead of its entries': head('top', '9'),
+  'its top is behind its entries': head('top', '2'),
+  'its check is another': head('check', '5'),
+  'its check is none': head('check', '4294967296'),
+  'its oldest is beyond its top': head('oldest', '9'),
   'its head is gone': ['DEL', keys.meta],
   'its entries are a text': ['SET', keys.entries, 'x'],
   'its entries are gone': ['DEL', keys.entries],
@@ -106,7 +129,7 @@ describe.skipIf(noRedis)('a log that is broken in Redis', () => {
   }
 
   for (const [what, command] of Object.entries({
-    'its top is a word': ['HSET', keys.meta, 'top', 'abc'],
+    'its top is a word': head('top', 'abc'),
     'its head is gone': ['DEL', keys.meta],
     'its entries are gone': ['DEL', keys.entries],
     'its entries are a text': ['SET', keys.entries, 'x'],
@@ -120,7 +143,7 @@ describe.skipIf(noRedis)('a log that is broken in Redis', () => {
       keys.snapshot,
     ],
     'an entry in the middle is gone': ['XDEL', keys.entries, 'SECOND'],
-    'its top is ahead of its entries': ['HSET', keys.meta, 'top', '9'],
+    'its top is ahead of its entries': head('top', '9'),
   })) {
     it(`${what}: a read begins a new epoch, and tells it`, async () => {
       const { broker, epoch } = await filled();
@@ -189,7 +212,7 @@ describe.skipIf(noRedis)('a log that is broken in Redis', () => {
   it('[A3] what fails half way through a batch burns nothing: all of it is stored in the new epoch', async () => {
     const { broker, epoch } = await filled();
     await server.command('HSET', keys.producers, '4:bob/p', 'junk');
-    await server.command('HINCRBY', keys.meta, 'producers', '1');
+    await server.command(...head('producers', '2'));
     await server.command('ZADD', keys.newest, '3', '4:bob/p');
     await server.command('ZADD', keys.owned, '0', '4:bob/0000000000000003p');
     const batch = [

@@ -216,12 +216,12 @@ export function parseCompacted(reply: unknown): { readonly aside: string; readon
 
 /** Where a log ends, as look.lua replies it; undefined where there is none. @throws Garbled */
 export function parseHead(reply: unknown): Omit<Announcement, 'entries'> | undefined {
-  const [epoch, offset, check] = listOf(reply);
-  if (!epoch || !offset || !check) return undefined;
-  const line = `${lineOf(offset)} ${lineOf(check)}`;
-  if (!/^\d{1,16} \d{1,10}$/.test(line)) return undefined;
-  const [top = 0, checked = 0] = line.split(' ').map(Number);
-  return { epoch: epochOf(epoch), top: { offset: top, check: checked } };
+  const [epoch, head] = listOf(reply);
+  if (!epoch || !head) return undefined;
+  const [, offset, check] = /^(\d{1,16}) (\d{1,10}) /.exec(lineOf(head)) ?? [];
+  return offset
+    ? { epoch: epochOf(epoch), top: { offset: Number(offset), check: Number(check) } }
+    : undefined;
 }
 
 /** Why a log was moved aside, as aside.lua replies it; empty when another node had done it. @throws Garbled */

@@ -8,7 +8,7 @@
 --        who asks, and for how many ms a log is kept that nobody uses (empty: for ever); then the script's own
 
 local key = {
-  meta = KEYS[1], -- hash: the head, see `counted` below
+  meta = KEYS[1], -- hash: `v`, the version of this layout; `epoch`; `head`, the numbers below in one line
   entries = KEYS[2], -- stream: an entry each, `<offset>-<check>`
   snapshot = KEYS[3], -- string: how it is encoded, then what it holds
   producers = KEYS[4], -- hash: producer to its last sequence number, and where the newest ones were stored
@@ -34,8 +34,8 @@ local BROKEN_MS = 7 * 86400000 -- what was moved aside is kept for so long
 local DROPPED_MAX = 10000 -- entries, and keys, that one call removes for good; what is left over waits for the next call
 local SAFE_MAX = 9007199254740991 -- beyond this a double skips whole numbers
 
--- Every number in the meta hash but `at` counts from 0; offsets are 0 where there is none.
-local counted = {
+-- The numbers of a head, in their order. Offsets are 0 where there is none.
+local NUMBERS = {
   'top', 'check', 'at', -- the newest entry
   'bytes', -- payload bytes of all entries of this epoch
   'oldest', 'oldestAt', 'oldestBytes', -- the oldest entry that can be read, its time, and the bytes of all before it
@@ -43,11 +43,13 @@ local counted = {
   'keysFrom', -- keys whose newest entry is before this offset are forgotten
   'producers', 'keys', 'orders', -- how many members the parts have
 }
+local HEAD = '^' .. string.rep('(%d+) ', #NUMBERS - 1) .. '(%d+)$'
 
 local aside -- why the log was moved aside during this call
 
+-- A whole number as Redis reads it. Lua's own way loses digits.
 local function text(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 local function whole(field)
@@ -68,8 +70,8 @@ end
 
 -- An empty log in a new epoch. It may vanish until something is stored in it, so that mere names fill no Redis.
 local function begin()
-  local log = { epoch = given.epoch, stored = {} }
-  for _, name in ipairs(counted) do
+  local log = { epoch = given.epoch, wasEmpty = true }
+  for _, name in ipairs(NUMBERS) do
     log[name] = 0
   end
   log.oldest = 1
@@ -78,53 +80,43 @@ end
 
 -- The head as it is stored; a new one where there is none.
 local function open()
-  local fields = redis.call('HGETALL', key.meta)
-  if #fields == 0 then
-    local rest = redis.call('EXISTS', select(2, unpack(KEYS)))
-    if rest > 0 then broken('it has no head') end
+  local version, epoch, head = unpack(redis.call('HMGET', key.meta, 'v', 'epoch', 'head'))
+  if not version and not epoch and not head then
+    if redis.call('EXISTS', unpack(KEYS)) > 0 then broken('it has no head') end
     return begin()
   end
-  local log = { stored = {} }
-  for i = 1, #fields, 2 do
-    log.stored[fields[i]] = fields[i + 1]
+  if version and version ~= LAYOUT and whole(version) then
+    error('LAYOUT this log is of layout ' .. version .. ', and this server knows ' .. LAYOUT, 0)
   end
-  local version = whole(log.stored.v)
-  if not version then broken('its head is not one') end
-  if log.stored.v ~= LAYOUT then
-    error('LAYOUT this log is of layout ' .. text(version) .. ', and this server knows ' .. LAYOUT, 0)
+  local numbers = { string.match(head or '', HEAD) }
+  if version ~= LAYOUT or not numbers[1] then broken('its head is none') end
+  if not epoch or #epoch > 64 or not string.find(epoch, '^[%w_-]+$') then broken('its head has no epoch') end
+  local log = { epoch = epoch, saved = head }
+  for i, name in ipairs(NUMBERS) do
+    local number = tonumber(numbers[i])
+    if number > SAFE_MAX then broken('its head has numbers that are none') end
+    log[name] = number
   end
-  for _, name in ipairs(counted) do
-    log[name] = whole(log.stored[name]) or broken('its head has no ' .. name)
-  end
-  log.epoch = log.stored.epoch
-  if not log.epoch or #log.epoch > 64 or not string.find(log.epoch, '^[%w_-]+$') then broken('its head has no epoch') end
   local placed = log.oldest >= 1 and log.oldest <= log.top + 1 and log.snapshot < log.oldest
   if not placed or log.check >= 4294967296 or log.oldestBytes > log.bytes then broken('its head contradicts itself') end
+  log.wasEmpty = log.top == 0
   return log
 end
 
--- Writes what has changed of the head. `write` is redis.call, or what stands in for it.
+-- Writes the head where it has changed. `write` is redis.call, or what stands in for it.
 local function save(log, write)
-  local changed = {}
-  local function note(name, value)
-    if log.stored[name] == value then return end
-    changed[#changed + 1] = name
-    changed[#changed + 1] = value
+  local numbers = {}
+  for i, name in ipairs(NUMBERS) do
+    numbers[i] = text(log[name])
   end
-  note('v', LAYOUT)
-  note('epoch', log.epoch)
-  for _, name in ipairs(counted) do
-    note(name, text(log[name]))
-  end
-  if #changed == 0 then return end
-  write('HSET', key.meta, unpack(changed))
+  local head = table.concat(numbers, ' ')
+  if head == log.saved then return end
+  write('HSET', key.meta, 'v', LAYOUT, 'epoch', log.epoch, 'head', head)
+  log.saved = head
   if log.top == 0 then
     write('PEXPIRE', key.meta, given.idleMs or UNUSED_MS)
-  elseif not given.idleMs and (log.stored.top or '0') == '0' then
+  elseif log.wasEmpty and not given.idleMs then
     write('PERSIST', key.meta)
-  end
-  for i = 1, #changed, 2 do
-    log.stored[changed[i]] = changed[i + 1]
   end
 end
 

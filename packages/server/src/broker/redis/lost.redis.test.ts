@@ -89,7 +89,8 @@ describe.skipIf(noRedis)('a Redis that lost something', () => {
     await server.command('XDEL', keys.entries, fifth);
     await server.command('XSETID', keys.entries, fourth);
     const check = fourth.split('-')[1] ?? '';
-    await server.command('HSET', keys.meta, 'top', '4', 'check', check, 'bytes', '4');
+    const head = String(await server.command('HGET', keys.meta, 'head')).split(' ');
+    await server.command('HSET', keys.meta, 'head', ['4', check, head[2], '4', ...head.slice(4)].join(' '));
     const { offset } = await other.append('c', appendOf('"another 5"'));
     expect(offset).toBe(5);
     await expect.poll(() => news.at(-1)).toMatchObject({ top: { offset: 5 }, asked: true });
