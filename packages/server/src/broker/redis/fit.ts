@@ -31,7 +31,6 @@ export const commands: readonly string[] = [
   'SET KEY x',
   'HGET KEY x',
   'HMGET KEY x',
-  'HGETALL KEY',
   'HSET KEY x x',
   'HDEL KEY x',
   'HLEN KEY',

@@ -19,7 +19,8 @@ function watchAt() {
       if (state.connected && state.hears) state.published++;
       return state.connected && state.hears;
     },
-    onSilence: (what, ms) => state.silences.push(`${what} for ${ms} ms after ${Math.round(clock.now() - began)}`),
+    onSilence: (what, ms) =>
+      state.silences.push(`${what} for ${ms} ms after ${Math.round(clock.now() - began)}`),
   });
   onTestFinished(() => watch.stop());
   return { clock, state, watch };
