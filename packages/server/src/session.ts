@@ -9,7 +9,7 @@ import type { Identity } from './access.ts';
 import { Allowance } from './session/allowance.ts';
 import { Context } from './session/context.ts';
 import { history } from './session/history.ts';
-import { bytesOf, type Port } from './session/port.ts';
+import { bytesOf, type Control, type Port } from './session/port.ts';
 import { companionOf, Presence } from './session/presence.ts';
 import { Publishing } from './session/publishing.ts';
 import { renew } from './session/renewing.ts';
@@ -101,20 +101,26 @@ export class Session {
 
   /** The next bytes to write: answers first, then the entries of whichever channel has some. */
   take(): Uint8Array | undefined {
-    const { answers, subscriptions, tools, endsAt } = this.#context;
-    if (answers.waiting) {
-      const heartbeat = () =>
-        ({ type: 'heartbeat', heads: subscriptions.heads(), ...staleOf(tools) }) as const;
-      const bytes = this.#port.controls(answers.take(heartbeat));
+    const context = this.#context;
+    if (context.answers.waiting) {
+      const bytes = this.#port.controls(this.#answers());
       if (bytes) return bytes;
     }
     // Rights that have ended give nothing more to read, whenever their timer fires.
-    if (tools.turn.now() >= endsAt) return undefined;
+    if (context.endsAt !== Number.POSITIVE_INFINITY && context.tools.turn.now() >= context.endsAt)
+      return undefined;
+    const { subscriptions } = context;
     for (let taken = subscriptions.take(); taken; taken = subscriptions.take()) {
       const bytes = bytesOf(this.#port, taken);
       if (bytes) return bytes;
     }
     return undefined;
+  }
+
+  /** What was answered. It stands apart from `take`, which runs for each reader and makes nothing but bytes. */
+  #answers(): readonly Control[] {
+    const { answers, subscriptions, tools } = this.#context;
+    return answers.take(() => ({ type: 'heartbeat', heads: subscriptions.heads(), ...staleOf(tools) }));
   }
 
   /** The client showed a sign of life. */

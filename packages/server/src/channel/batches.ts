@@ -40,7 +40,8 @@ export class Batches {
 
   /** What comes after a place; undefined where that has to be read. */
   after(offset: number): Batch | undefined {
-    for (const batch of this.#built) if (batch.after === offset) return batch;
+    const known = this.#built.find(({ after }) => after === offset);
+    if (known) return known;
     const held = asBatch(this.#follower.held(offset + 1));
     const behind = held.at(-1)?.offset !== this.#follower.top.offset;
     const entries = (behind && this.#conflate?.(offset)) || held;

@@ -93,18 +93,26 @@ export class SocketWriter {
       if (written >= bytesMax) return this.#rest(from);
       const first = from.take();
       if (!first) return;
-      const small: Uint8Array[] = [];
-      let bytes = 0;
-      let next: Uint8Array | undefined = first;
-      for (; next && bytes + next.length < joinedBytesMax; next = from.take()) {
-        small.push(next);
-        bytes += next.length;
-      }
-      // Copying a few kilobytes costs less than handing several buffers to the kernel; a large batch stays shared.
-      if (small.length > 0) this.#write(small.length === 1 ? first : Buffer.concat(small, bytes));
-      if (next) this.#write(next);
-      written += bytes + (next?.length ?? 0);
+      const second = first.length < joinedBytesMax ? from.take() : undefined;
+      // Most take one thing, which is all that is done for them.
+      if (!second) this.#write(first);
+      written += first.length + (second ? this.#writeJoined(from, first, second) : 0);
     }
+  }
+
+  /** Writes the first with what comes after it; returns the size of the latter. Copying a few kilobytes costs less than handing several buffers to the kernel. */
+  #writeJoined(from: Taker, first: Uint8Array, second: Uint8Array): number {
+    const small = [first];
+    let bytes = first.length;
+    let next: Uint8Array | undefined = second;
+    for (; next && bytes + next.length < joinedBytesMax; next = from.take()) {
+      small.push(next);
+      bytes += next.length;
+    }
+    this.#write(small.length === 1 ? first : Buffer.concat(small, bytes));
+    // A large batch stays shared.
+    if (next) this.#write(next);
+    return bytes - first.length + (next?.length ?? 0);
   }
 
   /** Goes on in the next turn. */
