@@ -12,7 +12,7 @@ import { memory } from '../broker/memory.ts';
 import { Hub } from '../hub.ts';
 import { newMetrics, silentLogger } from '../observe.ts';
 import { resolveNumbers } from '../options.ts';
-import { turns } from '../testing/meddle.ts';
+import { meddle, turns } from '../testing/meddle.ts';
 import { type MemoryNode, memoryNodes, onNode } from '../testing/nodes.ts';
 import { Turn } from '../turn.ts';
 
@@ -76,7 +76,8 @@ interface Client {
 
 class World {
   readonly clock = fakeClock();
-  readonly logs = memory({ clock: this.clock });
+  readonly #meddled = meddle(memory({ clock: this.clock }));
+  readonly logs = this.#meddled.broker;
   readonly all = memoryNodes({ clock: this.clock });
   readonly nodes: Node[] = [];
   readonly clients: Client[] = Array.from({ length: clientsMax }, () => ({
@@ -194,6 +195,11 @@ class World {
     return Object.fromEntries(there);
   }
 
+  /** The logs are lost, and others are in their place. */
+  lose(): void {
+    this.#meddled.replace(memory({ clock: this.clock }));
+  }
+
   async close(): Promise<void> {
     for (const { hub } of this.nodes) await hub.close();
     await this.logs.close();
@@ -262,4 +268,17 @@ it('[N8] [N4] whatever happened, whoever is in is in by the node that it entered
     }),
     { numRuns: 300 },
   );
+});
+
+it('[N8] who is in on any node is entered into the log that takes the place of a lost one, also where it holds something older', async () => {
+  const world = new World();
+  for (const i of [0, 1, 2]) await world.do({ op: 'enter', client: i, node: i, data: i });
+  await world.do({ op: 'pass', ms: 500 });
+  world.lose();
+  // As after a failover that lost the newest entries: of the second client something from before it moved stands there.
+  const old = { data: '["client1",7,{"at":1,"node":"elsewhere"}]', key: 'client1', from: null, keep: null };
+  await world.logs.append(lobby, old);
+  await world.settle();
+  expect(await world.members()).toEqual(world.expected());
+  await world.close();
 });

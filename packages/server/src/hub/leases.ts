@@ -358,7 +358,6 @@ export class Leases {
     if (whose === 'same' || leaving) return;
     if (whose !== 'theirs' && holder !== 0 && last) return await this.#enterAgain(member, last, offset);
     // Nobody is there for whom it could be put right: what is ours goes when the wait is over.
-    if (whose !== 'ours') this.#letGo(member);
     member.stored = whose === 'ours' && stored ? { ...stored, offset } : null;
   }
 
