@@ -3,6 +3,7 @@
  * port and its name by IPC, does what it is told, and ends with whoever started it. Run: node … socket prefix
  */
 import { defineChannels, stream } from '@syncline/protocol';
+import { systemClock } from '@syncline/protocol/wire';
 import { openLink } from '../broker/redis/link.ts';
 import { redisOver } from '../broker/redis.ts';
 import { createServer } from '../server.ts';
@@ -23,6 +24,6 @@ const server = createServer({
 const { port } = await server.listen();
 process.send?.({ port, id: broker.nodes.id });
 process.on('message', (message) => {
-  if (message === 'revoke ada') server.revoke('ada', Date.now() + 3_600_000);
+  if (message === 'revoke ada') server.revoke('ada', systemClock.now() + 3_600_000);
 });
 process.once('disconnect', () => process.exit());
