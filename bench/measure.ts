@@ -8,7 +8,8 @@ import { type Contender, lineups } from './contenders.ts';
 import { type Rig, waitForQuiet } from './rig.ts';
 import { run } from './round.ts';
 import { renderRun } from './rows.ts';
-import type { Effort, Scenario } from './scenarios.ts';
+import type { Scenario } from './scenario.ts';
+import type { Effort } from './scenarios.ts';
 import {
   DISTURBED,
   disturbed,

@@ -8,7 +8,8 @@ import path from 'node:path';
 import { type Contender, labels } from './contenders.ts';
 import type { Rig } from './rig.ts';
 import { runLoad } from './round.ts';
-import type { Effort, Throughput } from './scenarios.ts';
+import type { Throughput } from './scenario.ts';
+import type { Effort } from './scenarios.ts';
 import { startServer } from './server.ts';
 
 /** The parts of Node's .cpuprofile format that are read here. */

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Noticed } from './restart/crowd.ts';
 import type { Rig } from './rig.ts';
-import type { Restart } from './scenarios.ts';
+import type { Restart } from './scenario.ts';
 import { startProgram } from './server.ts';
 import type { RestartRun } from './statistics.ts';
 

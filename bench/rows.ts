@@ -3,7 +3,7 @@
  * them. table.ts makes the page of it. Pure: no figure comes from anywhere but the results.
  */
 import { type Contender, labels } from './contenders.ts';
-import type { Fact, Scenario, Told } from './scenarios.ts';
+import type { Fact, Scenario, Told } from './scenario.ts';
 import {
   disturbed,
   figure,

@@ -11,7 +11,8 @@ import { describeMachine } from './machine.ts';
 import { measure } from './measure.ts';
 import { profile } from './profile.ts';
 import { prepareRig } from './rig.ts';
-import { type Effort, efforts, type Scenario, scenarios, type Throughput } from './scenarios.ts';
+import type { Scenario, Throughput } from './scenario.ts';
+import { type Effort, efforts, scenarios } from './scenarios.ts';
 import type { Result } from './statistics.ts';
 import { type Report, renderPage, renderRatios } from './table.ts';
 

@@ -5,7 +5,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Contender } from './contenders.ts';
 import { selfTimes } from './profile.ts';
-import { efforts, type Scenario, scenarios } from './scenarios.ts';
+import type { Scenario } from './scenario.ts';
+import { efforts, scenarios } from './scenarios.ts';
 import {
   figure,
   generatorBound,

@@ -3,7 +3,7 @@
  * prints nothing. A run counts only when every publish reached every subscriber once; what failed is never averaged in.
  */
 import type { Contender, Pair } from './contenders.ts';
-import type { Bar, RatioBar, Scenario } from './scenarios.ts';
+import type { Bar, RatioBar, Scenario } from './scenario.ts';
 
 /** Publishes, deliveries and faults of a whole run, warm-up and drain included. */
 export interface Deliveries {

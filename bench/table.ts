@@ -6,7 +6,8 @@
 import { type Lineup, labels, lineups, type Pair } from './contenders.ts';
 import type { Machine } from './machine.ts';
 import { columnsOf, count, percent, remarks } from './rows.ts';
-import type { Bar, Effort, Scenario } from './scenarios.ts';
+import type { Bar, Scenario } from './scenario.ts';
+import type { Effort } from './scenarios.ts';
 import {
   DISTURBED,
   disturbed,

@@ -6,7 +6,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Contender } from './contenders.ts';
 import { onCore, type Rig } from './rig.ts';
-import type { Effort, Told } from './scenarios.ts';
+import type { Told } from './scenario.ts';
+import type { Effort } from './scenarios.ts';
 import { startProgram, startServer } from './server.ts';
 import type { ToldRun } from './statistics.ts';
 

@@ -1,5 +1,5 @@
 /**
- * One node of Socket.IO with the adapter over Redis' pub/sub, as its documentation shows it.
+ * One node of Socket.IO with the adapter over Redis' pub/sub, as its documentation shows it. It is started by the program of the same name above this folder.
  */
 import { createAdapter } from '@socket.io/redis-adapter';
 import { createClient } from 'redis';

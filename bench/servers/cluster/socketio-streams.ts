@@ -1,6 +1,6 @@
 /**
  * One node of Socket.IO with the adapter over a Redis stream, which its documentation recommends for clusters whose connections are
- * to be recovered.
+ * to be recovered. It is started by the program of the same name above this folder.
  */
 import { createAdapter } from '@socket.io/redis-streams-adapter';
 import { createClient } from 'redis';

@@ -1,5 +1,6 @@
 /**
- * One node of Socket.IO, like the single one beside this folder but for its adapter.
+ * One node of Socket.IO, like the single one beside this folder but for its adapter. Who starts a node
+ * says which adapter that is.
  */
 import { createServer } from 'node:http';
 import { Server, type ServerOptions } from 'socket.io';

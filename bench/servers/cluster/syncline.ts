@@ -1,5 +1,6 @@
 /**
- * One node of Syncline on Redis, with default options but for the bound on requests, as everywhere in this benchmark.
+ * One node of Syncline on Redis, with default options but for the bound on requests, as everywhere in this benchmark. It is
+ * started by syncline-redis.ts above this folder.
  */
 import { createServer as createHttpServer } from 'node:http';
 import { defineChannels, stream } from '@syncline/protocol';
