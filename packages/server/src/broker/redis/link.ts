@@ -169,14 +169,13 @@ class RedisLink implements Link {
     { replicasMin, ms }: Replicas,
   ): Promise<{ reply: unknown; replicas: number }> {
     return this.#follow(slotKey, async ({ place, asking }) => {
-      // Each command waits for those before it, and those for replicas.
-      const withinMs = this.#commandMs + ms;
+      const on = place.replicating();
       const send = (command: readonly Argument[]) => {
-        if (asking) place.sendReplicated(['ASKING'], withinMs).catch(() => {});
-        return place.sendReplicated(command, withinMs);
+        if (asking) on.send(['ASKING'], ms).catch(() => {});
+        return on.send(command, ms);
       };
       const reply = await evaluate(send, script, keys, args);
-      return { reply, replicas: await place.replicas(replicasMin, ms) };
+      return { reply, replicas: await on.replicas(replicasMin, ms) };
     });
   }
 

@@ -8,6 +8,7 @@ import { type Address, type Argument, Connection, type Dial, nameOf, type OnMess
 import { evaluate } from './evaluate.ts';
 import { isBroken, isElsewhere, Refused, Unanswered } from './faults.ts';
 import { Kept } from './kept.ts';
+import { Replicating } from './replicating.ts';
 import { scriptOf } from './scripts.ts';
 import { Watch } from './watch.ts';
 
@@ -58,8 +59,7 @@ export class Place {
   /** The connection on which all subscriptions stand, and what is probed on it. */
   #hears: { readonly connection: Connection; readonly topic: string } | undefined;
   #wasReady = false;
-  /** Questions for replicas that go out at the end of this turn. */
-  readonly #asked = new Map<string, Promise<number>>();
+  #replicating: Replicating | undefined;
   #offsetMs = 0;
   #down: Error = new Unanswered('There is no connection yet.');
 
@@ -107,40 +107,28 @@ export class Place {
   }
 
   /** Sends a command. @throws Refused, Unanswered */
-  send(args: readonly Argument[], ms = this.#setting.commandMs): Promise<unknown> {
-    return this.#sendOn(this.#commands, args, ms);
+  async send(args: readonly Argument[], ms = this.#setting.commandMs): Promise<unknown> {
+    return this.#sendOn(this.#commands, this.#currentOf(this.#commands), args, ms);
   }
 
-  /** Sends it on the connection for writes that wait for replicas: there everything waits for what came before. */
-  async sendReplicated(args: readonly Argument[], ms: number): Promise<unknown> {
+  /** The connection for writes that wait for replicas: there everything waits for what came before. @throws Unanswered */
+  replicating(): Replicating {
+    const { dial, commandMs } = this.#setting;
     const kept = this.#replicated ?? this.#commands;
-    const { current } = kept;
-    try {
-      return await this.#sendOn(kept, args, ms);
-    } catch (thrown) {
-      // The watch doesn't look at this connection. Replicas or none, Redis answers in that time.
-      if (thrown instanceof Unanswered && current?.open && kept.current === current) kept.rebuild(thrown);
-      throw thrown;
-    }
-  }
-
-  /**
-   * How many replicas have all that was written on that connection, once so many have or `ms` have passed. What was answered in one
-   * turn shares a command: while it waits, everything behind it does.
-   */
-  replicas(replicasMin: number, ms: number): Promise<number> {
-    const { clock } = this.#setting.dial;
-    const key = `${replicasMin} ${ms}`;
-    const asked = this.#asked.get(key);
-    if (asked) return asked;
-    const asking = new Promise<void>((resolve) => clock.endOfTurn(resolve)).then(async () => {
-      this.#asked.delete(key);
-      const withinMs = this.#setting.commandMs + ms;
-      const count = await this.sendReplicated(['WAIT', String(replicasMin), String(ms)], withinMs);
-      return typeof count === 'number' ? count : 0;
+    const connection = this.#currentOf(kept);
+    const known = this.#replicating;
+    if (known?.connection === connection) return known;
+    const send = (args: readonly Argument[], ms: number) => this.#sendOn(kept, connection, args, ms);
+    this.#replicating = new Replicating(connection, dial.clock, commandMs, async (args, ms) => {
+      try {
+        return await send(args, ms);
+      } catch (thrown) {
+        // The watch doesn't look at this connection. Replicas or none, Redis answers in that time.
+        if (thrown instanceof Unanswered && kept.current === connection) kept.rebuild(thrown);
+        throw thrown;
+      }
     });
-    this.#asked.set(key, asking);
-    return asking;
+    return this.#replicating;
   }
 
   /** Throws all connections away and makes new ones: it may not be what it was. */
@@ -188,9 +176,12 @@ export class Place {
     });
   }
 
-  async #sendOn(kept: Kept, args: readonly Argument[], ms: number): Promise<unknown> {
-    const connection = kept.current;
-    if (!connection) throw new Unanswered(`${this.name} is not connected: ${this.#down.message}`);
+  #currentOf(kept: Kept): Connection {
+    if (kept.current) return kept.current;
+    throw new Unanswered(`${this.name} is not connected: ${this.#down.message}`);
+  }
+
+  async #sendOn(kept: Kept, connection: Connection, args: readonly Argument[], ms: number): Promise<unknown> {
     try {
       return await connection.send(args, ms);
     } catch (thrown) {
