@@ -36,9 +36,10 @@ export async function readSlice(fetch: (part: Part) => Promise<Page>, range: Ran
   throw new SyncError('unavailable', 'The log changed again and again while it was read. Try again.');
 }
 
-/** Undefined when what a page told doesn't hold any more at a later one. */
+/** Undefined when the log was trimmed, or became another one, so that a page doesn't go on where the one before ended. */
 async function readOnce(fetch: (part: Part) => Promise<Page>, range: Range): Promise<Slice | undefined> {
-  const after = range.direction === 'after';
+  const { direction } = range;
+  const after = direction === 'after';
   let entriesLeft = range.entriesMax;
   let bytesLeft = range.bytesMax;
   const first = await fetch({
@@ -47,26 +48,32 @@ async function readOnce(fetch: (part: Part) => Promise<Page>, range: Range): Pro
     until: undefined,
     leastOne: true,
   });
-  const { epoch, top, oldest, snapshot } = first;
-  let entries = first.entries;
+  const { epoch, top, snapshot } = first;
+  let { oldest, entries } = first;
   for (let page = first; page.entries.length > 0; ) {
-    const bytes = page.entries.reduce((sum, { data }) => sum + dataBytes(data), 0);
     // A page that had room for all that was asked for ended where the range does.
     const complete = entriesLeft <= pageEntriesMax && bytesLeft <= pageBytesMax;
     const edge = after ? entries.at(-1)?.offset === top.offset : entries[0]?.offset === oldest;
     entriesLeft -= page.entries.length;
-    bytesLeft -= bytes;
+    bytesLeft -= bytesOf(page);
     if (complete || edge || entriesLeft <= 0 || bytesLeft < 0) break;
     const offset = (after ? entries.at(-1) : entries[0])?.offset ?? 0;
-    page = await fetch({
-      ...{ direction: range.direction, offset, until: top.offset, leastOne: false, keep: null },
-      ...bounded(entriesLeft, bytesLeft),
-    });
-    if (page.epoch !== epoch || page.oldest > oldest) return undefined;
+    // An entry may be larger than a page, but not than what is left.
+    const leastOne = bytesLeft > pageBytesMax;
+    const bounds = bounded(entriesLeft, bytesLeft);
+    page = await fetch({ ...bounds, direction, offset, until: top.offset, leastOne, keep: null });
+    if (page.epoch !== epoch || (after && page.oldest > offset + 1)) return undefined;
+    if (bytesOf(page) > bytesLeft) break;
+    // What was trimmed meanwhile can't be read any more; what was read before is still true.
+    if (!after) oldest = Math.min(Math.max(oldest, page.oldest), offset);
     entries = after ? [...entries, ...page.entries] : [...page.entries, ...entries];
   }
   expectChain(entries, top, epoch);
   return { epoch, top, oldest, snapshot, entries };
+}
+
+function bytesOf({ entries }: Page): number {
+  return entries.reduce((sum, { data }) => sum + dataBytes(data), 0);
 }
 
 function bounded(entriesLeft: number, bytesLeft: number) {
