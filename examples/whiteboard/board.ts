@@ -135,22 +135,15 @@ export class Board {
     });
     return made.map(({ id }) => id);
   }
-  /** Makes the text of a note what it should be, as the smallest edit, so that what others type at once stays. */
-  write(id: string, next: string): void {
-    const text = textIn(this.#texts, id);
-    const before = text?.toString() ?? '';
-    if (!text || before === next) return;
+  /** The text of a note, for a field to be bound to; what is typed there is written with `write`. */
+  text(id: string): Y.Text | undefined {
+    return textIn(this.#texts, id);
+  }
+  /** Edits a text. What is typed without a pause is one step. */
+  write(edit: () => void): void {
     if (Date.now() - this.#typedAt > typingMs) this.#undo.stopCapturing();
     this.#typedAt = Date.now();
-    const most = Math.min(before.length, next.length);
-    let start = 0;
-    while (start < most && before[start] === next[start]) start++;
-    let end = 0;
-    while (end < most - start && before.at(-1 - end) === next.at(-1 - end)) end++;
-    this.doc.transact(() => {
-      text.delete(start, before.length - start - end);
-      text.insert(start, next.slice(start, next.length - end));
-    }, this);
+    this.doc.transact(edit, this);
   }
 
   /** Takes back this board's own last step, never another's. */

@@ -2,6 +2,7 @@
  * The board itself: its canvases, the pointers of the others above them, and the note that is written on. main.tsx shows
  * it for one document; it must not know what the toolbar offers.
  */
+import { bindText } from '@syncline/client/text';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { seen } from './camera.ts';
 import { usePart, useStore } from './client.ts';
@@ -73,7 +74,13 @@ function Note({ desk, id }: { desk: Desk; id: string }) {
   const { board } = desk;
   const note = usePart({ subscribe: board.onChange, get: () => board.get(id) }, (placed) => placed);
   const height = usePart(desk, ({ extent }) => extent.height);
-  useLayoutEffect(() => field.current?.focus({ preventScroll: true }), []);
+  const written = board.text(id);
+  // What others type is shown at once, not when this is drawn the next time: letters would be lost in between.
+  useLayoutEffect(() => {
+    if (!field.current || !written) return;
+    field.current.focus({ preventScroll: true });
+    return bindText(field.current, written, (edit) => board.write(edit));
+  }, [board, written, !note]);
   // A keyboard that comes up on a phone must not cover what is written on.
   useEffect(() => {
     const { camera, extent } = desk.get();
@@ -85,7 +92,6 @@ function Note({ desk, id }: { desk: Desk; id: string }) {
         camera: { ...camera, x: middle.x - extent.width / 2 / camera.scale, y: y - 60 / camera.scale },
       });
   }, [height]);
-  useLayoutEffect(() => keepCaret(field.current, note?.text ?? ''), [note?.text]);
   if (!note || !measuring) return null;
   const { box, shape, text } = note;
   const { px } = fitText(measuring, text, box.w, box.h);
@@ -102,7 +108,6 @@ function Note({ desk, id }: { desk: Desk; id: string }) {
       ref={field}
       aria-label="Text of the note"
       maxLength={2000}
-      onInput={(event) => board.write(id, event.currentTarget.value)}
       onBlur={() => desk.get().editing === id && desk.set({ editing: undefined })}
       onKeyDown={onKeyDown}
       style={{
@@ -117,16 +122,4 @@ function Note({ desk, id }: { desk: Desk; id: string }) {
       }}
     />
   );
-}
-
-/** Shows a text that may have been changed by others; the caret stays in the words where it was. */
-function keepCaret(field: HTMLTextAreaElement | null, text: string): void {
-  if (!field || field.value === text) return;
-  const { value, selectionStart: caret } = field;
-  const most = Math.min(caret, text.length);
-  let same = 0;
-  while (same < most && value[same] === text[same]) same++;
-  field.value = text;
-  const at = same === caret ? caret : Math.max(same, caret + text.length - value.length);
-  field.setSelectionRange(at, at);
 }

@@ -3,6 +3,7 @@
  * kept is read with the browser's own calls, not with the client's.
  */
 import { createClient, indexedDb } from '@syncline/client/doc';
+import { bindText } from '@syncline/client/text';
 import type * as Y from 'yjs';
 
 /** Calls `look` at each change until it is true. */
@@ -30,6 +31,12 @@ const textOf = (doc: Y.Doc): string => doc.getText('text').toString();
 const board = client.doc('board/a', { persist: indexedDb(space) });
 board.on('replaced', ({ reason, before }) => replaced.push({ reason, text: textOf(before) }));
 board.open();
+const field = document.body.appendChild(document.createElement('textarea'));
+let unbind = bindText(field, board.doc.getText('text'));
+board.on('replaced', ({ after }) => {
+  unbind();
+  unbind = bindText(field, after.getText('text'));
+});
 
 function outcome<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -330,4 +330,18 @@ describe.skipIf(noBrowser)('documents in Chromium', { timeout: 60_000 }, () => {
     expect(await server.readDoc('board/a')).toEqual({ text: 'on' });
     await expect.poll(() => faults(page)).toEqual([expect.stringContaining('not kept on this machine')]);
   });
+
+  test('two pages that type into one text at once lose no letter, and both fields show the same', async () => {
+    const { port } = await serve();
+    const both = await Promise.all([0, 1].map(async () => open(await profile(), port)));
+    await Promise.all(both.map((page) => page.evaluate(() => tab.loaded())));
+    const letters = 60;
+    await Promise.all(
+      both.map((page, i) => page.locator('textarea').pressSequentially('ab'.charAt(i).repeat(letters))),
+    );
+    const shown = (page: Page | undefined) => page?.locator('textarea').inputValue() ?? '';
+    await expect.poll(async () => (await shown(both[0])).length).toBe(2 * letters);
+    await expect.poll(() => shown(both[1])).toBe(await shown(both[0]));
+    expect((await shown(both[0])).replaceAll('b', '')).toHaveLength(letters);
+  });
 });

@@ -199,7 +199,7 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
         const [x, y] = placeOf(i);
         const [shape, ink] = oneOf(i);
         const id = board.add({ ...shape, x, y, size: ([1, 2, 3] as const)[i % 3] ?? 1 }, ink);
-        board.write(id, `Note ${i} with words`);
+        board.write(() => board.text(id)?.insert(0, `Note ${i} with words`));
       }
     });
     await has(page, 90);

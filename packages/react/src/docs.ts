@@ -27,7 +27,8 @@ export interface DocHooks<C extends Contract = Contract>
   useClient(): DocClient<C>;
   /**
    * The document of that name, followed while the component is mounted. The component renders when another document takes
-   * its place and when `sync` changes, not at each edit: those are for bindings. Options count at the first call.
+   * its place and when `sync` changes, not at each edit: those are for bindings. `persist` and `doc` are
+   * the same at each call, so a document or a storage of one's own is made outside of the component.
    *
    * @throws SyncError `unknown_channel` for a name that can't be one or, where the client has the contract, isn't in it; `bad_option`
    * @example
