@@ -225,6 +225,31 @@ describe('another log', () => {
     expect(await client.entries(0, 2)).toEqual(['1', '"two"']);
   });
 
+  it('[S4] also when only a broker tells that was asked where the log ends, and it ends before what is known', async () => {
+    const { broker, replace, meddling } = meddle(sameEpoch());
+    let tell = (_news: Announcement): void => {};
+    meddling.news = (news, pass) => {
+      tell = pass;
+      pass(news);
+    };
+    const { port, server } = await serve({ broker });
+    const client = await WireClient.connect(port);
+    await client.subscribe(room);
+    for (const n of [1, 2, 3]) await server.publish(room, n);
+    await client.entries(0, 3);
+    const promoted = sameEpoch();
+    const { epoch, offset, check } = await promoted.append(room, foreign(1));
+    replace(promoted);
+    // News that came late end there too: they say nothing of now.
+    const reads = meddling.reads;
+    tell({ epoch, top: { offset, check }, entries: [] });
+    await turns();
+    expect(meddling.reads).toBe(reads);
+    tell({ epoch, top: { offset, check }, entries: [], asked: true });
+    expect(await client.expect('gap')).toMatchObject({ reason: 'diverged', position: { offset: 0 }, top: 1 });
+    expect(await client.entries(0, 1)).toEqual(['1']);
+  });
+
   it('[S4] also when only a page read for somebody else tells', async () => {
     const { broker, replace } = meddle(sameEpoch());
     const { port, server } = await serve({ broker, tailEntriesMax: 5 });
