@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 /** How long an answer may take: longer than anything that is waited for inside. */
 const answerMs = 180_000;
 /** What Node itself, or what nobody caught, says. */
-const cries = /unhandled|uncaught|MaxListeners|Warning|Error: /i;
+const cries = /unhandled|uncaught|MaxListeners|\w*Error: /i;
 
 type Reply = { readonly answer: unknown } | { readonly error: string };
 

@@ -95,7 +95,7 @@ export class RedisStore implements Store {
     return this.ways(node).flatMap(({ links }) => links.filter((link) => link.open && ports.has(link.port)));
   }
 
-  /** From now on nodes that dial are led to the replica, which takes writes: an operator's failover. */
+  /** From now on nodes that dial are led to the replica, which takes writes and gets a replica of its own: an operator's failover. */
   async promote(): Promise<void> {
     if (!this.replica) throw new Error('There is no replica.');
     await this.replica.command('REPLICAOF', 'NO', 'ONE');
@@ -104,6 +104,7 @@ export class RedisStore implements Store {
       for (const link of way.links) if (link.open) link.reset();
     }
     this.master = this.replica;
+    this.#servers.push(await replicaOf(this.master));
   }
 
   /** One more Redis, which has nothing to do with the others; its port. */

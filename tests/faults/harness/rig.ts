@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '@syncline/protocol/testing';
 import { systemClock } from '@syncline/protocol/wire';
 import { FaultProxy, type Link } from '../proxy.ts';
+import { resourcesSpare } from './checker/processes.ts';
 import { Crowd } from './crowd.ts';
 import type { GuestPlan, GuestPlant } from './guest.ts';
 import { Recorder } from './history.ts';
@@ -222,7 +223,8 @@ export class Rig {
     for (;;) {
       const after = await node.holdings();
       const { sessionsOpen, cursorsOpen, membersOpen, channelsOpen } = after;
-      const over = sessionsOpen + cursorsOpen + membersOpen + channelsOpen === 0;
+      const fewer = after.resources <= node.before.resources + resourcesSpare;
+      const over = fewer && sessionsOpen + cursorsOpen + membersOpen + channelsOpen === 0;
       if (over || systemClock.now() > until)
         return this.recorder.tell(node.name, { type: 'rest', before: node.before, after });
       await sleep(50);

@@ -12,6 +12,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string' },
     seed: { type: 'string' },
+    seconds: { type: 'string' },
     plant: { type: 'string' },
     list: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
@@ -34,7 +35,8 @@ if (!Number.isSafeInteger(seed) || chosen.length === 0) {
 
 console.log(`seed ${seed}`);
 let broken = 0;
-for (const scenario of chosen) {
+for (const one of chosen) {
+  const scenario = values.seconds === undefined ? one : { ...one, seconds: Number(values.seconds) };
   const verdict = await judge(scenario, { seed, plant, keep: values.keep });
   const { counts, violations, kept, inconclusive } = verdict;
   const word = violations.length === 0 ? 'kept' : inconclusive ? 'inconclusive' : 'BROKEN';

@@ -5,9 +5,18 @@
 import type { Missing, Scenario } from './scenario.ts';
 import { network } from './scenarios/network.ts';
 import { processes } from './scenarios/process.ts';
+import { random } from './scenarios/random.ts';
 import { redis } from './scenarios/redis.ts';
 import { rollbacks } from './scenarios/rollback.ts';
+import { topologies } from './scenarios/topologies.ts';
 
-export const table: readonly (Scenario | Missing)[] = [...network, ...processes, ...redis, ...rollbacks];
+export const table: readonly (Scenario | Missing)[] = [
+  ...network,
+  ...processes,
+  ...redis,
+  ...rollbacks,
+  ...topologies,
+  ...random,
+];
 
 export const scenarios: readonly Scenario[] = table.filter((row) => 'run' in row);

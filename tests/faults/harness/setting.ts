@@ -33,8 +33,8 @@ export interface Setting extends Row {
   readonly numbers?: Readonly<Record<string, number>>;
   /** What an acknowledgement says, over Redis. Default: that it is stored. */
   readonly ack?: 'stored' | 'replicated';
-  /** Whether it is in the selection of `npm test`. */
-  readonly quick?: boolean;
+  /** Whether it is in the selection of `npm test`; a number: for so many seconds there. */
+  readonly quick?: true | number;
   readonly terms?: Partial<Omit<Terms, 'floor'>>;
   readonly floor?: Partial<Floor>;
 }

@@ -6,7 +6,7 @@ import type { Line } from '../history.ts';
 import type { Numbered, Terms, Violation } from './terms.ts';
 
 /** Timers and sockets of a node may come and go by so many without anyone being there. */
-const resourcesSpare = 4;
+export const resourcesSpare = 4;
 
 export function* checkProcesses(lines: readonly Numbered[]): Generator<Violation> {
   for (const line of lines) {

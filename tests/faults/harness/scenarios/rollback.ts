@@ -83,8 +83,9 @@ export const rollbacks: readonly (Scenario | Missing)[] = [
     // Entries may have been delivered before they were lost, but nobody was told that they are stored: their authors repeat them.
     terms: { ...lossy.terms, loses: false },
     run: async (rig, seconds) => {
-      await failover(rig, 2000);
-      await rig.wait(seconds * 1000 - 2000);
+      await rig.wait(2000);
+      await failover(rig, 1500);
+      await rig.wait(seconds * 1000 - 3500);
     },
   },
   {
