@@ -63,9 +63,9 @@ export class Sessions {
   }
 
   /** A place is given back, and its session is over, if it was opened. */
-  finished({ identity }: Who, session: Session | undefined): void {
+  finished(user: string | null, session: Session | undefined): void {
     const { metrics, pulse } = this.#settings;
-    this.#giveBack(identity.user);
+    this.#giveBack(user);
     if (!session) return;
     pulse.leave(session);
     this.#sessions.delete(session);
@@ -163,21 +163,24 @@ export class Sessions {
 /** A place that was taken. */
 class Taken implements Place {
   readonly #sessions: Sessions;
-  readonly #who: Who;
-  #session: Session | undefined;
+  readonly #user: string | null;
+  /** Whose it is to be, and then the session itself, which knows that. */
+  #is: Who | Session;
 
   constructor(sessions: Sessions, who: Who) {
     this.#sessions = sessions;
-    this.#who = who;
+    this.#user = who.identity.user;
+    this.#is = who;
   }
 
   open(port: Port): Session {
-    this.#session = this.#sessions.begin(this.#who, port);
-    return this.#session;
+    if (this.#is instanceof Session) throw new TypeError('A place is opened once.');
+    this.#is = this.#sessions.begin(this.#is, port);
+    return this.#is;
   }
 
   gone(): void {
-    this.#sessions.finished(this.#who, this.#session);
+    this.#sessions.finished(this.#user, this.#is instanceof Session ? this.#is : undefined);
   }
 }
 

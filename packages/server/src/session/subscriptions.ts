@@ -73,7 +73,9 @@ export interface SubscriptionBounds {
 export class Subscriptions {
   readonly #bounds: SubscriptionBounds;
   readonly #session: Woken;
-  readonly #byName = new Map<string, Subscription>();
+  /** The first, and the rest: most sessions have one, and a map costs more than that. */
+  #one: Subscription | undefined;
+  #more: Map<string, Subscription> | undefined;
   #views: Map<number, Viewing> | undefined;
   /** The line of those that may have something to take: the first and the last. A list would make room for many. */
   #first: Reader | undefined;
@@ -89,7 +91,7 @@ export class Subscriptions {
   }
 
   get(name: string): Subscription | undefined {
-    return this.#byName.get(name);
+    return this.#one?.name === name ? this.#one : this.#more?.get(name);
   }
 
   /** The view of that number. */
@@ -98,16 +100,16 @@ export class Subscriptions {
   }
 
   /** All but the views. */
-  all(): IterableIterator<Subscription> {
-    return this.#byName.values();
+  all(): readonly Subscription[] {
+    return [...(this.#one ? [this.#one] : []), ...(this.#more?.values() ?? [])];
   }
 
   /** Runs `join` with room for one more subscription. @throws SyncError `too_many` */
   async withRoom(name: string, join: () => Promise<void>): Promise<void> {
-    if (this.#byName.has(name)) return await join();
+    if (this.get(name)) return await join();
     const max = this.#bounds.channelsPerSessionMax;
     // Those on their way count too, or a burst of requests would pass all at once.
-    if (this.#byName.size + this.#joining >= max) {
+    if (this.#size + this.#joining >= max) {
       throw new SyncError(
         'too_many',
         `A session may subscribe to ${max} channels. Unsubscribe from some, or raise \`channelsPerSessionMax\`.`,
@@ -160,8 +162,18 @@ export class Subscriptions {
 
   /** Adds a subscription; one of the same name is over. */
   add(subscription: Subscription): void {
-    this.remove(subscription.name);
-    this.#byName.set(subscription.name, subscription);
+    const { name } = subscription;
+    this.remove(name);
+    if (!this.#one) {
+      this.#one = subscription;
+      return;
+    }
+    this.#more ??= new Map();
+    this.#more.set(name, subscription);
+  }
+
+  get #size(): number {
+    return (this.#one ? 1 : 0) + (this.#more?.size ?? 0);
   }
 
   addView(viewing: Viewing): void {
@@ -171,14 +183,15 @@ export class Subscriptions {
 
   /** Ends the subscription of that name: nothing of it is taken any more. */
   remove(name: string): void {
-    const subscription = this.#byName.get(name);
+    const subscription = this.get(name);
     if (subscription) this.end(subscription);
   }
 
   /** Ends a subscription or a view, unless that is over. */
   end(reader: Reader): void {
     reader.reading.release();
-    if (this.#byName.get(reader.name) === reader) this.#byName.delete(reader.name);
+    if (this.#one === reader) this.#one = undefined;
+    else if (this.#more?.get(reader.name) === reader) this.#more.delete(reader.name);
     else if (this.#views?.get(reader.id) === reader) this.#views.delete(reader.id);
   }
 
@@ -223,7 +236,7 @@ export class Subscriptions {
 
   /** The heads of all channels that are subscribed to, and how often each view has told something (rules H1, V7). */
   heads(): Head[] {
-    const heads = [...this.#byName.values()].map(({ id, channel }) => {
+    const heads = this.all().map(({ id, channel }) => {
       const { offset, check } = channel.top;
       return { id, offset, check };
     });
@@ -235,7 +248,8 @@ export class Subscriptions {
   /** Ends all. */
   clear(): void {
     for (const { reading } of this.#readers()) reading.release();
-    this.#byName.clear();
+    this.#one = undefined;
+    this.#more = undefined;
     this.#views = undefined;
     this.#first = undefined;
     this.#last = undefined;
@@ -252,6 +266,6 @@ export class Subscriptions {
   }
 
   #readers(): Reader[] {
-    return [...this.#byName.values(), ...(this.#views?.values() ?? [])];
+    return [...this.all(), ...(this.#views?.values() ?? [])];
   }
 }

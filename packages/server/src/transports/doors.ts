@@ -67,7 +67,7 @@ export class Doors {
     const { frameBytesMax, handshakesPerIpMax, sessionsPerIpMax, sessionsMax } = settings.connection;
     this.#waiting = new Crowd(handshakesPerIpMax, Math.max(handshakesPerIpMax, sessionsMax));
     const present = new Crowd(sessionsPerIpMax, sessionsMax);
-    this.#visits = new Visits({ waiting: this.#waiting, present });
+    this.#visits = new Visits(this.#waiting, present);
     this.#sockets = new WebSocketServer({
       ...closing,
       WebSocket: Guest,
@@ -212,7 +212,9 @@ export class Doors {
     this.#sockets.handleUpgrade(request, socket, head, (ws) => {
       if (plain === undefined) new NativeTransport(ws, socket, connection, visit);
       else new PlainTransport(ws, socket, connection, visit, plain);
-      visit.served = true;
+      visit.served();
+      // `ws` hears of errors from here on.
+      socket.off('error', ignore);
     });
   }
 

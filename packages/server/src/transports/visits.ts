@@ -14,36 +14,34 @@ export class Visit implements Place {
   asked = false;
   /** Whether `ws` has the socket: nothing else may be written to it any more. */
   upgraded = false;
-  /** Whether a session is there: its place is given back by whoever serves it, once the WebSocket is over. */
-  served = false;
-  readonly #crowds: Crowds;
+  readonly #visits: Visits;
   /** As what it is counted among those who wait, and among those who are in. */
   #waiting: string | undefined;
   #present: string | undefined;
   #place: Place | undefined;
 
-  constructor(socket: Duplex, crowds: Crowds) {
+  constructor(socket: Duplex, visits: Visits) {
     this.socket = socket;
-    this.#crowds = crowds;
+    this.#visits = visits;
   }
 
   /** Counts it among those who wait to be let in, if it isn't yet. False: there are too many from there. */
   wait(network: string): boolean {
     if (this.#waiting !== undefined) return true;
-    if (!this.#crowds.waiting.admit(network)) return false;
+    if (!this.#visits.waiting.admit(network)) return false;
     this.#waiting = network;
     return true;
   }
 
   /** It waits no longer. */
   waited(): void {
-    if (this.#waiting !== undefined) this.#crowds.waiting.leave(this.#waiting);
+    if (this.#waiting !== undefined) this.#visits.waiting.leave(this.#waiting);
     this.#waiting = undefined;
   }
 
   /** Gives it a place, and counts it among those who are in. False: there are too many from there, and the place is given back. */
   take(place: Place, network: string): boolean {
-    if (!this.#crowds.present.admit(network)) {
+    if (!this.#visits.present.admit(network)) {
       place.gone();
       return false;
     }
@@ -58,11 +56,17 @@ export class Visit implements Place {
     return this.#place.open(port);
   }
 
+  /** Whoever serves it hears of its socket from now on, and gives the place back once the WebSocket is over. */
+  served(): void {
+    this.#visits.leave(this.socket);
+  }
+
   /** Gives its place back. */
   gone(): void {
+    this.#visits.forget(this.socket);
     this.#place?.gone();
     this.#place = undefined;
-    if (this.#present !== undefined) this.#crowds.present.leave(this.#present);
+    if (this.#present !== undefined) this.#visits.present.leave(this.#present);
     this.#present = undefined;
   }
 }
@@ -74,18 +78,16 @@ interface Count {
   leave(network: string): void;
 }
 
-interface Crowds {
+export class Visits {
   readonly waiting: Count;
   readonly present: Count;
-}
-
-export class Visits {
-  readonly #crowds: Crowds;
   readonly #bySocket = new Map<Duplex, Visit>();
   readonly #onClose: (this: Duplex) => void;
 
-  constructor(crowds: Crowds) {
-    this.#crowds = crowds;
+  /** @param waiting those who wait to be let in; @param present those who are in */
+  constructor(waiting: Count, present: Count) {
+    this.waiting = waiting;
+    this.present = present;
     const over = (socket: Duplex): void => this.#over(socket);
     // One function for all sockets, which tells them apart by who calls it.
     this.#onClose = function (this: Duplex): void {
@@ -97,10 +99,19 @@ export class Visits {
   of(socket: Duplex): Visit {
     const known = this.#bySocket.get(socket);
     if (known) return known;
-    const visit = new Visit(socket, this.#crowds);
+    const visit = new Visit(socket, this);
     this.#bySocket.set(socket, visit);
     socket.on('close', this.#onClose);
     return visit;
+  }
+
+  /** What becomes of the socket is somebody else's to hear. */
+  leave(socket: Duplex): void {
+    socket.off('close', this.#onClose);
+  }
+
+  forget(socket: Duplex): void {
+    this.#bySocket.delete(socket);
   }
 
   /** Cuts off whoever asked to be let in. */
@@ -110,10 +121,8 @@ export class Visits {
 
   #over(socket: Duplex): void {
     const visit = this.#bySocket.get(socket);
-    if (!visit) return;
-    this.#bySocket.delete(socket);
     // Somebody may still be finding out who it was: until then it counts.
-    if (!visit.asked) visit.waited();
-    if (!visit.served) visit.gone();
+    if (!visit?.asked) visit?.waited();
+    visit?.gone();
   }
 }
