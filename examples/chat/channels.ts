@@ -14,15 +14,16 @@ const offset = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 /** The window that wrote it, so that a page knows its own after a reload. Nobody checks it, nor names: this is a demo. */
 const by = v.pipe(v.string(), v.maxLength(40));
 
-/** A message that people read. */
-const Post = v.object({ name, text, by: v.optional(by) });
+/** A message that people read. What says nothing of its kind is one. */
+const Post = v.object({ kind: v.optional(v.literal('post')), name, text, by: v.optional(by) });
 export type Post = v.InferOutput<typeof Post>;
 
 /** Says of an earlier message what it is to read now; null: it is taken back. Only its author's word counts. */
-const Edit = v.object({ amends: offset, text: v.nullable(text), by });
+const Edit = v.object({ kind: v.literal('edit'), amends: offset, text: v.nullable(text), by });
 
 /** Puts an emoji under an earlier message, or takes it away again. */
 const Reaction = v.object({
+  kind: v.literal('reaction'),
   amends: offset,
   emoji: v.pipe(v.string(), v.maxLength(16)),
   on: v.boolean(),
@@ -31,7 +32,7 @@ const Reaction = v.object({
 });
 
 /** A log is never changed: what is said of a message is a message too, and reduce.ts puts the two together. */
-const Message = v.union([Edit, Reaction, Post]);
+const Message = v.variant('kind', [Post, Edit, Reaction]);
 export type Message = v.InferOutput<typeof Message>;
 
 /** Who is here, and who types. */

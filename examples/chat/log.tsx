@@ -12,10 +12,12 @@ interface LogProps {
   readonly room: string;
   /** This window's name; null while it only reads. */
   readonly name: string | null;
+  /** The key of the message that is being edited. */
+  readonly editing: string | undefined;
   readonly onEdit: (line: Line) => void;
 }
 
-export function Log({ room, name, onEdit }: LogProps) {
+export function Log({ room, name, editing, onEdit }: LogProps) {
   const { items, hasOlder, loading, loadOlder } = useRoom(room);
   const box = useRef<HTMLDivElement>(null);
   const height = useRef(0);
@@ -43,7 +45,7 @@ export function Log({ room, name, onEdit }: LogProps) {
     setAtBottom(scrollTop > -48);
     if (scrollHeight - clientHeight + scrollTop < 400) loadOlder().catch(() => {});
   };
-  const beginning = last ? 'Here begins what is kept' : 'Nothing here yet. Say the first word!';
+  const beginning = last ? 'Beginning of the history' : 'Nothing here yet. Say the first word!';
   return (
     <section aria-label={`Messages in ${room}`}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable without a mouse. */}
@@ -55,6 +57,7 @@ export function Log({ room, name, onEdit }: LogProps) {
               key={line.item.key}
               {...{ room, name, line, onEdit }}
               before={lines[i - 1]}
+              editing={line.item.key === editing}
               unread={line.item.offset === unread[0]}
               readers={readers.get(line.item.offset ?? 0) ?? []}
             />

@@ -4,7 +4,7 @@
  */
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { Ask } from '../shared/ask.tsx';
+import { Ask, forget } from '../shared/ask.tsx';
 import { lastName, ownName, plain, plainIn, setName } from '../shared/names.ts';
 import { nameCharsMax, textCharsMax } from './channels.ts';
 import { by, client, SynclineProvider, say, timeOf, useFreshness, useStore, useTimeline } from './client.ts';
@@ -76,9 +76,13 @@ interface RoomProps {
 /** What is said in a room, and a field for what one wants to say there; whoever has no name is asked for one. */
 function Room({ room, name, onJoin }: RoomProps) {
   const [editing, edit] = useState<Line | null>(null);
-  const change = ({ item }: Line, text: string): void => {
+  const change = ({ item, post }: Line, text: string): void => {
     edit(null);
-    say(room, { amends: item.offset ?? 0, text, by });
+    if (text !== post.text) say(room, { kind: 'edit', amends: item.offset ?? 0, text, by });
+  };
+  const cancel = ({ item }: Line): void => {
+    forget(item.key);
+    edit(null);
   };
   return (
     <main>
@@ -87,13 +91,26 @@ function Room({ room, name, onJoin }: RoomProps) {
         <Here room={room} name={name} />
         <Status room={room} />
       </header>
-      <Log room={room} name={name} onEdit={edit} />
+      <Log room={room} name={name} editing={editing?.item.key} onEdit={edit} />
       <Typing room={room} />
+      {name !== null && editing && (
+        <p class="editing">
+          <span>Editing “{editing.post.text}”</span>
+          <button
+            type="button"
+            title="Cancel (Escape)"
+            aria-label="Cancel editing"
+            onClick={() => cancel(editing)}
+          >
+            ×
+          </button>
+        </p>
+      )}
       {name === null ? (
         <Ask
           key="name"
           label="Your name"
-          button="Chat as this"
+          button="Join"
           charsMax={nameCharsMax}
           first={lastName()}
           onAnswer={onJoin}
@@ -102,12 +119,13 @@ function Room({ room, name, onJoin }: RoomProps) {
         <Ask
           key={editing.item.key}
           label="Edit your message"
+          about={editing.item.key}
           button="Save"
           charsMax={textCharsMax}
           first={editing.post.text}
           lines
           onAnswer={(text) => change(editing, text)}
-          onCancel={() => edit(null)}
+          onCancel={() => cancel(editing)}
         />
       ) : (
         <Ask

@@ -28,23 +28,29 @@ function seen(messages: readonly Message[], status?: Item['status']): unknown[] 
 }
 
 const post: Message = { ...author, text: 'helo' };
-const heart = { amends: 1, emoji: '❤️', on: true } as const;
+const heart = { kind: 'reaction', amends: 1, emoji: '❤️', on: true } as const;
 
 describe('reduce', () => {
   test('an edit takes the place of the text, once it is on its way', () => {
-    const edit: Message = { amends: 1, text: 'hello', by: 'a' };
+    const edit: Message = { kind: 'edit', amends: 1, text: 'hello', by: 'a' };
     expect(seen([post, edit], 'pending')).toEqual([['hello', true, {}]]);
     expect(seen([post, edit, { ...edit, text: 'hello!' }])).toEqual([['hello!', true, {}]]);
   });
 
   test('what its author takes back is gone, and what is said of it later too', () => {
-    expect(seen([post, { amends: 1, text: null, by: 'a' }, { ...heart, ...other }])).toEqual([]);
+    expect(seen([post, { kind: 'edit', amends: 1, text: null, by: 'a' }, { ...heart, ...other }])).toEqual(
+      [],
+    );
   });
 
   test("somebody else's edit changes nothing", () => {
-    expect(seen([post, { amends: 1, text: 'mine', by: 'm' }, { amends: 1, text: null, by: 'm' }])).toEqual([
-      ['helo', false, {}],
-    ]);
+    expect(
+      seen([
+        post,
+        { kind: 'edit', amends: 1, text: 'mine', by: 'm' },
+        { kind: 'edit', amends: 1, text: null, by: 'm' },
+      ]),
+    ).toEqual([['helo', false, {}]]);
   });
 
   test('each person counts once under an emoji, and can take it away again', () => {
@@ -55,13 +61,13 @@ describe('reduce', () => {
   });
 
   test('an amendment whose message is not loaded is passed over', () => {
-    expect(seen([{ amends: 7, text: 'x', by: 'a' }, { ...heart, amends: 9, ...other }, post])).toEqual([
-      ['helo', false, {}],
-    ]);
+    expect(
+      seen([{ kind: 'edit', amends: 7, text: 'x', by: 'a' }, { ...heart, amends: 9, ...other }, post]),
+    ).toEqual([['helo', false, {}]]);
   });
 
   test('one that failed changes nothing, and is told with its message', () => {
-    const [line] = reduce(items([post, { amends: 1, text: 'hello', by: 'a' }], 'failed'));
+    const [line] = reduce(items([post, { kind: 'edit', amends: 1, text: 'hello', by: 'a' }], 'failed'));
     expect(line?.post.text).toBe('helo');
     expect(line?.failed?.key).toBe('k1');
   });

@@ -20,17 +20,19 @@ interface RowProps {
   readonly line: Line;
   readonly before: Line | undefined;
   readonly unread: boolean;
+  /** Whether it is being edited. */
+  readonly editing: boolean;
   readonly readers: readonly string[];
   readonly onEdit: (line: Line) => void;
 }
 
-export function Row({ room, name, line, before, unread, readers, onEdit }: RowProps) {
+export function Row({ room, name, line, before, unread, editing, readers, onEdit }: RowProps) {
   const { item, post, edited, failed } = line;
   const at = timed(line);
   const newDay = !before || dayOf(timed(before)) !== dayOf(at);
   const joins = !newDay && !unread && writer(before) === writer(line) && at - timed(before) < groupMs;
   return (
-    <li class={`message ${isOwn(line) ? 'own' : ''} ${item.status}`}>
+    <li class={`message ${isOwn(line) ? 'own' : ''} ${item.status} ${editing ? 'edits' : ''}`}>
       {newDay && <p class="mark">{dayOf(at)}</p>}
       {unread && <p class="mark unread">New</p>}
       {!joins && (
@@ -79,7 +81,10 @@ function Tools({ room, name, line, onEdit }: Pick<RowProps, 'room' | 'line' | 'o
           <button type="button" onClick={() => onEdit(line)}>
             Edit
           </button>
-          <button type="button" onClick={() => say(room, { amends: line.item.offset ?? 0, text: null, by })}>
+          <button
+            type="button"
+            onClick={() => say(room, { kind: 'edit', amends: line.item.offset ?? 0, text: null, by })}
+          >
             Delete
           </button>
         </>
@@ -126,5 +131,5 @@ function Fault({ item: { data, error, retry, discard } }: { item: Item }) {
 /** Puts one's emoji there, or takes it away. */
 function react(room: string, name: string, { item, reactions }: Line, emoji: string): void {
   const on = !reactions.get(emoji)?.has(by);
-  say(room, { amends: item.offset ?? 0, emoji, on, name, by });
+  say(room, { kind: 'reaction', amends: item.offset ?? 0, emoji, on, name, by });
 }

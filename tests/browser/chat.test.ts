@@ -69,7 +69,7 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
     expect(Math.abs(moved)).toBeLessThan(2);
     await scrollUp(page, 250);
     expect(await texts(page)).toEqual(numbered('line', 1, 250));
-    await page.getByText('Here begins what is kept').waitFor();
+    await page.getByText('Beginning of the history').waitFor();
   });
 
   test('who reads above is not moved, and is told what is new below', async () => {
@@ -177,6 +177,38 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
       await page.getByText('oops').waitFor({ state: 'detached' });
     }
     await ada.getByLabel('Message lobby').waitFor();
+  });
+
+  test('an edit that is given up leaves nothing behind, and one that changes nothing is none', async () => {
+    const server = await start();
+    const page = await join(browser, server, 'Ada');
+    await type(page, ['one', 'two']);
+    await settled(page, 2);
+    const row = (text: string) => page.locator('.message', { hasText: text });
+    const field = page.getByLabel('Edit your message');
+    const edit = async (text: string): Promise<void> => {
+      await row(text).hover();
+      await row(text).getByRole('button', { name: 'Edit' }).click();
+      await page.getByText(`Editing “${text}”`).waitFor();
+      expect(await page.locator('.edits').textContent()).toContain(text);
+      expect(await field.inputValue()).toBe(text);
+    };
+    await edit('one');
+    await field.fill('never');
+    await page.getByLabel('Cancel editing').click();
+    await page.getByLabel('Message lobby').waitFor();
+    await edit('two');
+    await field.fill('never');
+    await page.keyboard.press('Escape');
+    await edit('one');
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Message lobby').waitFor();
+    await edit('two');
+    await field.fill('2');
+    await page.keyboard.press('Enter');
+    await page.getByText('edited', { exact: true }).waitFor();
+    expect(await texts(page)).toEqual(['one', '2']);
+    expect(await page.getByText('edited', { exact: true }).count()).toBe(1);
   });
 
   test('what waited too long is marked, and can be sent again or dropped', async () => {
