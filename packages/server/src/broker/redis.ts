@@ -87,6 +87,7 @@ class OverLink implements RedisBroker {
   readonly #volatile: Logs;
   readonly #clock: Clock;
   #cancelMark: Cancel = () => {};
+  #usable = false;
   #closing: Promise<void> | undefined;
 
   constructor(link: Link, options: LogsOptions) {
@@ -98,8 +99,13 @@ class OverLink implements RedisBroker {
     this.nodes = this.#nodes;
     // Once its own name is known to the others, so that what it appends is never taken for that of one who is gone.
     this.ready = this.#nodes.ready;
-    // Whoever never asks whether it can be used learns it from the first call.
-    this.ready.catch(() => {});
+    this.ready.then(
+      () => {
+        this.#usable = true;
+      },
+      // Whoever never asks whether it can be used learns it from the first call.
+      () => {},
+    );
     const tools = {
       link,
       clock,
@@ -150,6 +156,8 @@ class OverLink implements RedisBroker {
 
   async #close(): Promise<void> {
     this.#cancelMark();
+    // Nothing was begun before it could be used, and what waits for that need not wait any longer.
+    if (!this.#usable) await this.#link.close();
     await Promise.all([this.#logs.close(), this.#volatile.close()]);
     this.#nodes.close();
     await this.#link.close();

@@ -42,15 +42,15 @@ export class Logs implements Broker {
   }
 
   async append(channel: string, append: Append): Promise<Appended> {
-    return this.#log(channel).append(append);
+    return this.#use(channel, (log) => log.append(append));
   }
 
   async read(channel: string, range: Range): Promise<Slice> {
-    return this.#log(channel).read(range);
+    return this.#use(channel, (log) => log.read(range));
   }
 
   async compact(channel: string, epoch: string, snapshot: Snapshot): Promise<boolean> {
-    return this.#log(channel).compact(epoch, snapshot);
+    return this.#use(channel, (log) => log.compact(epoch, snapshot));
   }
 
   listen(channel: string, onNews: Listener): () => void {
@@ -81,6 +81,14 @@ export class Logs implements Broker {
     for (const channel of [...this.#leave.keys()]) this.#deafen(channel);
     this.#settle();
     await done;
+  }
+
+  #use<Value>(channel: string, use: (log: Log) => Promise<Value>): Promise<Value> {
+    const log = this.#log(channel);
+    const answer = use(log);
+    // It was refused at once.
+    if (log.idle) this.#rest(channel, log);
+    return answer;
   }
 
   /** The log of that name. @throws SyncError `closed` */
