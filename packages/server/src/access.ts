@@ -5,9 +5,10 @@
 import { type Definition, SyncError } from '@syncline/protocol';
 import { type Clock, splitName } from '@syncline/protocol/wire';
 import { compile, type May } from './access/capabilities.ts';
+import { TicketDesk } from './access/desk.ts';
 import { type Action, type Identity, readIdentity } from './access/identity.ts';
-import { Tickets } from './access/tickets.ts';
 import { Revoked } from './access/tokens.ts';
+import type { Broker } from './broker/broker.ts';
 import { type Logger, reason, silentLogger } from './observe.ts';
 
 export type { Action, Capabilities, Identity } from './access/identity.ts';
@@ -68,6 +69,8 @@ export interface AccessSettings {
   readonly sharedNow?: () => number;
   /** Resolves once it is known which tokens are revoked: nobody is let in before. */
   readonly known?: Promise<void>;
+  /** Where nodes share it tickets are good at each of them. */
+  readonly broker?: Broker;
 }
 
 /** An identity that is being found out. */
@@ -81,7 +84,7 @@ const nobody: Identity = Object.freeze({ user: null });
 export class Access {
   readonly #settings: AccessSettings;
   readonly #revoked: Revoked;
-  readonly #tickets: Tickets;
+  readonly #tickets: TicketDesk;
   /** For each identity that is being found out: since when, and the users who were sent away meanwhile. */
   readonly #finding = new Set<Finding>();
   /** When it was begun to find out each identity, by the time of all nodes. */
@@ -95,7 +98,7 @@ export class Access {
   constructor(settings: AccessSettings) {
     this.#settings = settings;
     this.#revoked = new Revoked({ clock: settings.clock });
-    this.#tickets = new Tickets({ clock: settings.clock });
+    this.#tickets = new TicketDesk(settings.clock, settings.broker);
     this.#unknown = settings.known?.then(() => {
       this.#unknown = undefined;
     });
@@ -123,7 +126,7 @@ export class Access {
     await this.#knows();
     const query = new URLSearchParams(credentials.url.split('?')[1]);
     return query.has('ticket')
-      ? this.good(this.#redeem(query.getAll('ticket'), this.#withToken(credentials, query)))
+      ? this.good(await this.#redeem(query.getAll('ticket'), this.#withToken(credentials, query)))
       : await this.#authenticate(this.#withToken(credentials, query));
   }
 
@@ -133,7 +136,8 @@ export class Access {
   ): Promise<{ readonly ticket: string; readonly expiresMs: number }> {
     // A ticket buys no other: whoever asks is found out anew.
     const query = new URLSearchParams(credentials.url.split('?')[1]);
-    return this.#tickets.issue(await this.#authenticate(this.#withToken(credentials, query)));
+    const identity = await this.#authenticate(this.#withToken(credentials, query));
+    return await this.#tickets.issue(identity, this.#foundAt.get(identity) ?? 0);
   }
 
   /** What of credentials is known of a session for as long as it lives: nothing that lets anybody in. */
@@ -158,7 +162,7 @@ export class Access {
    * @param at who was asked for later than this may still come in; default: nobody
    */
   withdraw(user: string, at = Number.POSITIVE_INFINITY): void {
-    this.#tickets.withdraw(user, (identity) => this.foundBy(identity, at));
+    this.#tickets.withdraw(user, Math.min(at, this.#sharedNow()), (identity) => this.foundBy(identity, at));
     for (const { since, withdrawn } of this.#finding) if (since <= at) withdrawn.add(user);
   }
 
@@ -229,9 +233,10 @@ export class Access {
     }
   }
 
-  #redeem([ticket, ...more]: readonly string[], { token }: Credentials): Identity {
-    const identity =
-      ticket !== undefined && more.length === 0 && token === null && this.#tickets.redeem(ticket);
+  async #redeem([ticket, ...more]: readonly string[], { token }: Credentials): Promise<Identity> {
+    const alone = ticket !== undefined && more.length === 0 && token === null;
+    const { identity, foundAt } = (alone && (await this.#tickets.redeem(ticket))) || {};
+    if (identity && foundAt) this.#foundAt.set(identity, foundAt);
     if (identity) return identity;
     throw new SyncError(
       'unauthenticated',

@@ -80,14 +80,15 @@ export class Hub {
     // A log that nobody has open is worth nothing: the next who comes begins another one.
     this.#ownBroker = tools.broker.volatile ? undefined : memory({ clock: tools.clock, logsMax: 0 });
     this.#volatile = { ...tools, broker: tools.broker.volatile ?? this.#ownBroker ?? tools.broker };
-    this.admission = new Admission(settings.payloadBytesMax, tools.clock, settings.presenceBytesMax);
     const { clock, broker } = tools;
     const { nodes } = broker;
+    const now = () => broker.now?.() ?? clock.now();
+    this.admission = new Admission(settings.payloadBytesMax, { now }, settings.presenceBytesMax);
     // Members are the other nodes' concern only where their logs are as well.
     const shared = nodes &&
       broker.volatile && {
         node: nodes.id,
-        now: () => broker.now?.() ?? clock.now(),
+        now,
         values: (name: string) => this.#reaper?.values(name),
       };
     this.leases = new Leases(settings, { ...tools, shared, open: async (name) => await this.open(name) });

@@ -2,10 +2,15 @@
  * What several nodes on one broker do together, over real sockets: members of nodes that are gone, clients that move from one to
  * another, nodes that were frozen and go on, and signals. The client is one that speaks frames by hand; time passes on command.
  */
+import { defineChannels, state } from '@syncline/protocol';
+import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it } from 'vitest';
+import { memory } from './broker/memory.ts';
 import { cluster } from './testing/cluster.ts';
 import { turns } from './testing/meddle.ts';
 import { ask, leaseOf, outcomeOf, Watcher } from './testing/members.ts';
+import { Mirror } from './testing/mirror.ts';
+import { serveChannels } from './testing/serve.ts';
 import { passes, WireClient } from './testing/wire.ts';
 
 const room = 'chat/lobby';
@@ -294,3 +299,58 @@ describe('a node that can’t reach its logs', () => {
     expect(await ready()).toBe(200);
   });
 });
+
+describe('a node whose clock goes wrong', () => {
+  /** A node whose clock is behind that of the broker by so much, and what lets time pass for both. */
+  async function skewed(behindMs: number) {
+    const real = fakeClock();
+    const own = fakeClock({ now: real.now() - behindMs });
+    const broker = { ...bound(memory({ clock: real })), now: () => real.now() };
+    const contract = defineChannels({ 'fleet/:city': state({ ttl: '60s' }) });
+    const running = await serveChannels(contract, { broker, clock: own });
+    const pass = async (ms: number) => {
+      await real.advance(ms);
+      await own.advance(ms);
+    };
+    return { ...running, real, pass };
+  }
+
+  it.each([3_600_000, -3_600_000])(
+    '[K5] [F7] goes by the time of the broker: values end when they must (%d ms)',
+    async (behindMs) => {
+      const { port, server, real, pass } = await skewed(behindMs);
+      const client = await WireClient.dial(port);
+      expect((await client.expect('welcome')).now).toBe(real.now());
+      await server.set('fleet/berlin', 'van', 1);
+      const { position } = await client.subscribe('fleet/berlin', Number.MAX_SAFE_INTEGER);
+      const mirror = new Mirror(position);
+      const look = async () => {
+        for (const frame of await client.flush()) mirror.receive(frame);
+        return mirror.content;
+      };
+      await pass(59_000);
+      await passes(async () => expect(await look()).toEqual({ van: '1' }));
+      await pass(1500);
+      await passes(async () => expect(await look()).toEqual({}));
+    },
+  );
+
+  it('[K4] holds an `at` ahead of the broker’s time to that, not to its own', async () => {
+    const { server, real, pass } = await skewed(-3_600_000);
+    const hourAhead = real.now() + 3_000_000;
+    await server.set('fleet/berlin', 'van', 1, { at: hourAhead });
+    await pass(10);
+    await expect(server.set('fleet/berlin', 'van', 2, { at: real.now() })).resolves.toBeDefined();
+  });
+});
+
+/** A broker whose methods can be spread. */
+function bound(broker: ReturnType<typeof memory>): ReturnType<typeof memory> {
+  return {
+    append: (...given) => broker.append(...given),
+    read: (...given) => broker.read(...given),
+    compact: (...given) => broker.compact(...given),
+    listen: (...given) => broker.listen(...given),
+    close: () => broker.close(),
+  };
+}

@@ -129,6 +129,7 @@ class Node<C extends Contract> implements Server<C> {
       logger: this.#logger,
       sharedNow: now,
       known: this.ready,
+      broker: this.#broker,
     });
     const tools = { ...common, access: this.#access };
     this.#hub = new Hub(this.#numbers, tools, this.#find, { seed: options.seed });

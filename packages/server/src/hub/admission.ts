@@ -96,11 +96,11 @@ const entrances: { readonly [K in KindName]: Entrance } = { stream: whole, state
 
 export class Admission {
   readonly #payloadBytesMax: number;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #presenceBytesMax: number;
 
   /** @param presenceBytesMax size of what members say of themselves, and of signals */
-  constructor(payloadBytesMax: number, clock: Clock, presenceBytesMax = payloadBytesMax) {
+  constructor(payloadBytesMax: number, clock: Pick<Clock, 'now'>, presenceBytesMax = payloadBytesMax) {
     this.#payloadBytesMax = payloadBytesMax;
     this.#clock = clock;
     this.#presenceBytesMax = presenceBytesMax;
