@@ -98,7 +98,7 @@ describe.skipIf(noRedis).concurrent('a bad link to Redis', () => {
   it('F39: the connection for writes that wait for replicas, likewise', async (test) => {
     const redis = await redisFor(test);
     const proxy = await proxyTo(test, redis);
-    const link = linkBy(test, proxy.port, { commandMs: 300, replicated: true });
+    const link = linkBy(test, proxy.port, { commandMs: 1000, replicated: true });
     await link.ready;
     const replicated = () =>
       link.runReplicated(count, 'app:{a}', ['app:{a}'], [], { replicasMin: 1, ms: 50 });

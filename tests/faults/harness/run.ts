@@ -1,10 +1,12 @@
 /**
  * `npm run faults`: plays scenarios of the table one after the other and says what became of them. `--only F01,F24` plays those,
- * `--seed 7` plays them from that seed, `--list` shows the table, `--keep` keeps the
- * histories of good runs too.
+ * `--seed 7` from that seed, `--seconds 60` for so long, `--keep` keeps the histories of good runs too, `--write` puts what
+ * became of them into docs/reference/faults.md, `--list` shows the table. `--compare` plays outages beside Socket.IO instead.
  */
 import { parseArgs } from 'node:util';
 import { show } from './checker.ts';
+import { compare } from './compare.ts';
+import { keepComparison, keepVerdict } from './report.ts';
 import { scenarios, table } from './scenarios.ts';
 import { judge } from './verdict.ts';
 
@@ -15,6 +17,8 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     plant: { type: 'string' },
     list: { type: 'boolean', default: false },
+    compare: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
 });
@@ -29,15 +33,23 @@ const plants = ['drop-delivery', 'hush-gap', 'forget-producer'] as const;
 const plant = plants.find((name) => name === values.plant) ?? null;
 const chosen = scenarios.filter(({ id }) => only?.includes(id) ?? true);
 if (!Number.isSafeInteger(seed) || chosen.length === 0) {
-  console.error('Usage: npm run faults -- [--only F01,F24] [--seed N] [--keep] [--list]');
+  console.error(
+    'Usage: npm run faults -- [--only F01,F24] [--seed N] [--seconds N] [--write] [--keep] [--compare] [--list]',
+  );
   process.exit(2);
 }
 
+if (values.compare) {
+  const comparison = await compare(values.seconds !== undefined);
+  if (values.write) keepComparison(comparison);
+  process.exit();
+}
 console.log(`seed ${seed}`);
 let broken = 0;
 for (const one of chosen) {
   const scenario = values.seconds === undefined ? one : { ...one, seconds: Number(values.seconds) };
   const verdict = await judge(scenario, { seed, plant, keep: values.keep });
+  if (values.write) keepVerdict(verdict);
   const { counts, violations, kept, inconclusive } = verdict;
   const word = violations.length === 0 ? 'kept' : inconclusive ? 'inconclusive' : 'BROKEN';
   console.log(`${scenario.id} ${scenario.title}: ${word}`, JSON.stringify(counts));
