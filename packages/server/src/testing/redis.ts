@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@syncline/protocol/wire';
@@ -190,22 +190,46 @@ export async function launch(
   return child;
 }
 
-/** A port that nobody listens on just now, nor `apart` above it where that is asked for. */
+/** Below the ports that the machine gives to connections it makes, so that none of those takes one in between. */
+const ports = { from: 12_000, to: 32_000 } as const;
+const given = new Set<number>();
+
+/** A port that nobody listens on just now, and that was given to nobody here before. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = ports.from + Math.floor(systemClock.random() * (ports.to - ports.from));
+    if (given.has(port)) continue;
+    const server = createServer().listen(port, '127.0.0.1');
+    const free = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    given.add(port);
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+}
+
+/** Starts what needs ports. Another process may take one between the choice and the start: then others are chosen. */
+async function startOn(make: () => Promise<RedisServer>): Promise<RedisServer> {
+  for (let tries = 1; ; tries++) {
+    const server = await make();
+    try {
+      await server.start();
+      return server;
+    } catch (thrown) {
+      await server.stop();
+      if (tries === 5 || !/in use/i.test(String(thrown))) throw thrown;
+    }
+  }
 }
 
 /** Starts a Redis. @example const redis = await startRedis(); onTestFinished(() => redis.stop()) */
 export async function startRedis(settings: RedisSettings = {}): Promise<RedisServer> {
-  const port = settings.tcp || settings.tls ? await freePort() : 0;
-  const server = new RedisServer(settings, port, []);
-  await server.start();
-  return server;
+  const listens = settings.tcp || settings.tls;
+  return startOn(async () => new RedisServer(settings, listens ? await freePort() : 0, []));
 }
 
 /** Starts a Redis that follows another, which has a TCP port; resolves when it has all that the other has. */
@@ -262,13 +286,13 @@ export async function startSentinel(
   return { name, master, replica, sentinels, stop };
 }
 
-async function startOneSentinel(watches: readonly string[]): Promise<RedisServer> {
-  const dir = mkdtempSync(join(tmpdir(), 'syncline-sentinel-'));
-  const file = join(dir, 'sentinel.conf');
-  writeFileSync(file, ['sentinel resolve-hostnames yes', ...watches, ''].join('\n'));
-  const sentinel = new RedisServer({ dir, removed: true }, await freePort(), [file, '--sentinel']);
-  await sentinel.start();
-  return sentinel;
+function startOneSentinel(watches: readonly string[]): Promise<RedisServer> {
+  return startOn(async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'syncline-sentinel-'));
+    const file = join(dir, 'sentinel.conf');
+    writeFileSync(file, ['sentinel resolve-hostnames yes', ...watches, ''].join('\n'));
+    return new RedisServer({ dir, removed: true }, await freePort(), [file, '--sentinel']);
+  });
 }
 
 /** The nodes of a Cluster. */
@@ -289,8 +313,7 @@ export async function startCluster({
   args = [] as readonly string[],
 } = {}): Promise<ClusterSet> {
   const count = replicas ? 6 : 3;
-  const buses = await Promise.all(Array.from({ length: count }, freePort));
-  const nodes = await Promise.all(buses.map((bus) => startClusterNode(bus, args)));
+  const nodes = await Promise.all(Array.from({ length: count }, () => startClusterNode(args)));
   const masters = nodes.slice(0, 3);
   const [first] = masters;
   const ends = [0, 5461, 10_922, 16_384];
@@ -298,8 +321,10 @@ export async function startCluster({
     await node.command('CLUSTER', 'ADDSLOTSRANGE', String(ends[i]), String((ends[i + 1] ?? 0) - 1));
     await node.command('CLUSTER', 'SET-CONFIG-EPOCH', String(i + 1));
   }
+  // Of itself it knows the port by which the nodes speak to each other: `id :port@bus myself,master …`
+  const [, bus = ''] = /@(\d+)/.exec(String(await first?.command('CLUSTER', 'NODES'))) ?? [];
   for (const node of nodes.slice(1))
-    await node.command('CLUSTER', 'MEET', '127.0.0.1', String(first?.port), String(buses[0]));
+    await node.command('CLUSTER', 'MEET', '127.0.0.1', String(first?.port), bus);
   const all = async (fact: RegExp): Promise<boolean> => {
     const facts = await Promise.all(nodes.map((node) => node.command('CLUSTER', 'INFO')));
     return facts.every((text) => fact.test(String(text)));
@@ -315,13 +340,12 @@ export async function startCluster({
   return { masters, replicas: nodes.slice(3), stop };
 }
 
-async function startClusterNode(bus: number, args: readonly string[]): Promise<RedisServer> {
-  const port = await freePort();
-  const clustered = ['--cluster-enabled', 'yes', '--cluster-port', String(bus)];
+function startClusterNode(args: readonly string[]): Promise<RedisServer> {
   const timing = ['--cluster-node-timeout', '2000', '--repl-diskless-sync-delay', '0'];
-  const node = new RedisServer({ args: [...clustered, ...timing, ...args] }, port, []);
-  await node.start();
-  return node;
+  return startOn(async () => {
+    const clustered = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())];
+    return new RedisServer({ args: [...clustered, ...timing, ...args] }, await freePort(), []);
+  });
 }
 
 /** Looks again and again until it is so. @throws after 20 s */

@@ -107,11 +107,15 @@ describe.skipIf(noRedis).concurrent('a link to a Cluster', () => {
     const link = linkTo(test, cluster);
     await link.ready;
     const heard = await hearing(link);
+    let again = 0;
+    link.onResubscribed(() => again++);
     await cluster.masters[1]?.kill();
     await test.expect.poll(() => link.health.brokenSince, { timeout: 15_000 }).not.toBeNull();
     await test.expect.poll(() => link.health.brokenSince, { timeout: 30_000 }).toBeNull();
     for (const tag of tags) await link.run(count, `app:{${tag}}:m`, [`app:{${tag}}:m`], []);
     await hearAll(test, link, heard);
+    // What was published meanwhile has reached nobody.
+    expect(again).toBe(1);
   }, 60_000);
 
   it('goes to the replica that takes the place of a master that hangs, and stays there', async (test) => {

@@ -88,16 +88,16 @@ describe.skipIf(noRedis).concurrent('a Redis that a node starts with', () => {
         tls: { ca: text },
       }),
     );
-    await refused(linkBy(test, { url: redis.url, startMs: 300 }), 'unavailable', /self-signed certificate/);
+    await refused(linkBy(test, { url: redis.url, startMs: 2000 }), 'unavailable', /self-signed certificate/);
     const other = await makePair();
     await refused(
-      linkBy(test, { url: redis.url, tls: { ca: other.cert }, startMs: 300 }),
+      linkBy(test, { url: redis.url, tls: { ca: other.cert }, startMs: 2000 }),
       'unavailable',
       /^Redis can't be used: /,
     );
     // Plain text to a TLS port says nothing that can be understood.
     await refused(
-      linkBy(test, { url: redis.url.replace('rediss', 'redis'), startMs: 300 }),
+      linkBy(test, { url: redis.url.replace('rediss', 'redis'), startMs: 2000 }),
       'unavailable',
       /./,
     );
@@ -146,7 +146,7 @@ describe.skipIf(noRedis).concurrent('a Redis that a node starts with', () => {
     const redis = await redisFor(test, { tcp: true });
     const replica = await replicaOf(redis);
     test.onTestFinished(() => replica.stop());
-    await refused(linkBy(test, { url: replica.url, startMs: 300 }), 'unavailable', /is a replica/);
+    await refused(linkBy(test, { url: replica.url, startMs: 2000 }), 'unavailable', /is a replica/);
     await refused(
       linkBy(test, { cluster: [`127.0.0.1:${redis.port}`] }),
       'bad_option',
@@ -194,7 +194,7 @@ describe.skipIf(noRedis).concurrent('a Redis that a node starts with', () => {
     ['maps for everything', '%1\r\n+__proto__\r\n%1\r\n+polluted\r\n+yes\r\n'],
   ])('ends no node when it says %s', async ([, answer = ''], test) => {
     const url = await fake(test, () => answer);
-    const link = linkBy(test, { url, startMs: 300, commandMs: 100 });
+    const link = linkBy(test, { url, startMs: 1000, commandMs: 100 });
     await expect(link.ready).rejects.toMatchObject({
       code: expect.stringMatching(/^(unavailable|bad_option)$/),
     });

@@ -316,11 +316,13 @@ class RedisLink implements Link {
     const place = this.#topology?.placeOf(key);
     if (!place) throw syncErrorOf(this.#down);
     let way: Way = { place, asking: false };
+    const began = this.#clock.now();
     for (let redirects = 0; ; redirects++) {
       try {
         return await run(way);
       } catch (thrown) {
-        const next = redirects < redirectsMax ? await this.#topology?.redirect(thrown, way, key) : undefined;
+        const hasTime = redirects < redirectsMax && this.#clock.now() - began < this.#commandMs;
+        const next = hasTime ? await this.#topology?.redirect(thrown, way, key) : undefined;
         if (this.#closed) throw closedError();
         if (!next) throw syncErrorOf(thrown);
         way = next;

@@ -25,6 +25,25 @@ it('asks once for those of a turn, and anew in the next', async () => {
   expect(sent).toEqual(['WAIT 1 500 within 2500', 'WAIT 2 500 within 2500', 'WAIT 1 500 within 2500']);
 });
 
+it('has one question under way at a time, and gathers what comes meanwhile', async () => {
+  const answers: ((count: number) => void)[] = [];
+  const { sent, replicating } = replicatingOver(() => new Promise((resolve) => answers.push(resolve)));
+  const first = replicating.replicas(1, 500);
+  await expect.poll(() => sent.length).toBe(1);
+  const later: Promise<number>[] = [];
+  for (let turn = 0; turn < 5; turn++) {
+    later.push(replicating.replicas(1, 500));
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  expect(sent.length).toBe(1);
+  answers[0]?.(1);
+  expect(await first).toBe(1);
+  await expect.poll(() => sent.length).toBe(2);
+  answers[1]?.(2);
+  expect(await Promise.all(later)).toEqual([2, 2, 2, 2, 2]);
+  expect(sent.length).toBe(2);
+});
+
 it('counts no replicas where no number comes, and tells all who asked that none comes', async () => {
   expect(await replicatingOver(async () => 'x').replicating.replicas(1, 500)).toBe(0);
   const { replicating } = replicatingOver(() => Promise.reject(new Unanswered('gone')));

@@ -12,8 +12,10 @@ export class Replicating {
   readonly #clock: Clock;
   readonly #commandMs: number;
   readonly #send: SendWithin;
-  /** Questions that go out at the end of this turn. */
+  /** Questions that are not on their way yet. */
   readonly #asked = new Map<string, Promise<number>>();
+  /** Settles when the last of those that are has been answered. */
+  #answered: Promise<unknown> = Promise.resolve();
 
   /** @param send sends on that connection */
   constructor(connection: Connection, clock: Clock, commandMs: number, send: SendWithin) {
@@ -29,8 +31,8 @@ export class Replicating {
   }
 
   /**
-   * How many replicas have all that was written here, once so many have or `ms` have passed. What was answered in one turn shares a
-   * command: while it waits, everything behind it does.
+   * How many replicas have all that was written here, once so many have or `ms` have passed. One question is on its way at a time,
+   * and what was answered meanwhile shares the next: Redis holds everything behind it up, and a pile of them would take its sum.
    *
    * @throws Refused, Unanswered
    */
@@ -38,12 +40,14 @@ export class Replicating {
     const key = `${replicasMin} ${ms}`;
     const asked = this.#asked.get(key);
     if (asked) return asked;
-    const asking = new Promise<void>((resolve) => this.#clock.endOfTurn(resolve)).then(async () => {
+    const turn = new Promise<void>((resolve) => this.#clock.endOfTurn(resolve));
+    const asking = Promise.all([turn, this.#answered]).then(async () => {
       this.#asked.delete(key);
       const count = await this.send(['WAIT', String(replicasMin), String(ms)], ms);
       return typeof count === 'number' ? count : 0;
     });
     this.#asked.set(key, asking);
+    this.#answered = asking.catch(() => {});
     return asking;
   }
 }

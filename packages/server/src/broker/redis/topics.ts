@@ -16,6 +16,8 @@ interface Topic {
   readonly listeners: Set<(message: Buffer) => void>;
   /** The connection on which it stands. */
   on: Connection | undefined;
+  /** Whether it ever stood: if it stands again, something may have been missed in between. */
+  stood: boolean;
   /** Who waits for it to stand. */
   waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[];
 }
@@ -52,7 +54,13 @@ export class Topics {
   /** Hears a topic. Resolves when the subscription stands, however long that takes. @throws SyncError `closed` */
   async subscribe(name: string, onMessage: (message: Buffer) => void): Promise<() => void> {
     if (this.#closed) throw closedError();
-    const topic: Topic = this.#topics.get(name) ?? { name, listeners: new Set(), on: undefined, waiting: [] };
+    const topic: Topic = this.#topics.get(name) ?? {
+      name,
+      listeners: new Set(),
+      on: undefined,
+      stood: false,
+      waiting: [],
+    };
     this.#topics.set(name, topic);
     const listener = (message: Buffer): void => onMessage(message);
     topic.listeners.add(listener);
@@ -77,8 +85,10 @@ export class Topics {
     const before = this.#connections.get(place);
     this.#connections.set(place, connection);
     const here = [...this.#topics.values()].filter((topic) => this.#setting.placeOf(topic.name) === place);
+    // In a Cluster a place that is new may have taken over from another.
+    const again = before !== undefined || here.some(({ stood }) => stood);
     await this.#stand(here, connection);
-    if (before) this.#tellAgain();
+    if (again) this.#tellAgain();
   }
 
   /**
@@ -196,6 +206,7 @@ export class Topics {
 
   #stands(topic: Topic, connection: Connection): void {
     topic.on = connection;
+    topic.stood = true;
     // Everyone may have left while the connection was being made.
     if (!this.#topics.has(topic.name)) this.#unsubscribe(topic);
     for (const { resolve } of topic.waiting) resolve();
