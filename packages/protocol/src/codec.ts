@@ -149,11 +149,6 @@ export function encodeServer(frame: Control): string {
   return write(serverFrames, frame);
 }
 
-/** Writes an `ack`, as `encodeServer` does: a busy session is told little else. It is all ASCII. */
-export function encodeAck({ ref, position }: FrameOf<Control, 'ack'>): string {
-  return `["ack",${ref},${f.position.write(position)}]`;
-}
-
 /** The text of a frame of entries (rule D1); `entries`, at least one, are texts as `wireText` gives them. */
 export function encodeEntries(id: number, first: number, entries: readonly string[]): string {
   return `[${id},${first},${entries.join(',')}]`;

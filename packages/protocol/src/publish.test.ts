@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeClient, encodeClient, readPublish } from './wire.ts';
+import { limits } from './limits.ts';
+import { ackBytesMax, decodeClient, encodeClient, encodeServer, readPublish, writeAck } from './wire.ts';
 
 function read(text: string) {
   const bytes = Buffer.from(text);
@@ -122,4 +123,25 @@ describe('a small publish', () => {
     expect(read(text)).toEqual(decodeClient(text));
     expect(read(text)).toMatchObject({ type: 'publish' });
   });
+});
+
+it('[A1] its answer is written as the codec writes it, and never longer than is said', () => {
+  const offset = fc.oneof(fc.maxSafeNat(), fc.constantFrom(0, 9, 10, 99, 100, Number.MAX_SAFE_INTEGER));
+  const check = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+  const ref = fc.integer({ min: 1, max: limits.refMax.default });
+  fc.assert(
+    fc.property(
+      ref,
+      fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/),
+      offset,
+      check,
+      (number, epoch, place, proof) => {
+        const ack = { type: 'ack', ref: number, position: { epoch, offset: place, check: proof } } as const;
+        const bytes = Buffer.alloc(ackBytesMax + 3, '.');
+        const end = writeAck(bytes, 3, ack);
+        expect(end - 3).toBeLessThanOrEqual(ackBytesMax);
+        expect(bytes.toString('latin1', 0, end)).toBe(`...${encodeServer(ack)}`);
+      },
+    ),
+  );
 });

@@ -1,10 +1,17 @@
 /**
- * The short way for the one frame that servers are sent by the thousand: a small `publish` as the SDK writes it, read from its
- * bytes in one pass that proves all of it and builds nothing but its texts. Transports ask here first. Whatever is written in
- * another way, or wrongly, is the codec's: this file decides nothing that the codec wouldn't decide alike.
+ * The short way for the one frame that servers are sent by the thousand, and for its answer: a small `publish` as the SDK writes
+ * it, read from its bytes in one pass that proves all of it and builds nothing but its texts, and an `ack` as bytes. Transports ask
+ * here first. Whatever is written in another way, or wrongly, is the codec's: nothing is decided here that it wouldn't decide alike.
  */
-import type { ClientFrame, FrameOf } from './frame.ts';
-import { depthMax, nameCharsMax, nameSegmentsMax, producerCharsMax, refMax } from './limits.ts';
+import type { ClientFrame, FrameOf, ServerFrame } from './frame.ts';
+import {
+  depthMax,
+  epochCharsMax,
+  nameCharsMax,
+  nameSegmentsMax,
+  producerCharsMax,
+  refMax,
+} from './limits.ts';
 
 /** Larger frames are too few for their reading to matter, and are read faster by the engine's own parser. */
 const shortBytesMax = 4000;
@@ -27,6 +34,7 @@ const openBrace = 123;
 const closeBrace = 125;
 
 const head = codesOf('["publish",');
+const ackHead = codesOf('["ack",');
 const words = ['true', 'false', 'null'].map(codesOf);
 const producerCodes = setOf('_-');
 const nameCodes = setOf('_-=@,.:;/');
@@ -70,6 +78,45 @@ export function readPublish(
     sequence: numberOf(bytes, producerEnd + 1, sequenceEnd),
     data: textOf(bytes, from, end, isAscii(bytes, from, end)),
   };
+}
+
+/** The most bytes that an `ack` takes: its number, an epoch, an offset and a check, and what stands around them. */
+export const ackBytesMax: number = 10 + epochCharsMax + 16 + 10 + 15;
+
+/** Writes an `ack` as `encodeServer` would, whose epoch is one of rule P5; returns where it ends. */
+export function writeAck(
+  bytes: Uint8Array,
+  from: number,
+  { ref, position: { epoch, offset, check } }: FrameOf<ServerFrame, 'ack'>,
+): number {
+  let at = from;
+  for (const code of ackHead) bytes[at++] = code;
+  at = writeNumber(bytes, at, ref);
+  bytes[at++] = comma;
+  bytes[at++] = openBracket;
+  bytes[at++] = quote;
+  for (let i = 0; i < epoch.length; i++) bytes[at++] = epoch.charCodeAt(i);
+  bytes[at++] = quote;
+  bytes[at++] = comma;
+  at = writeNumber(bytes, at, offset);
+  bytes[at++] = comma;
+  at = writeNumber(bytes, at, check);
+  bytes[at++] = closeBracket;
+  bytes[at++] = closeBracket;
+  return at;
+}
+
+/** Writes an integer from 0 up; returns where it ends. */
+function writeNumber(bytes: Uint8Array, from: number, number: number): number {
+  let end = from + 1;
+  for (let rest = number; rest >= 10; rest = Math.floor(rest / 10)) end++;
+  let rest = number;
+  for (let at = end - 1; at >= from; at--) {
+    const tens = Math.floor(rest / 10);
+    bytes[at] = zero + (rest - tens * 10);
+    rest = tens;
+  }
+  return end;
 }
 
 /** Where an integer from 1 up ends that begins there; -1: there is none, or it is too long to be exact. */

@@ -18,7 +18,6 @@ export {
   clientFrames,
   decodeClient,
   decodeServer,
-  encodeAck,
   encodeClient,
   encodeEntries,
   encodeServer,
@@ -83,5 +82,5 @@ export type { Pattern } from './name.ts';
 export { channelFault, matches, nameFault, parsePattern, splitName } from './name.ts';
 export type { GapReason, Position } from './position.ts';
 export { follows, hash, newEpoch, nextCheck, origin, previousCheck, samePlace } from './position.ts';
-export { readPublish } from './publish.ts';
+export { ackBytesMax, readPublish, writeAck } from './publish.ts';
 export { validate } from './schema.ts';

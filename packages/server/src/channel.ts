@@ -122,13 +122,14 @@ export class Channel {
   /**
    * As `append`, but without a promise where the broker answers at once.
    *
+   * @param append says itself what the log keeps: the same as `settings`
    * @throws at once what `append` would reject with, where there is no promise
    */
-  appendNow(append: Omit<Append, 'keep'>): Appended | Promise<Appended> {
+  appendNow(append: Append): Appended | Promise<Appended> {
     const { broker, metrics } = this.#tools;
     if (!broker.appendNow) return this.append(append);
     if (this.#refusal) throw this.#refusal;
-    const appended = broker.appendNow(this.settings.name, { ...append, keep: this.settings.keep });
+    const appended = broker.appendNow(this.settings.name, append);
     metrics.entriesAppended++;
     this.#follower.acknowledged(appended);
     return appended;

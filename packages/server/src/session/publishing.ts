@@ -61,7 +61,8 @@ export class Publishing {
     const context = this.#context;
     const { user } = context.rights.identity;
     const scoped = producer === undefined ? undefined : { id: this.#scope.of(user, producer), sequence };
-    const stored = channel.appendNow({ ...append, from: user, producer: scoped });
+    const { keep } = channel.settings;
+    const stored = channel.appendNow({ ...append, from: user, producer: scoped, keep });
     if (!(stored instanceof Promise)) return this.#acknowledge(ref, stored);
     context.requests.begin();
     stored.then(

@@ -8,10 +8,6 @@ const binaryOpcode = 0x82;
 
 /** The longest payload whose length stands in the second byte. */
 const shortBytesMax = 125;
-/** The headers of text frames up to that length, as characters. */
-const shortHeads = Array.from({ length: shortBytesMax + 1 }, (_, length) =>
-  String.fromCharCode(textOpcode, length),
-);
 
 /** A ping without payload, complete. */
 export const pingFrame: Uint8Array = Buffer.from([0x89, 0]);
@@ -37,14 +33,24 @@ export function textFrames(texts: readonly string[]): Buffer {
   return buffer;
 }
 
-/** Text frames of a few ASCII characters each, in one buffer. They are put together as one text, which is written at once. */
-export function asciiFrames(texts: readonly string[]): Buffer {
-  let all = '';
-  for (const text of texts) {
-    if (text.length > shortBytesMax) return textFrames(texts);
-    all += (shortHeads[text.length] ?? '') + text;
+/**
+ * Short text frames, written straight into one buffer: `write` puts one's payload at a place and returns where that ends.
+ *
+ * @param bytesMax size of the largest payload; up to 125
+ */
+export function shortFrames<T>(
+  all: readonly T[],
+  bytesMax: number,
+  write: (buffer: Buffer, at: number, one: T) => number,
+): Buffer {
+  const buffer = Buffer.allocUnsafe(all.length * (2 + bytesMax));
+  let at = 0;
+  for (const one of all) {
+    const end = write(buffer, at + 2, one);
+    writeHeader(buffer, at, textOpcode, end - at - 2);
+    at = end;
   }
-  return Buffer.from(all, 'latin1');
+  return buffer.subarray(0, at);
 }
 
 /** One binary frame. */

@@ -4,22 +4,24 @@
  */
 import { limits, SyncError } from '@syncline/protocol';
 import {
+  ackBytesMax,
   type ClientFrame,
   decodeClient,
   decodeClientBinary,
   type Entry,
-  encodeAck,
   encodeEntries,
   encodeEntriesBinary,
   encodeServer,
   encodeSnapshotBinary,
+  type FrameOf,
   type Refused,
   readPublish,
   wireText,
+  writeAck,
 } from '@syncline/protocol/wire';
 import type { Batch, Seen, Signals, SnapshotPart } from '../cursor.ts';
 import { type Control, own } from '../session/port.ts';
-import { asciiFrames, binaryFrame, pingFrame, textFrame, textFrames } from './framing.ts';
+import { binaryFrame, pingFrame, shortFrames, textFrame, textFrames } from './framing.ts';
 import { Transport } from './transport.ts';
 
 const binaryRefused: Refused = {
@@ -98,21 +100,17 @@ function refOf(text: string): number | null {
 
 /** Control frames as bytes of the native transport. */
 export function nativeControls(frames: readonly Control[]): Uint8Array {
-  const acks = acknowledgements(frames);
-  if (acks) return asciiFrames(acks);
+  if (frames.every(isAck)) return shortFrames(frames, ackBytesMax, writeAck);
   const bytes = textFrames(frames.map(encodeServer));
   // Browsers don't show pings to the page, but answer them: that answer is the server's sign of life.
   return frames.some((frame) => frame.type === 'heartbeat') ? Buffer.concat([bytes, pingFrame]) : bytes;
 }
 
-/** The texts of these frames, if they are acknowledgements and nothing else. */
-function acknowledgements(frames: readonly Control[]): readonly string[] | undefined {
-  const texts: string[] = [];
-  for (const frame of frames) {
-    if (frame.type !== 'ack') return undefined;
-    texts.push(encodeAck(frame));
-  }
-  return texts;
+type Ack = FrameOf<Control, 'ack'>;
+
+/** Whether it is an acknowledgement: a busy session is told little else, so there is a short way for those. */
+function isAck(frame: Control): frame is Ack {
+  return frame.type === 'ack' && frame.position.epoch.length <= limits.epochCharsMax.default;
 }
 
 /** A batch as the bytes that all native subscribers share. */
