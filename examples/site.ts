@@ -70,6 +70,7 @@ export async function answer(
   const say = (status: number, text: string, more: Record<string, string> = {}): unknown =>
     response.writeHead(status, { ...common, 'Content-Type': 'text/plain; charset=utf-8', ...more }).end(text);
   if (method !== 'GET' && method !== 'HEAD') return void say(405, '', { Allow: 'GET, HEAD' });
+  if (path === '/whiteboard' || path === '/whiteboard/') return void say(307, '', { Location: '/board/' });
   if (from.some((page) => page.path === `${path}/`)) return void say(307, '', { Location: `${path}/` });
   const file = await fileAt(path, from);
   if (!file) return void say(404, 'There is nothing here; try /.\n');

@@ -65,7 +65,7 @@ export function Condition({
     return (
       <>
         <p class="name">{name}</p>
-        <h2>No fix yet</h2>
+        <h2>No position yet</h2>
         <p>Nobody of this name said where they are since this page was opened.</p>
       </>
     );

@@ -17,7 +17,7 @@ const phone = matchMedia('(max-width: 720px)');
 function App() {
   const [selected, select] = useState<string | null>(null);
   const [following, follow] = useState(false);
-  const { box, map, failure, seen } = useMap(select, follow);
+  const { box, map, failure, ready, seen } = useMap(select, follow);
   const order = useOrder();
   const fresh = useStore(view.freshness);
   useEffect(() => {
@@ -50,6 +50,7 @@ function App() {
         {!order && <Count seen={seen} />}
         <Status />
         {failure && <p role="alert">{failure}</p>}
+        {!ready && !failure && <output class="coming">The map is coming …</output>}
       </header>
       {!order && <Legend />}
       <div class="zoom panel">
@@ -71,6 +72,7 @@ function useMap(onPick: (name: string | null) => void, follow: (on: boolean) => 
   const box = useRef<HTMLDivElement>(null);
   const [map, setMap] = useState<FleetMap>();
   const [failure, setFailure] = useState('');
+  const [ready, setReady] = useState(false);
   const [seen, setSeen] = useState(0);
   useEffect(() => {
     if (!box.current) return;
@@ -83,6 +85,7 @@ function useMap(onPick: (name: string | null) => void, follow: (on: boolean) => 
           onPick(name);
           follow(false);
         },
+        onReady: () => setReady(true),
         onSeen: setSeen,
         onDrag: () => follow(false),
         onWindow: ({ maxHz = 1, ...window }) => {
@@ -100,7 +103,7 @@ function useMap(onPick: (name: string | null) => void, follow: (on: boolean) => 
       made?.remove();
     };
   }, []);
-  return { box, map, failure, seen };
+  return { box, map, failure, ready, seen };
 }
 
 function useOrder(): string | null {
@@ -109,12 +112,13 @@ function useOrder(): string | null {
   return order;
 }
 
-/** Those on the screen, of all there are. */
+/** Those on the screen, of all there are. Who was offline for long is on no map. */
 function Count({ seen }: { seen: number }) {
   const all = useStore(duty)?.value.couriers;
   return (
     <output class="count">
       You see <b>{seen}</b> {all === undefined ? '' : `of ${Math.max(all, seen)} `}couriers
+      {all !== undefined && seen < all && <small>The others are off the screen, or long offline.</small>}
     </output>
   );
 }
@@ -139,7 +143,7 @@ function Legend() {
     <ul class="legend panel" aria-label="What the marks mean">
       <li class="riding">riding</li>
       <li class="waiting">at a stop</li>
-      <li class="stale">no fix for 10 s</li>
+      <li class="stale">no position for 10 s</li>
       <li class="offline">offline</li>
     </ul>
   );

@@ -22,6 +22,8 @@ interface Told {
   readonly onSeen: (count: number) => void;
   /** The user moved the map away from whom it follows. */
   readonly onDrag: () => void;
+  /** All of it is drawn that is on the screen. */
+  readonly onReady: () => void;
   /** This much is looked at from now on. */
   readonly onWindow: (window: Window) => void;
 }
@@ -89,6 +91,7 @@ export class FleetMap {
     this.#map.on('error', () => {
       this.#broken = true;
     });
+    this.#map.once('load', () => told.onReady());
     this.#map.on('move', () => this.#look(false));
     this.#map.on('moveend', () => this.#look(true));
     this.#map.on('resize', () => this.#look(true));

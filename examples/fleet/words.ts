@@ -31,7 +31,7 @@ export function statusOf(
   if (condition === 'offline')
     return ['Offline', `Nothing was heard since ${timeOf(at)}. It was last seen here.`];
   if (condition === 'stale')
-    return [`No fix for ${spanOf(ageMs)}`, `It was last seen here${where}. It may have moved since.`];
+    return [`No position for ${spanOf(ageMs)}`, `It was last seen here${where}. It may have moved since.`];
   if (condition === 'waiting') {
     const since = stillSince === undefined ? '' : ` since ${timeOf(stillSince)}`;
     return ['Standing still', `At a stop${where}${since}.`];

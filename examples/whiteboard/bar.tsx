@@ -134,11 +134,7 @@ export function Zoom({ desk }: DeskProps) {
       <button type="button" aria-label="Zoom out" title="Zoom out (-)" onClick={() => desk.zoom(0.8)}>
         −
       </button>
-      <button
-        type="button"
-        title="As large as it is (0)"
-        onClick={() => desk.zoom(1 / desk.get().camera.scale)}
-      >
+      <button type="button" title="Actual size (0)" onClick={() => desk.zoom(1 / desk.get().camera.scale)}>
         {percent} %
       </button>
       <button type="button" aria-label="Zoom in" title="Zoom in (+)" onClick={() => desk.zoom(1.25)}>

@@ -63,7 +63,7 @@ const reasons = {
   'read-only': 'This board can only be looked at, so your last changes were not taken.',
 } as const;
 
-/** Offers what a copy of the board had that was replaced, until it is brought back or let go. */
+/** Offers what a copy of the board had that was replaced, until it is brought back or discarded. */
 export function Offer({ channel, board }: { channel: BoardChannel; board: Board }) {
   const [{ why, lost }, offer] = useState<{ why: string; lost: readonly Placed[] }>({ why: '', lost: [] });
   useEffect(
@@ -91,7 +91,7 @@ export function Offer({ channel, board }: { channel: BoardChannel; board: Board 
         </button>
       )}
       <button type="button" onClick={() => end([])}>
-        Let go
+        Discard
       </button>
     </div>
   );

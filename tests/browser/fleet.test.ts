@@ -20,7 +20,7 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
     const server = await start();
     const { page, requests } = await open(browser, server);
     const { seen, all } = await counted(page);
-    expect(all).toBe(501);
+    expect(all).toBe(500);
     expect(seen).toBeLessThan(all);
     const pictures = new Set<string>();
     await expect.poll(async () => pictures.add(await overlay(page)).size, patience).toBeGreaterThan(5);
@@ -58,7 +58,7 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
   test('an order page follows one courier by its own fixes, and says how old they are', async () => {
     const server = await start();
     const { page, told } = await open(browser, server, '#order/mira');
-    await page.getByText('No fix yet').waitFor();
+    await page.getByText('No position yet').waitFor();
     const spot = { lat: 55.2, lng: 6.9 };
     await server.fix('mira', { ...spot, heading: 0, speed: 5 });
     await page.getByRole('heading', { name: 'On the way' }).waitFor();
@@ -90,7 +90,7 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
     expect(there).not.toBe(early);
     expect(await frames(page, 40)).toEqual(new Set([there]));
     await server.fix('mira', { ...south, lat: 55.2008 });
-    await page.getByRole('heading', { name: /^No fix for 1\d s$/ }).waitFor({ timeout: 30_000 });
+    await page.getByRole('heading', { name: /^No position for 1\d s$/ }).waitFor({ timeout: 30_000 });
     expect(
       (await server.post('fleet/city', ['set', 'mira', south, { at: Date.now() - 60_000 }])).status,
     ).toBe(409);

@@ -57,7 +57,7 @@ export function makeCity(seed: number): City {
   const { roads, land } = layOut(makeCurves(random, river), river);
   const { streets, blocks, parks } = buildOn(land, random);
   const names = new Names(random);
-  const [left, right] = river.banks;
+  const [left, right] = river.shores;
   const features: Feature[] = [
     surface({ kind: 'water' }, [...left, ...right.toReversed()]),
     ...parks.map((park) => surface({ kind: 'park' }, inset(park, streetMetres) ?? park)),

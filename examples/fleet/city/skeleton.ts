@@ -21,6 +21,8 @@ export interface River {
   holds(point: Point): boolean;
   /** Its banks, both in the same direction. */
   readonly banks: readonly [left: readonly Point[], right: readonly Point[]];
+  /** The same banks, so far out that no map shows where they end. */
+  readonly shores: readonly [left: readonly Point[], right: readonly Point[]];
   /** Where it is written down. */
   readonly middle: readonly Point[];
 }
@@ -35,6 +37,7 @@ export const rings = [
 ] as const;
 
 const beyond = 7000;
+const farBeyond = 14_000;
 const flowsAt = 0.32;
 
 /** A slow wave with as many members as amplitudes, the first of the given length. */
@@ -57,17 +60,20 @@ export function makeRiver(random: Random): River {
   const middleAt = (u: number): number => bend(u) + shift;
   const halfAt = (u: number): number => 78 + swell(u);
   const turned = (u: number, v: number): Point => [u * cos - v * sin, u * sin + v * cos];
-  const lineAt = (v: (u: number) => number): Point[] => {
+  const lineAt = (v: (u: number) => number, reach = beyond): Point[] => {
     const points: Point[] = [];
-    for (let u = -beyond; u <= beyond; u += 70) points.push(turned(u, v(u)));
+    for (let u = -reach; u <= reach; u += 70) points.push(turned(u, v(u)));
     return points;
   };
+  const left = (u: number): number => middleAt(u) + halfAt(u);
+  const right = (u: number): number => middleAt(u) - halfAt(u);
   return {
     holds: ([x, y]) => {
       const u = x * cos + y * sin;
       return Math.abs(y * cos - x * sin - middleAt(u)) < halfAt(u);
     },
-    banks: [lineAt((u) => middleAt(u) + halfAt(u)), lineAt((u) => middleAt(u) - halfAt(u))],
+    banks: [lineAt(left), lineAt(right)],
+    shores: [lineAt(left, farBeyond), lineAt(right, farBeyond)],
     middle: lineAt(middleAt),
   };
 }
