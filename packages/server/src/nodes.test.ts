@@ -298,6 +298,17 @@ describe('a node that can’t reach its logs', () => {
     health.mend();
     expect(await ready()).toBe(200);
   });
+
+  it('says so in the operator’s log, once for each time', async () => {
+    const told: unknown[] = [];
+    const { at } = await cluster(1, { logger: { error: (facts, message) => told.push([message, facts]) } });
+    const { health } = at(0);
+    health.break();
+    health.mend();
+    expect(told).toEqual([
+      [expect.stringMatching(/logs can not be reached/), { what: 'It is broken on purpose.' }],
+    ]);
+  });
 });
 
 describe('a node whose clock goes wrong', () => {

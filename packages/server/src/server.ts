@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { type Contract, type Position, SyncError } from '@syncline/protocol';
 import { type Clock, type Lookup, lookup, systemClock } from '@syncline/protocol/wire';
 import { Access, type Identity } from './access.ts';
-import type { Broker } from './broker/broker.ts';
+import type { Broker, Health } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
 import type { DocJson } from './fold/doc/child.ts';
 import { demandYjs, type Write } from './fold/doc/yjs.ts';
@@ -139,7 +139,7 @@ class Node<C extends Contract> implements Server<C> {
     const { health } = this.#broker;
     const shared = { ...tools, ...this.#numbers, hub: this.#hub, health, now };
     this.#sessions = new Sessions({ ...shared, pulse: this.#pulse });
-    health?.onChange(() => this.#sessions.heartbeat());
+    health?.onChange(() => this.#tellHealth(health));
     this.#posts = new Posts(shared, this.#sessions);
     this.#doors = new Doors({
       ...this.#reach,
@@ -240,6 +240,16 @@ class Node<C extends Contract> implements Server<C> {
   close(options: { readonly drainMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#leave(options.drainMs ?? this.#numbers.drainMs);
     return this.#closing;
+  }
+
+  /** Sessions hear of it with a heartbeat, an operator by the log. */
+  #tellHealth({ brokenSince, what }: Health): void {
+    if (brokenSince !== null)
+      this.#logger.error(
+        { what },
+        'The logs can not be reached: nothing is acknowledged, and clients are told.',
+      );
+    this.#sessions.heartbeat();
   }
 
   /** What any node does when somebody is sent away, this one included. */

@@ -113,6 +113,8 @@ export interface Nodes {
 export interface Health {
   /** Since when it doesn't, in ms of the node's clock; null: it does. */
   readonly brokenSince: number | null;
+  /** What is wrong, for logs. Left out where nobody can say. */
+  readonly what?: string;
   /** Calls `listener` whenever it breaks and whenever it is whole again. Returns what ends it. */
   onChange(listener: () => void): () => void;
 }

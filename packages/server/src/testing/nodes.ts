@@ -179,6 +179,7 @@ export function testHealth(clock: Clock = systemClock): Health & { break(): void
     get brokenSince() {
       return brokenSince;
     },
+    what: 'It is broken on purpose.',
     onChange: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
