@@ -217,6 +217,50 @@ test('a cut lets exactly so many bytes through, and then resets both ends', asyn
   }
 });
 
+test('after so many bytes all that comes is lost, and the connection stays', async () => {
+  const { link, near, far } = await join();
+  link.up.swallowAfter(4);
+  near.socket.write('0123');
+  near.socket.write('lost');
+  far.socket.write('back');
+  await soon(() => near.got).toBe('back');
+  await soon(() => link.up.loses).toBe(true);
+  await turns();
+  expect([far.got, far.over, link.open]).toEqual(['0123', undefined, true]);
+});
+
+test('a sliced direction hands on pieces of so many bytes, and loses none', async () => {
+  const { link, near, far } = await join();
+  const pieces: number[] = [];
+  far.socket.on('data', (chunk) => pieces.push(chunk.length));
+  link.up.slice(1);
+  near.socket.write('0123456789');
+  await soon(() => far.got).toBe('0123456789');
+  expect(pieces.length).toBeGreaterThan(1);
+});
+
+test('what only waits goes on when it is healed, and what was lost from is reset', async () => {
+  const { proxy, link, near, far } = await join();
+  link.up.hold();
+  near.socket.write('held');
+  await soon(() => link.up.bytes).toBe(4);
+  proxy.refuse();
+  proxy.heal();
+  await soon(() => far.got).toBe('held');
+  expect(link.open).toBe(true);
+  const next = await dial(proxy.port);
+  next.socket.write('taken');
+  await soon(() => proxy.links[1]?.up.bytes).toBe(5);
+  link.down.swallow();
+  proxy.heal();
+  await soon(() => [near.over, far.over]).toEqual(['reset', 'reset']);
+});
+
+test('a link is known to the other end by the port that it was dialled from', async () => {
+  const { link, far } = await join();
+  expect(link.port).toBe(far.socket.remotePort);
+});
+
 test('new connections are refused, taken again, led elsewhere, and met before a byte has passed', async () => {
   const { proxy, near, far } = await join();
   proxy.refuse();

@@ -31,6 +31,8 @@ export class Way {
   /** What is done when so many bytes have been handed on. */
   #atLimit: () => void;
   #sliceBytes = Number.POSITIVE_INFINITY;
+  /** Whether a slice was handed on in this turn. */
+  #handed = false;
   /** When all that came has left the throttle, and when it has arrived, in ms since 1970. */
   #sentAt = 0;
   #arrivedAt = 0;
@@ -91,7 +93,7 @@ export class Way {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** What comes from now on is handed on in pieces of so many bytes at most. */
+  /** What comes from now on is handed on in pieces of so many bytes at most, one in each turn of the event loop. */
   slice(bytes: number): void {
     this.#sliceBytes = bytes;
   }
@@ -148,11 +150,22 @@ export class Way {
         this.#timer = this.#clock.timer(waitMs, () => this.#run());
         break;
       }
+      if (this.#handed) break;
       this.#kept.shift();
       this.#hand(first.what);
+      if (this.#sliceBytes < Number.POSITIVE_INFINITY) this.#rest();
     }
     if (this.#keptBytes > keptBytesMax || this.#to.writableNeedDrain) this.#from.pause();
     else this.#from.resume();
+  }
+
+  /** Nothing more in this turn of the event loop: what is written in one travels together. */
+  #rest(): void {
+    this.#handed = true;
+    this.#clock.endOfTurn(() => {
+      this.#handed = false;
+      this.#run();
+    });
   }
 
   #hand(what: What): void {
