@@ -10,7 +10,6 @@ import { describe, expect, it } from 'vitest';
 
 interface Manifest {
   readonly name: string;
-  readonly private?: boolean;
   readonly exports: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
@@ -23,13 +22,11 @@ const packages = readdirSync(new URL('packages', root)).map((folder) => {
   return { folder, ...manifest };
 });
 /** Doors that applications use, by what they write behind `from`. */
-const doors = packages
-  .filter((one) => !one.private)
-  .flatMap(({ name, folder, exports }) =>
-    Object.entries(exports)
-      .filter(([door]) => !/^\.\/(internal|testing)/.test(door))
-      .map(([door, path]) => ({ door: name + door.slice(1), file: `packages/${folder}/${path}` })),
-  );
+const doors = packages.flatMap(({ name, folder, exports }) =>
+  Object.entries(exports)
+    .filter(([door]) => !/^\.\/(internal|testing)/.test(door))
+    .map(([door, path]) => ({ door: name + door.slice(1), file: `packages/${folder}/${path}` })),
+);
 const guide = readdirSync(new URL('docs/guide', root))
   .filter((page) => page.endsWith('.md'))
   .map((page) => ({ page, text: read(`docs/guide/${page}`) }));

@@ -16,6 +16,7 @@ const COMMANDS = {
   sim: 'tests/simulation/run.ts',
   faults: 'tests/faults/harness/run.ts',
   docs: 'scripts/docs.ts',
+  build: 'scripts/build.ts',
   cluster: 'scripts/cluster.ts',
 };
 

@@ -34,7 +34,7 @@ export function buildProject(files: Iterable<readonly [string, string]>): Projec
   return { texts, sources, has: (path) => known.has(path.replace(/\/$/, '')) };
 }
 
-function parse([path, text]: readonly [string, string]): Source {
+export function parse([path, text]: readonly [string, string]): Source {
   const kind = path.endsWith('x')
     ? ts.ScriptKind.TSX
     : path.endsWith('.ts')

@@ -1,0 +1,76 @@
+// TypeScript in, plain JavaScript and declarations out, one file for each source. All packages are one program, so what one takes
+// from another is checked as it stands in the clone; what is written holds no path of the clone and no `.ts` import.
+import { join, posix, relative, sep } from 'node:path';
+import ts from 'typescript';
+import { nodes, parse } from '../tidy/project.ts';
+import { built, type Package } from './packages.ts';
+
+/** Path → text of everything that the sources of `packages` become, paths relative to where the packages are put. */
+export function compile(root: string, packages: readonly Package[]): Map<string, string> {
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, root);
+  const { tsBuildInfoFile: _, ...rest } = options;
+  const files = packages.flatMap(({ folder, sources }) =>
+    sources.map((path) => join(root, 'packages', folder, path)),
+  );
+  const program = ts.createProgram(files, {
+    ...rest,
+    noEmit: false,
+    incremental: false,
+    noEmitOnError: true,
+    declaration: true,
+    declarationMap: true,
+    sourceMap: true,
+    rewriteRelativeImportExtensions: true,
+    newLine: ts.NewLineKind.LineFeed,
+    rootDir: join(root, 'packages'),
+    outDir: join(root, 'packages'),
+  });
+  const written = new Map<string, string>();
+  const { diagnostics } = program.emit(undefined, (file, text) => {
+    const [folder = '', ...rest] = relative(join(root, 'packages'), file).split(sep);
+    const path = posix.join(folder, built(rest.join('/'), '.ts'));
+    written.set(path, finish(path, text));
+  });
+  if (diagnostics.length > 0) throw new Error(explain(root, diagnostics));
+  return written;
+}
+
+function finish(path: string, text: string): string {
+  if (path.endsWith('.map')) return mapped(path, text);
+  return path.endsWith('.d.ts') ? renamed(path, text) : text;
+}
+
+/** Sources lie beside `lib` in a folder `src`. */
+function mapped(path: string, text: string): string {
+  const map = JSON.parse(text) as { sources: string[] };
+  const source = path.replace('/lib/', '/src/').replace(/(\.d\.ts|\.js)\.map$/, '.ts');
+  return JSON.stringify({ ...map, sources: [posix.relative(posix.dirname(path), source)] });
+}
+
+/** The compiler leaves import paths in declarations as they were written. */
+function renamed(path: string, text: string): string {
+  const paths = [...nodes(parse([path, text]))].filter(
+    (node): node is ts.StringLiteral =>
+      ts.isStringLiteral(node) && /^\.\.?\/.*\.ts$/.test(node.text) && leads(node.parent),
+  );
+  let whole = text;
+  for (const node of paths.sort((a, b) => b.end - a.end))
+    whole = `${whole.slice(0, node.end - ".ts'".length)}.js${whole.slice(node.end - 1)}`;
+  return whole;
+}
+
+/** Whether what stands in here is the path of a file. */
+const leads = (node: ts.Node): boolean =>
+  ts.isImportDeclaration(node) ||
+  ts.isExportDeclaration(node) ||
+  (ts.isLiteralTypeNode(node) && ts.isImportTypeNode(node.parent));
+
+function explain(root: string, diagnostics: readonly ts.Diagnostic[]): string {
+  const host = {
+    getCurrentDirectory: () => root,
+    getCanonicalFileName: (name: string) => name,
+    getNewLine: () => '\n',
+  };
+  return ts.formatDiagnostics(diagnostics, host);
+}

@@ -1,0 +1,88 @@
+// An application's folder outside the project, with the packages installed in it from their tarballs as they would come from a
+// registry. What others wrote is copied from the project's own node_modules, so that npm finds all it needs without a network.
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { buildPackages, npm, packFolders } from '../../scripts/build.ts';
+
+export const root = join(import.meta.dirname, '..', '..');
+
+type Names = Readonly<Record<string, string>>;
+interface Manifest {
+  readonly version: string;
+  readonly dependencies?: Names;
+  readonly peerDependencies?: Names;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
+}
+
+export const manifestOf = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
+
+/** What this application uses besides Syncline. */
+const others = ['@types/node', '@types/react', 'react', 'redis', 'y-protocols', 'yjs'];
+
+export interface Installed {
+  /** What is to be removed in the end. */
+  readonly home: string;
+  /** The application's folder. */
+  readonly app: string;
+  /** Where its packages are. */
+  readonly modules: string;
+  /** Names of our packages. */
+  readonly names: readonly string[];
+}
+
+/** Builds, packs and installs all packages, in a new folder that is the caller's to remove. */
+export async function install(): Promise<Installed> {
+  // The real path: tools tell files by it, and the folder of some systems is a link.
+  const home = realpathSync(mkdtempSync(join(tmpdir(), 'syncline-package-')));
+  const packages = await buildPackages(join(home, 'dist'));
+  const tarballs = packFolders(packages.values(), join(home, 'dist'));
+  const app = join(home, 'app');
+  const modules = join(app, 'node_modules');
+  const names = [...packages.keys()];
+  const needed = [...packages.values()].flatMap((folder) =>
+    Object.keys(manifestOf(folder).dependencies ?? {}),
+  );
+  for (const name of [...others, ...needed]) if (!names.includes(name)) bring(name, root, modules);
+  cpSync(join(import.meta.dirname, 'app'), app, { recursive: true });
+  const dependencies = Object.fromEntries(
+    others.map((name) => [name, manifestOf(join(modules, name)).version]),
+  );
+  writeFileSync(join(app, 'package.json'), JSON.stringify({ type: 'module', private: true, dependencies }));
+  npm(['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs], app);
+  return { home, app, modules, names };
+}
+
+/** Copies a package of others, and those that it needs, from where `from` would find it. */
+function bring(name: string, from: string, modules: string): void {
+  const to = join(modules, name);
+  if (existsSync(to)) return;
+  const source = locate(name, from);
+  mkdirSync(dirname(to), { recursive: true });
+  cpSync(source, to, { recursive: true });
+  for (const needed of Object.keys(manifestOf(source).dependencies ?? {}))
+    if (!existsSync(join(source, 'node_modules', needed))) bring(needed, source, modules);
+}
+
+function locate(name: string, from: string): string {
+  const place = join(from, 'node_modules', name);
+  if (existsSync(place)) return realpathSync(place);
+  if (from === dirname(from)) throw new Error(`${name} isn't installed in this project.`);
+  return locate(name, dirname(from));
+}
+
+/** Starts a program of the application where Node takes JavaScript only. */
+export function start(app: string, ...args: readonly string[]): ChildProcessWithoutNullStreams {
+  const env = { ...process.env, NODE_OPTIONS: '' };
+  return spawn(process.execPath, ['--no-experimental-strip-types', ...args], { cwd: app, env });
+}
