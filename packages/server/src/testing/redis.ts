@@ -166,7 +166,7 @@ function openAdmin(path: string, password: string | undefined) {
 }
 
 /** Starts a redis-server and resolves when it says that it is ready. @throws with its last words when it ends before */
-export async function launch(
+async function launch(
   args: readonly string[],
   ready = /[Rr]eady to accept connections/,
 ): Promise<ChildProcess> {
