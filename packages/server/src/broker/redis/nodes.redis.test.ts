@@ -92,6 +92,22 @@ describe.skipIf(noRedis)('over Redis', () => {
       await until(async () => expect(await one.nodes.gone([two.nodes.id, one.nodes.id])).toEqual([]));
     });
 
+    it('take nobody for gone when Redis itself was gone, for however long', async () => {
+      const { redis, join } = await setting();
+      const all = [await join(), await join(), await join()];
+      const ids = all.map(({ nodes }) => nodes.id);
+      const told: string[] = [];
+      for (const { nodes } of all) nodes.onGone((id) => told.push(id));
+      const beats = async () => Number(await redis.command('ZSCORE', 'app:{?nodes}:alive', ids[0] ?? ''));
+      // As if it had stood still: what it noted last is older than a node may be silent.
+      const before = await beats();
+      for (const id of [...ids, '?'])
+        await redis.command('ZINCRBY', 'app:{?nodes}:alive', String(-3 * goneMs), id);
+      for (const { nodes } of all) expect(await nodes.gone(ids)).toEqual([]);
+      await until(async () => expect(await beats()).toBeGreaterThan(before + goneMs));
+      expect(told).toEqual([]);
+    });
+
     it.each(['alive', 'gone'])('go on when something else stands where they are listed: %s', async (key) => {
       const { redis, join } = await setting();
       const [one, two] = [await join(), await join()];
@@ -135,7 +151,7 @@ describe.skipIf(noRedis)('over Redis', () => {
         /cmdstat_evalsha:calls=(\d+)/.exec(String(await redis.command('INFO', 'commandstats')))?.[1];
       const before = Number(await calls());
       await until(async () => expect(Number(await calls())).toBeGreaterThan(before));
-      expect(await redis.command('ZCARD', 'app:{?nodes}:alive')).toBe(1);
+      expect(await redis.command('ZRANGE', 'app:{?nodes}:alive', '0', '-1')).toEqual(['?', nodes.id]);
     });
   });
 });

@@ -3,6 +3,7 @@
  * since, all by the time of Redis; and they tell each other texts by pub/sub. The broker makes one. It must not know what a text
  * says, nor what hangs on a node.
  */
+import { SyncError } from '@syncline/protocol';
 import { type Cancel, type Clock, systemClock } from '@syncline/protocol/wire';
 import type { Nodes } from '../broker.ts';
 import { closedError } from '../listeners.ts';
@@ -35,6 +36,8 @@ const askGone = loadScript('gone');
 const keptMs = 3_600_000;
 /** A sign of life that failed is given again after this part of the time between two. */
 const againShare = 1 / 3;
+/** Within so many times as long somebody gives one, unless Redis couldn't be reached by anybody. */
+const restShare = 1.5;
 const idShape = /^[\w-]{1,64}$/;
 /** Characters of what is told; longer texts are nobody's of ours. */
 const textCharsMax = 1_048_576;
@@ -54,6 +57,7 @@ class LinkedNodes implements RedisNodes {
   readonly #prefix: string;
   readonly #beatMs: number;
   readonly #goneMs: number;
+  readonly #restMs: number;
   readonly #heard = new Topics();
   readonly #onGone = new Topics();
   /** What ends the subscription to each topic that is heard. */
@@ -72,6 +76,7 @@ class LinkedNodes implements RedisNodes {
     this.#prefix = prefix;
     this.#beatMs = beatMs;
     this.#goneMs = goneMs;
+    this.#restMs = Math.ceil(beatMs * restShare);
     this.id = Buffer.from(clock.randomBytes(12)).toString('base64url');
     this.ready = after.then(() => this.#register());
     // Whoever asks for it hears of it.
@@ -104,8 +109,11 @@ class LinkedNodes implements RedisNodes {
     const gone = new Set<string>();
     for (let i = 0; i < ids.length; i += askedMax) {
       const some = ids.slice(i, i + askedMax);
-      const reply = await this.#link.run(askGone, alive, [alive], [String(this.#goneMs), ...some]);
-      for (const id of Array.isArray(reply) ? reply : []) gone.add(String(id));
+      const args = [...[this.#goneMs, this.#restMs].map(String), ...some];
+      const reply = await this.#link.run(askGone, alive, [alive], args);
+      if (!Array.isArray(reply))
+        throw new SyncError('unavailable', 'Redis knows no nodes yet: what it knew was lost.');
+      for (const id of reply) gone.add(String(id));
     }
     return ids.filter((id) => gone.has(id));
   }
@@ -151,7 +159,7 @@ class LinkedNodes implements RedisNodes {
   /** One sign of life; false when it couldn't be given. */
   async #beat(): Promise<boolean> {
     const keys = this.#keys();
-    const args = [this.id, ...[this.#goneMs, this.#since, keptMs].map(String)];
+    const args = [this.id, ...[this.#goneMs, this.#restMs, this.#since, keptMs].map(String)];
     try {
       this.#learn(await this.#link.run(beat, keys[0], keys, args));
       return true;
