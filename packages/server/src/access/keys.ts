@@ -2,8 +2,9 @@
  * Keys that tokens are verified with, each for one algorithm. What a token says of its algorithm picks no key and changes
  * none: a key of another family can't even be made. It knows where no key comes from.
  */
-import { createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { SyncError } from '@syncline/protocol';
+import type { JWK } from 'jose';
 import { secretOption } from './checks.ts';
 
 /** The one family of keys that each algorithm takes. */
@@ -40,7 +41,7 @@ export interface Key {
 export type KeyOption =
   | { readonly alg: SecretAlgorithm; readonly secret: string | Uint8Array; readonly kid?: string }
   | { readonly alg: PublicAlgorithm; readonly pem: string; readonly kid?: string }
-  | { readonly alg: PublicAlgorithm; readonly jwk: JsonWebKey; readonly kid?: string };
+  | { readonly alg: PublicAlgorithm; readonly jwk: JWK; readonly kid?: string };
 
 const rsaBitsMin = 2048;
 
@@ -87,7 +88,7 @@ export function readKeySet(set: readonly unknown[], algs: readonly PublicAlgorit
   });
 }
 
-function isJwk(value: unknown): value is JsonWebKey {
+function isJwk(value: unknown): value is JWK {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
