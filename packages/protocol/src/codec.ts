@@ -239,9 +239,7 @@ const lists = new WeakMap<object, FieldList>();
 
 function fieldsOf(table: object, type: string): FieldList {
   const fields = (table as Record<string, Record<string, f.Field<unknown>>>)[type] ?? {};
-  const known = lists.get(fields);
-  if (known) return known;
-  const list = Object.entries(fields);
+  const list = lists.get(fields) ?? Object.entries(fields);
   lists.set(fields, list);
   return list;
 }

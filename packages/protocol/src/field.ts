@@ -66,13 +66,10 @@ export function integer(
 ): Field<number> {
   const shape = `${what} from ${min} ${max === Number.MAX_SAFE_INTEGER ? 'up' : `to ${max}`}`;
   // The sum with 0 turns -0, which JSON can say, into 0.
-  return field(
-    shape,
-    (value) =>
-      typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max
-        ? value + 0
-        : undefined,
-    String,
+  return field(shape, (value) =>
+    typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max
+      ? value + 0
+      : undefined,
   );
 }
 
@@ -174,8 +171,7 @@ export const position: Field<Position> = field(
           check: check.read(value[2], ''),
         }
       : undefined,
-  // An epoch has no character that would have to be escaped.
-  (p) => `["${p.epoch}",${p.offset},${p.check}]`,
+  (p) => JSON.stringify([p.epoch, p.offset, p.check]),
 );
 
 export const start: Field<Start> = {

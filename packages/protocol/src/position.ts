@@ -19,21 +19,14 @@ export function origin(epoch: string): Position {
   return { epoch, offset: 0, check: 0 };
 }
 
-/** The text that was hashed last: whoever stores an entry hashes it, and whoever is told of it next does so again. */
-let lastText = '';
-let lastHash = 0x811c9dc5;
-
 /** 32-bit FNV-1a over the UTF-16 code units of a text, or the bytes of binary data. */
 export function hash(data: Data): number {
   let h = 0x811c9dc5;
   if (typeof data === 'string') {
-    if (data === lastText) return lastHash;
     for (let i = 0; i < data.length; i++) h = Math.imul(h ^ data.charCodeAt(i), 0x01000193);
-    lastText = data;
-    lastHash = h >>> 0;
-    return lastHash;
+  } else {
+    for (const byte of data) h = Math.imul(h ^ byte, 0x01000193);
   }
-  for (const byte of data) h = Math.imul(h ^ byte, 0x01000193);
   return h >>> 0;
 }
 

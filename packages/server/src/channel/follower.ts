@@ -5,8 +5,9 @@
  */
 import type { GapReason, Position } from '@syncline/protocol';
 import { SyncError } from '@syncline/protocol';
-import { type Clock, type Entry, follows } from '@syncline/protocol/wire';
+import type { Clock, Entry } from '@syncline/protocol/wire';
 import type { Announcement, Appended, Slice } from '../broker/broker.ts';
+import { checkAfter } from '../broker/head.ts';
 import { type Logger, type Metrics, reason } from '../observe.ts';
 import { firstAfter, type Pages, pageAfter } from './pages.ts';
 import { Retry } from './retry.ts';
@@ -164,7 +165,9 @@ export class Follower {
     let follow = true;
     for (const entry of entries) {
       if (entry.offset <= this.#top.offset) continue;
-      follow = follows(this.#top, entry);
+      const { offset, check } = this.#top;
+      // Rule P4.
+      follow = entry.offset === offset + 1 && entry.check === checkAfter(check, entry.data);
       if (!follow) break;
       this.#tail.push(entry);
       this.#top = { epoch: before.epoch, offset: entry.offset, check: entry.check };
