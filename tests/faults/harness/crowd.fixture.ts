@@ -8,12 +8,14 @@ import { seeded } from '@syncline/protocol/testing';
 import type { Answers, Command, CrowdPlan } from './crowd.ts';
 import { Guest, type GuestPlan, readLogs } from './guest.ts';
 import { monotonicMs, Recorder } from './history.ts';
+import { Repeater } from './repeater.ts';
 
 const plan = JSON.parse(process.argv[2] ?? '') as CrowdPlan;
 const recorder = new Recorder(plan.file);
 const random = seeded(plan.seed);
 const rooms = [...plan.rooms];
 const guests = new Map<string, Guest>();
+let repeater: Repeater | undefined;
 const delay = monitorEventLoopDelay({ resolution: 20 });
 delay.enable();
 
@@ -29,6 +31,7 @@ function join(guest: GuestPlan): void {
 let publishing: NodeJS.Timeout | undefined;
 function publish(perSecond: number, fillingBytes: number): void {
   clearInterval(publishing);
+  repeater?.publish(perSecond > 0);
   if (perSecond === 0) return;
   const since = monotonicMs();
   let published = 0;
@@ -46,7 +49,8 @@ function left(): string[] {
     rooms.map((room) => [room, Math.max(0, ...all.map(({ stands }) => stands.get(room) ?? 0))]),
   );
   const members = all.filter(({ plan }) => plan.enters).map(({ plan }) => plan.name);
-  return all.flatMap((guest) => guest.left(tops, members.sort()));
+  const open = repeater?.waiting ? ['the repeater has no answer'] : [];
+  return [...open, ...all.flatMap((guest) => guest.left(tops, members.sort()))];
 }
 
 /** Waits until all has come right, and has stayed so for a moment in which more could have come. */
@@ -90,6 +94,9 @@ async function obey(command: Command): Promise<unknown> {
     case 'join':
       for (const guest of command.guests) join(guest);
       return {};
+    case 'repeat':
+      repeater = new Repeater(command.name, command.ports, recorder);
+      return {};
     case 'leave':
       guests.get(command.name)?.leave();
       guests.delete(command.name);
@@ -104,6 +111,7 @@ async function obey(command: Command): Promise<unknown> {
       return race(command.logs);
     case 'finish':
       for (const guest of guests.values()) guest.close();
+      repeater?.close();
       recorder.flush();
       return { longestMs: delay.max / 1e6 } satisfies Answers['finish'];
   }

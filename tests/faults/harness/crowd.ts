@@ -15,6 +15,8 @@ export interface CrowdPlan {
 
 export type Command =
   | { readonly do: 'join'; readonly guests: readonly GuestPlan[] }
+  /** One more publisher, which sends everything over each of these ways. */
+  | { readonly do: 'repeat'; readonly name: string; readonly ports: readonly number[] }
   | { readonly do: 'leave'; readonly name: string }
   | { readonly do: 'publish'; readonly perSecond: number; readonly fillingBytes: number }
   /** On so many new logs one client subscribes while another publishes. */
@@ -25,6 +27,7 @@ export type Command =
 
 export interface Answers {
   readonly join: object;
+  readonly repeat: object;
   readonly leave: object;
   readonly publish: object;
   readonly logs: object;

@@ -192,9 +192,21 @@ export class Rig {
         enters: i % 2 === 0,
       })),
     );
+    // Where a log may be lost its producers are too, and a repeated message is a new one.
+    if (!this.setting.terms?.loses) await this.#repeat();
     await this.#settled();
     await this.crowd.ask({ do: 'publish', perSecond, fillingBytes });
     await sleep(300);
+  }
+
+  async #repeat(): Promise<void> {
+    const ports: number[] = [];
+    for (const name of ['repeater, one way', 'repeater, another way']) {
+      const door = await this.#door();
+      this.doors.set(name, door);
+      ports.push(door.port);
+    }
+    await this.crowd.ask({ do: 'repeat', name: 'repeater', ports });
   }
 
   /** Heals, waits until all has come right or can't any more, and puts down what the checker asks for. */

@@ -51,7 +51,7 @@ export const network: readonly (Scenario | Missing)[] = [
     about: ['I1', 'I3', 'I22'],
     seconds: 5,
     quick: true,
-    floor: { reconnects: 8, faults: 8 },
+    floor: { reconnects: 5, faults: 8 },
     run: (rig, seconds) =>
       often(rig, seconds, [100, 400], (client) => {
         rig.fault('reset', client);
@@ -65,7 +65,7 @@ export const network: readonly (Scenario | Missing)[] = [
     topology: 'disk',
     about: ['I11', 'I13'],
     seconds: 6,
-    floor: { reconnects: 5, faults: 5 },
+    floor: { reconnects: 3, faults: 5 },
     run: (rig, seconds) =>
       often(rig, seconds, [200, 600], (client) => {
         rig.fault('half-close', client);
@@ -268,7 +268,7 @@ export const network: readonly (Scenario | Missing)[] = [
     topology: 'disk',
     about: ['I3', 'I8'],
     seconds: 12,
-    floor: { reconnects: 10, faults: 30 },
+    floor: { reconnects: 8, faults: 20 },
     run: async (rig, seconds) => {
       let bytes = 150;
       for (const [client, door] of rig.doors) {
@@ -300,7 +300,7 @@ export const network: readonly (Scenario | Missing)[] = [
     seconds: 6,
     perSecond: 80,
     quick: true,
-    floor: { reconnects: 5, faults: 8 },
+    floor: { reconnects: 3, faults: 8 },
     run: (rig, seconds) =>
       often(rig, seconds, [200, 500], (client) => {
         const link = rig.link(client);
@@ -318,7 +318,7 @@ export const network: readonly (Scenario | Missing)[] = [
     about: ['I6', 'I7'],
     seconds: 6,
     perSecond: 80,
-    floor: { reconnects: 5, faults: 8 },
+    floor: { reconnects: 3, faults: 8 },
     run: (rig, seconds) =>
       often(rig, seconds, [100, 400], (client) => {
         rig.fault('cut', client);
@@ -359,7 +359,7 @@ export const network: readonly (Scenario | Missing)[] = [
     topology: 'disk',
     about: ['I11'],
     seconds: 8,
-    floor: { reconnects: 3, faults: 8 },
+    floor: { reconnects: 2, faults: 6 },
     run: (rig, seconds) =>
       often(rig, seconds, [300, 900], (client) => {
         rig.fault('moved', client);

@@ -228,7 +228,7 @@ export const redis: readonly (Scenario | Missing)[] = [
     perSecond: 80,
     quick: true,
     terms: { control: null },
-    floor: { reconnects: 8, faults: 3 },
+    floor: { reconnects: 3, faults: 3 },
     run: async (rig, seconds) => {
       for (let i = 0; i < 3; i++) {
         await harms.killNode(rig, 1000);
