@@ -223,12 +223,11 @@ export class View<V> implements StateView<V>, Member {
   }
 
   #judge(): Freshness {
-    const { connection } = this.#channel.core;
     if (this.#refused) return { state: 'refused', error: this.#refused };
-    if (!this.#linked || 'degraded' in connection.status.get())
-      return { state: 'stale', since: connection.heardAt };
+    const { heardAt, late, status } = this.#channel.core.connection;
+    if (!this.#linked || 'degraded' in status.get()) return { state: 'stale', since: heardAt };
     // Until it has begun, something is missing, even if nobody can say how much.
-    const behind = this.#id === undefined || this.#parts || this.#over || connection.late;
+    const behind = this.#id === undefined || this.#parts || this.#over || late;
     return behind ? { state: 'catching-up', left: 1 } : live;
   }
 }

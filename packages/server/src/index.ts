@@ -16,7 +16,7 @@ export type {
   Credentials,
   Identity,
 } from './access.ts';
-export type { Append, Appended, Broker, Health, Nodes, Range, Slice } from './broker/broker.ts';
+export type { Append, Appended, Broker, Range, Slice } from './broker/broker.ts';
 export { disk } from './broker/disk.ts';
 export { memory } from './broker/memory.ts';
 export type { Logger, Metrics } from './observe.ts';
