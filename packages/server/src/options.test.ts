@@ -166,6 +166,9 @@ describe('other options', () => {
     expect(refusal({ channels, Plainly: {} }).message).toBe(
       'There is no option `Plainly`; did you mean `plain`?',
     );
+    expect(refusal({ channels, allowedOrigins: [] }).message).toBe(
+      'There is no option `allowedOrigins`; did you mean `originsAllowed`?',
+    );
     expect(refusal({ channels, cors: true }).message).toBe(
       'There is no option `cors`. See the options in docs/reference/options.md.',
     );

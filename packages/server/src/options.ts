@@ -166,8 +166,15 @@ function isOther(name: string): name is keyof typeof others {
 }
 
 function nearest(name: string): string {
-  const near = [...Object.keys(optionsTable), ...Object.keys(others)].find((known) =>
-    known.toLowerCase().startsWith(name.slice(0, 4).toLowerCase()),
+  // The same words in another order are the same to whoever remembers them.
+  const words = (text: string) =>
+    text
+      .split(/(?=[A-Z])/)
+      .map((word) => word.toLowerCase())
+      .sort()
+      .join(' ');
+  const near = [...Object.keys(optionsTable), ...Object.keys(others)].find(
+    (known) => known.toLowerCase().startsWith(name.slice(0, 4).toLowerCase()) || words(known) === words(name),
   );
   return near ? `; did you mean \`${near}\`?` : '. See the options in docs/reference/options.md.';
 }

@@ -32,7 +32,7 @@ export class Listeners {
     const at = all.indexOf(onNews);
     if (at < 0) return;
     if (all.length === 1) this.#byChannel.delete(channel);
-    else this.#byChannel.set(channel, all.toSpliced(at, 1));
+    else this.#byChannel.set(channel, [...all.slice(0, at), ...all.slice(at + 1)]);
   }
 
   /**

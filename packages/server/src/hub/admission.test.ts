@@ -196,6 +196,24 @@ describe("keys of one's own", () => {
     expect(take('["set","bob",1]', fleet, as('ann')).value).toBe('1');
   });
 
+  it.each([
+    ['{"lat":100,"lng":13}', 'Expected `lat` to be from -90 to 90 degrees, got 100.'],
+    ['{"lat":52,"lng":-181}', 'Expected `lng` to be from -180 to 180 degrees, got -181.'],
+    ['{"lat":1e999,"lng":13}', 'Expected `lat` to be from -90 to 90 degrees, got Infinity.'],
+  ])('[K1] a place that is not on earth is refused: %s', (value, message) => {
+    const placed = state({ geo: { lat: 'lat', lng: 'lng' } });
+    const refused = { code: 'bad_payload', message: expect.stringContaining(message) };
+    expect(() => take(`["set","a",${value}]`, placed)).toThrow(expect.objectContaining(refused));
+    expect(take(`["set","a",${value}]`).value).toBe(value);
+  });
+
+  it.each(['{"lat":90,"lng":-180}', '{"lat":"100"}', 'null', '5', '[]'])(
+    'a value may lie at the edge, or nowhere: %s',
+    (value) => {
+      expect(take(`["set","a",${value}]`, state({ geo: { lat: 'lat', lng: 'lng' } })).value).toBe(value);
+    },
+  );
+
   it('[K7] are no matter for the server itself', () => {
     expect(take('["set","bob",1]', couriers, null).value).toBe('1');
   });

@@ -8,6 +8,7 @@ import {
   type Clock,
   type Data,
   deleteEntry,
+  type Geo,
   type KindName,
   readPayload,
   readStateOperation,
@@ -59,7 +60,7 @@ const keyed: Entrance = {
   take: (data, definition, author, now) => {
     const operation = readStateOperation(String(data));
     const { op, key, ifVersion: ifKeyAt } = operation;
-    const { own, keysMax } = definition as StateDefinition<unknown>;
+    const { own, keysMax, geo } = definition as StateDefinition<unknown>;
     if (own && author && !author.ownsKey(key))
       throw new SyncError(
         'forbidden',
@@ -68,6 +69,7 @@ const keyed: Entrance = {
     if (op === 'delete')
       return { append: { data: deleteEntry(key), key, keyEnds: true, ifKeyAt }, value: undefined };
     const { text: value, at, ttlMs } = operation;
+    if (geo) checkPlace(geo, JSON.parse(value));
     const facts = { at, ttlMs };
     // A device whose clock is ahead would else shut the key for everyone until then (rule K4).
     const order = at === undefined ? undefined : Math.min(at, now);
@@ -79,6 +81,21 @@ const keyed: Entrance = {
     facts: facts ?? {},
   }),
 };
+
+/** @throws SyncError `bad_payload` for a place that isn't on earth. A value without one lies nowhere, which may be. */
+function checkPlace(geo: Geo, value: Readonly<Record<string, unknown>> | null): void {
+  for (const [name, most] of [
+    [geo.lat, 90],
+    [geo.lng, 180],
+  ] as const) {
+    const degrees = value?.[name];
+    if (typeof degrees === 'number' && Math.abs(degrees) > most)
+      throw new SyncError(
+        'bad_payload',
+        `Expected \`${name}\` to be from -${most} to ${most} degrees, got ${degrees}. Were latitude and longitude swapped?`,
+      );
+  }
+}
 
 /** Edits of documents. They are proven to be well-formed in one pass, and nothing is built of them (rule Y2). */
 const edits: Entrance = {

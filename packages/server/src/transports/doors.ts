@@ -265,7 +265,7 @@ export class Doors {
     const { clock, metrics } = this.#settings.connection;
     metrics.sessionsRefused++;
     const { status, code, message, headers } = Refusal.from(thrown);
-    const later =
+    const later: Record<string, string> =
       status === 429 || status === 503
         ? { 'Retry-After': String(1 + Math.floor(clock.random() * awaySecondsMax)) }
         : {};

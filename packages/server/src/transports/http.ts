@@ -27,8 +27,11 @@ export function serveHttp(server: HttpServer, base: string, settings: HttpSettin
     [`${base}/ticket`, ticketRoute(settings)],
     [`${base}/ready`, readyRoute(settings)],
   ]);
+  const publish = publishRoute(settings);
+  // Without a channel there is nothing to publish on, and that is told too.
+  exact.set(`${base}/publish`, publish);
   /** Those that take whatever follows. */
-  const prefixes = new Map<string, Route>([[`${base}/publish/`, publishRoute(settings)]]);
+  const prefixes = new Map<string, Route>([[`${base}/publish/`, publish]]);
   // Frameworks add their listener when they like, and two listeners would both answer: so ours comes before all of them.
   const emit = server.emit.bind(server);
   const own = ((event: string, ...args: unknown[]): boolean => {

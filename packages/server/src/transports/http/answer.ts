@@ -74,7 +74,7 @@ async function answerOf(
   if (request.method === method || (method === 'GET' && request.method === 'HEAD'))
     return await route.answer(request, rest);
   if (request.method !== 'OPTIONS')
-    throw new Refusal(405, 'bad_frame', `This is asked for with ${method}.`, { Allow: `${method}, OPTIONS` });
+    throw new Refusal(405, 'bad_frame', `Use ${method}.`, { Allow: `${method}, OPTIONS` });
   checkCaller(request, settings);
   const preflight = { 'Access-Control-Allow-Methods': method, 'Access-Control-Allow-Headers': headers };
   return { status: 204, body: null, headers: preflight };

@@ -232,6 +232,15 @@ describe('is refused', () => {
     expect(await entriesOf(port, 'chat/x')).toEqual([]);
   });
 
+  it('anything but a POST, in words, also where the channel is left out', async () => {
+    const { port } = await serve();
+    for (const path of ['publish/chat/x', 'publish']) {
+      const response = await fetch(`http://localhost:${port}/sync/${path}`);
+      expect(response.status).toBe(405);
+      expect(await response.json()).toMatchObject({ error: { message: 'Use POST.' } });
+    }
+  });
+
   it('what is not UTF-8', async () => {
     const { post } = await serve();
     expect(await refusal(await post('chat/x', '', { body: Uint8Array.of(0x22, 0xff, 0x22) }))).toEqual([
