@@ -191,7 +191,8 @@ export class Hub {
   async #openInto(slot: Slot, name: string, definition: Definition): Promise<Channel> {
     const { stamped, keep, volatile } = definition;
     const tools = volatile ? this.#volatile : this.#tools;
-    const { tailEntriesMax, tailBytesMax, ...bounds } = volatile ? inMemory(this.#settings) : this.#settings;
+    const bounds = volatile ? inMemory(this.#settings) : this.#settings;
+    const { tailEntriesMax, tailBytesMax } = bounds;
     const opened = <Part extends { close(): void }>(part: Part): Part => {
       // Made anew, since a list that is pushed to makes room for many more.
       slot.parts = [part, ...slot.parts];
