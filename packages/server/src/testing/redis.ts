@@ -28,8 +28,6 @@ export interface RedisSettings {
   readonly args?: readonly string[];
   /** A folder whose data it begins with; it is not removed. Default: a new one. */
   readonly dir?: string;
-  /** Whether that folder is removed nevertheless. */
-  readonly removed?: boolean;
   /** Whether it listens on a TCP port too; otherwise on a socket in its folder only. Default no. */
   readonly tcp?: boolean;
   /** The certificate and key files of a TLS port; `tcp` is then that port. */
@@ -38,11 +36,19 @@ export interface RedisSettings {
   readonly password?: string;
 }
 
-/** Everything that runs, so that it ends when this process does. */
+/** Everything that runs, and the folders made for it, so that both go when this process does. */
 const running = new Set<ChildProcess>();
+const folders = new Set<string>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'syncline-redis-'));
+  folders.add(folder);
+  return folder;
+}
 
 /** One Redis. */
 export class RedisServer {
@@ -59,7 +65,7 @@ export class RedisServer {
     this.#settings = settings;
     this.#more = more;
     this.port = port;
-    this.dir = settings.dir ?? mkdtempSync(join(tmpdir(), 'syncline-redis-'));
+    this.dir = settings.dir ?? makeFolder();
   }
 
   /** The path of its unix socket. */
@@ -139,8 +145,7 @@ export class RedisServer {
   /** Ends it and removes its folder, unless that was given. */
   async stop(): Promise<void> {
     await this.kill();
-    if (this.#settings.dir === undefined || this.#settings.removed)
-      rmSync(this.dir, { recursive: true, force: true });
+    if (folders.delete(this.dir)) rmSync(this.dir, { recursive: true, force: true });
   }
 
   async #adminNow(): Promise<Admin> {
@@ -288,10 +293,10 @@ export async function startSentinel(
 
 function startOneSentinel(watches: readonly string[]): Promise<RedisServer> {
   return startOn(async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'syncline-sentinel-'));
+    const dir = makeFolder();
     const file = join(dir, 'sentinel.conf');
     writeFileSync(file, ['sentinel resolve-hostnames yes', ...watches, ''].join('\n'));
-    return new RedisServer({ dir, removed: true }, await freePort(), [file, '--sentinel']);
+    return new RedisServer({ dir }, await freePort(), [file, '--sentinel']);
   });
 }
 
