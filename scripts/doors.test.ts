@@ -1,11 +1,12 @@
 /**
  * What an application must install beside each door of a package: what the door imports is declared, so that an installation says
  * what is missing, and what is left to choose is in an `npm install` line of every page of the guide that uses the door. Bundles
- * are asked what they import.
+ * are asked what they import, and the compiler whether what is behind the doors fits looser settings than ours.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { build } from 'esbuild';
+import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 
 interface Manifest {
@@ -91,6 +92,26 @@ describe.each(doors)('$door', ({ door, file }) => {
       }
     }
   });
+});
+
+it('what is behind the doors compiles in applications that are less strict, or know no newer methods', {
+  timeout: 120_000,
+}, () => {
+  const options: ts.CompilerOptions = {
+    ...{ target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.NodeNext, jsx: ts.JsxEmit.ReactJSX },
+    ...{ lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'], types: ['node'], allowImportingTsExtensions: true },
+    ...{ strict: true, noEmit: true, skipLibCheck: true },
+  };
+  const files = doors.map(({ file }) => new URL(file, root).pathname);
+  const program = ts.createProgram(files, options);
+  const faults = program
+    .getSourceFiles()
+    .filter(({ fileName }) => /\/packages\/[^/]+\/src\//.test(fileName))
+    .flatMap((file) => program.getSemanticDiagnostics(file))
+    .map(
+      ({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
+    );
+  expect(faults).toEqual([]);
 });
 
 it('there are doors that need what an application installs, and the guide uses them', async () => {
