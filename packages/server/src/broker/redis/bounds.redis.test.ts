@@ -39,6 +39,19 @@ describe.skipIf(noRedis)('redis, its bounds', () => {
     expectWhole(await broker.read('c', rangeOf({ entriesMax: 10_000 })));
   });
 
+  it('heads of many logs are looked at together', async () => {
+    const server = await redisFor();
+    const broker = await brokerOn(server);
+    const channels = Array.from({ length: 400 }, (_, i) => `c/${i}`);
+    for (const channel of channels) newsOf(broker, channel);
+    await Promise.all(channels.map((channel) => broker.append(channel, appendOf('1'))));
+    await server.command('CONFIG', 'RESETSTAT');
+    // Whoever hears anew looks at all of them.
+    await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await expect.poll(() => callsOf(server, 'hmget')).toBeGreaterThanOrEqual(channels.length);
+    expect(await callsOf(server, 'evalsha')).toBeLessThan(100);
+  });
+
   it('reads several thousand entries in pages, forwards and backwards, as one slice', async () => {
     const server = await redisFor();
     const broker = await brokerOn(server);

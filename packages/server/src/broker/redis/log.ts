@@ -27,6 +27,7 @@ import {
 import { Refused } from './faults.ts';
 import type { Link, Replicas } from './link.ts';
 import type { Load } from './load.ts';
+import type { Looker } from './looker.ts';
 import { Order, type Place } from './order.ts';
 import { type Part, readSlice } from './pages.ts';
 import { Queue, type Waiting } from './queue.ts';
@@ -36,7 +37,6 @@ const scripts = {
   append: loadScript('append', 'log'),
   read: loadScript('read', 'log'),
   compact: loadScript('compact', 'log'),
-  look: loadScript('look', 'log'),
   aside: loadScript('aside', 'log'),
 };
 
@@ -50,6 +50,7 @@ export interface LogTools {
   readonly ready: Promise<void>;
   readonly clock: Clock;
   readonly load: Load;
+  readonly looker: Looker;
   /** What is told of itself to the others: the random name of this broker. */
   readonly sender: string;
   readonly publish: 'PUBLISH' | 'SPUBLISH';
@@ -149,7 +150,7 @@ export class Log {
     const before = this.#order.told;
     let head: Place | undefined;
     try {
-      const found = parseHead(await this.#run(scripts.look, []));
+      const found = parseHead(await this.#tools.looker.look(this.#keys[0] ?? ''));
       head = found && { epoch: found.epoch, ...found.top };
     } catch {
       // The next look tells, and that Redis doesn't answer is told by the link's health.

@@ -6,6 +6,7 @@ import type { Append, Appended, Broker, Range, Slice, Snapshot } from '../broker
 import { closedError, type Listener, Listeners } from '../listeners.ts';
 import { Heads } from './heads.ts';
 import { Log, type LogTools } from './log.ts';
+import { Looker } from './looker.ts';
 
 /** How often it is said that something is wrong with one kind of thing. */
 const warnMs = 60_000;
@@ -31,9 +32,11 @@ export class Logs implements Broker {
   /** Called when nothing is under way any more. */
   #onDone: (() => void) | undefined;
 
-  constructor(tools: Omit<LogTools, 'onTrouble'>, prefix: string) {
+  constructor(tools: Omit<LogTools, 'looker' | 'onTrouble'>, prefix: string) {
+    const { link, clock, publish, idleMs } = tools;
     this.#tools = {
       ...tools,
+      looker: new Looker(link, clock, publish === 'SPUBLISH', idleMs),
       onTrouble: (trouble, channel, why) => this.#trouble(trouble, channel, why),
     };
     this.#prefix = prefix;

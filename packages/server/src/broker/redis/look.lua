@@ -1,18 +1,31 @@
--- Where a log ends, asked on a timer by every node that listens to it, since an announcement may have been lost. It also keeps
--- a log from vanishing that nobody appends to but somebody listens to.
+-- Where logs end, asked on a timer by every node that listens to them, since an announcement may have been lost: many logs in one
+-- call. It also keeps a log from vanishing that nobody appends to but somebody listens to.
 --
--- Reply  epoch and head; empty where there is no log, or none that can be read
+-- KEYS   the heads of the logs
+-- ARGV   for how many ms logs are kept that nobody uses (empty: for ever)
+-- Reply  for each log its epoch and its head; an empty list where there is no log, or none that can be read
 
-local found = redis.pcall('HMGET', key.meta, 'epoch', 'head')
-if found.err then
-  if string.find(found.err, '^WRONGTYPE') then return {} end
-  return found
-end
-if not found[1] or not found[2] then return {} end
-local keptMs = given.idleMs or (string.find(found[2], '^0 ') and UNUSED_MS)
-if keptMs and redis.call('PTTL', key.meta) < keptMs / 2 then
-  for _, name in ipairs(KEYS) do
-    redis.call('PEXPIRE', name, keptMs)
+local UNUSED_MS = 3600000 -- as in log.lua
+local idleMs = tonumber(ARGV[1])
+
+local function renew(meta, keptMs)
+  local topic = string.sub(meta, 1, -2)
+  for _, part in ipairs({ 'm', 'l', 's', 'p', 'pa', 'po', 'k', 'o' }) do
+    redis.call('PEXPIRE', topic .. part, keptMs)
   end
 end
-return found
+
+local function look(meta)
+  local found = redis.pcall('HMGET', meta, 'epoch', 'head')
+  if found.err and not string.find(found.err, '^WRONGTYPE') then error(found.err, 0) end
+  if found.err or not found[1] or not found[2] then return {} end
+  local keptMs = idleMs or (string.find(found[2], '^0 ') and UNUSED_MS)
+  if keptMs and redis.call('PTTL', meta) < keptMs / 2 then renew(meta, keptMs) end
+  return found
+end
+
+local heads = {}
+for i, meta in ipairs(KEYS) do
+  heads[i] = look(meta)
+end
+return heads
