@@ -35,6 +35,7 @@ export const commands: readonly string[] = [
   'HDEL KEY x',
   'HLEN KEY',
   'ZADD KEY 1 x',
+  'ZINCRBY KEY 1 x',
   'ZREM KEY x',
   'ZCARD KEY',
   'ZCOUNT KEY 0 1',
