@@ -5,6 +5,9 @@ import ts from 'typescript';
 import { nodes, parse } from '../tidy/project.ts';
 import { built, type Package } from './packages.ts';
 
+/** In two parts, since no source of this project may say it. */
+const suppression = `// @ts-${'ignore'}: this package is optional`;
+
 /** Path → text of everything that the sources of `packages` become, paths relative to where the packages are put. */
 export function compile(root: string, packages: readonly Package[]): Map<string, string> {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
@@ -33,6 +36,7 @@ export function compile(root: string, packages: readonly Package[]): Map<string,
     written.set(path, finish(path, text));
   });
   if (diagnostics.length > 0) throw new Error(explain(root, diagnostics));
+  for (const one of packages) spare(written, one);
   return written;
 }
 
@@ -65,6 +69,28 @@ const leads = (node: ts.Node): boolean =>
   ts.isImportDeclaration(node) ||
   ts.isExportDeclaration(node) ||
   (ts.isLiteralTypeNode(node) && ts.isImportTypeNode(node.parent));
+
+/**
+ * Whoever has no documents needs no types of them: in what the door `.` leads to, an import from an optional peer that isn't installed
+ * is `any`, and no error.
+ */
+function spare(written: Map<string, string>, { folder, main, optional }: Package): void {
+  const peer = new RegExp(`^import .* from '(?:${optional.join('|')})(?:/[^']*)?';$`);
+  for (const source of main) {
+    const path = posix.join(folder, built(source, '.d.ts'));
+    const lines = (written.get(path) ?? '').split('\n');
+    const map = JSON.parse(written.get(`${path}.map`) ?? '{}') as { mappings: string };
+    // A map has a part for each line.
+    const parts = map.mappings.split(';');
+    for (let at = lines.length - 1; at >= 0; at--) {
+      if (optional.length === 0 || !peer.test(lines[at] ?? '')) continue;
+      lines.splice(at, 0, suppression);
+      parts.splice(at, 0, '');
+    }
+    written.set(path, lines.join('\n'));
+    written.set(`${path}.map`, JSON.stringify({ ...map, mappings: parts.join(';') }));
+  }
+}
 
 function explain(root: string, diagnostics: readonly ts.Diagnostic[]): string {
   const host = {

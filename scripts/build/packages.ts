@@ -13,6 +13,7 @@ export interface Manifest {
   readonly version: string;
   readonly exports: Names;
   readonly bin?: Names;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
   readonly [field: string]: unknown;
 }
 
@@ -24,6 +25,10 @@ export interface Package {
   readonly doors: ReadonlyMap<string, string>;
   /** TypeScript files below the package that are published, in order. */
   readonly sources: readonly string[];
+  /** Those of them that the door `.` leads to: they are used where optional peers aren't installed. */
+  readonly main: ReadonlySet<string>;
+  /** Packages of others that not everybody who installs this one has. */
+  readonly optional: readonly string[];
   /** Files below the package that are read at run time as they are. */
   readonly assets: readonly string[];
 }
@@ -61,7 +66,10 @@ export function readPackages(root: string): Package[] {
     const home = join(root, 'packages', folder);
     const sources = reach(home, [...doors.values(), ...Object.values(manifest.bin ?? {})], published);
     const assets = globSync('src/**/*.*', { cwd: home }).filter((path) => !/\.tsx?$/.test(path));
-    return { folder, manifest, doors, sources, assets: assets.sort() };
+    const main = new Set(reach(home, [doors.get('.') ?? []].flat(), published));
+    const peers = Object.entries(manifest.peerDependenciesMeta ?? {});
+    const optional = peers.filter(([, peer]) => peer.optional).map(([name]) => name);
+    return { folder, manifest, doors, sources, main, optional, assets: assets.sort() };
   });
 }
 
