@@ -132,20 +132,23 @@ async function avalanche(contender: OutageContender, clients: number, perSecond:
 export async function compare(small = false): Promise<Comparison> {
   const [clients, seconds] = small ? [20, 10] : [200, 60];
   const many = small ? 200 : 2000;
-  const outages = await each((contender) => jitter(contender, clients, seconds, 10));
-  const kills = await each((contender) => avalanche(contender, many, 5));
+  const outages = await each('jitter', (contender) => jitter(contender, clients, seconds, 10));
+  const kills = await each('avalanche', (contender) => avalanche(contender, many, 5));
   return {
     jitter: { clients, seconds, perSecond: 10, outcomes: outages },
     avalanche: { clients: many, perSecond: 5, outcomes: kills },
   };
 }
 
-async function each(play: (contender: OutageContender) => Promise<Outcome>): Promise<Outcomes> {
+async function each(
+  title: string,
+  play: (contender: OutageContender) => Promise<Outcome>,
+): Promise<Outcomes> {
   const outcomes: Partial<Record<OutageContender, Outcome>> = {};
   for (const contender of outageContenders) {
     const outcome = await play(contender);
     outcomes[contender] = outcome;
-    console.log(play.name, contender, JSON.stringify(outcome));
+    console.log(title, contender, JSON.stringify(outcome));
   }
   return outcomes;
 }

@@ -50,6 +50,11 @@ export function keepComparison(comparison: Comparison): void {
   write({ ...read(), comparison });
 }
 
+/** Writes the page from what is kept. */
+export function renderAgain(): void {
+  write(read());
+}
+
 function read(): Results {
   if (!existsSync(data)) return { scenarios: {}, comparison: null };
   return JSON.parse(readFileSync(data, 'utf8')) as Results;

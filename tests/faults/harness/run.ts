@@ -1,12 +1,12 @@
 /**
  * `npm run faults`: plays scenarios of the table one after the other and says what became of them. `--only F01,F24` plays those,
  * `--seed 7` from that seed, `--seconds 60` for so long, `--keep` keeps the histories of good runs too, `--write` puts what
- * became of them into docs/reference/faults.md, `--list` shows the table. `--compare` plays outages beside Socket.IO instead.
+ * became of them into docs/reference/faults.md, `--list` shows the table, `--render` writes the page anew. `--compare` plays outages beside Socket.IO instead.
  */
 import { parseArgs } from 'node:util';
 import { show } from './checker.ts';
 import { compare } from './compare.ts';
-import { keepComparison, keepVerdict } from './report.ts';
+import { keepComparison, keepVerdict, renderAgain } from './report.ts';
 import { scenarios, table } from './scenarios.ts';
 import { judge } from './verdict.ts';
 
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     seconds: { type: 'string' },
     plant: { type: 'string' },
+    render: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     compare: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
@@ -34,11 +35,15 @@ const plant = plants.find((name) => name === values.plant) ?? null;
 const chosen = scenarios.filter(({ id }) => only?.includes(id) ?? true);
 if (!Number.isSafeInteger(seed) || chosen.length === 0) {
   console.error(
-    'Usage: npm run faults -- [--only F01,F24] [--seed N] [--seconds N] [--write] [--keep] [--compare] [--list]',
+    'Usage: npm run faults -- [--only F01,F24] [--seed N] [--seconds N] [--write] [--keep] [--compare] [--render] [--list]',
   );
   process.exit(2);
 }
 
+if (values.render) {
+  renderAgain();
+  process.exit();
+}
 if (values.compare) {
   const comparison = await compare(values.seconds !== undefined);
   if (values.write) keepComparison(comparison);
