@@ -30,11 +30,16 @@ export const manifestOf = (folder: string): Manifest =>
 /** What this application uses besides Syncline. */
 const others = ['@types/node', '@types/react', 'react', 'redis', 'y-protocols', 'yjs'];
 
+/** What those have installed who have documents, a page or several nodes. */
+const optional = /[\\/]node_modules[\\/](yjs|y-protocols|lib0|redis|@redis|react|\.bin)$/;
+
 export interface Installed {
   /** What is to be removed in the end. */
   readonly home: string;
   /** The application's folder. */
   readonly app: string;
+  /** A copy of it without anything that is optional. */
+  readonly lean: string;
   /** Where its packages are. */
   readonly modules: string;
   /** Names of our packages. */
@@ -60,7 +65,9 @@ export async function install(): Promise<Installed> {
   );
   writeFileSync(join(app, 'package.json'), JSON.stringify({ type: 'module', private: true, dependencies }));
   npm(['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs], app);
-  return { home, app, modules, names };
+  const lean = join(home, 'lean');
+  cpSync(app, lean, { recursive: true, filter: (path) => !optional.test(path) });
+  return { home, app, lean, modules, names };
 }
 
 /** Copies a package of others, and those that it needs, from where `from` would find it. */
