@@ -48,6 +48,8 @@ test('prints one line with its address and serves the pages there, and nothing e
   const home = linksOf(await page.text());
   const pages = home.filter((path) => path.endsWith('/'));
   expect(pages).toEqual(['/chat/', '/fleet/', '/board/']);
+  // Under the name of its folder it is looked for too.
+  expect((await fetch(`${url}/whiteboard`)).url).toBe(`${url}/board/`);
   for (const path of pages) {
     const text = await (await fetch(url + path.slice(0, -1))).text();
     expect(text).toContain('<!doctype html>');
