@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readFileSync,
   realpathSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -50,6 +51,15 @@ export interface Installed {
 export async function install(): Promise<Installed> {
   // The real path: tools tell files by it, and the folder of some systems is a link.
   const home = realpathSync(mkdtempSync(join(tmpdir(), 'syncline-package-')));
+  try {
+    return await installIn(home);
+  } catch (thrown) {
+    rmSync(home, { recursive: true, force: true });
+    throw thrown;
+  }
+}
+
+async function installIn(home: string): Promise<Installed> {
   const packages = await buildPackages(join(home, 'dist'));
   const tarballs = packFolders(packages.values(), join(home, 'dist'));
   const app = join(home, 'app');

@@ -20,7 +20,11 @@ beforeAll(async () => {
   // Whoever awaits it is told.
   compiled.catch(() => {});
 }, 240_000);
-afterAll(() => rmSync(installed.home, { recursive: true, force: true }));
+afterAll(async () => {
+  // A compiler that is still at it would write the folder anew.
+  await compiled?.catch(() => {});
+  if (installed) rmSync(installed.home, { recursive: true, force: true });
+});
 
 /** The compiler's complaints, none if all is well. */
 async function compile(
