@@ -283,7 +283,7 @@ export class Connection {
     this.late = false;
     this.#late = this.#parts.clock.timer(this.#quietMs, () => {
       this.#send('heartbeat');
-      this.#told();
+      this.#told(staleMs);
       this.late = true;
     });
   }

@@ -61,6 +61,30 @@ describe('a server that can’t reach its logs', () => {
     expect(fresh()).toEqual(live);
   });
 
+  test('[H5] is sent what it refused as soon as it tells that it is over, however often it refused before', async () => {
+    const { link, room, clock } = followed();
+    broken(link);
+    void room.publish('kept');
+    for (let tries = 0; tries < 7; tries++) {
+      while (link.inbox.every(({ type }) => type !== 'publish')) await clock.advance(250);
+      link.refuse(link.take('publish'), 'unavailable');
+    }
+    await clock.advance(1);
+    expect(link.inbox.filter(({ type }) => type === 'publish')).toEqual([]);
+    whole(link);
+    expect(link.take('publish')).toMatchObject({ sequence: 1, data: '"kept"' });
+  });
+
+  test('[H5] is not taken for whole because it doesn’t say so again', async () => {
+    const { link, client, clock } = followed();
+    broken(link);
+    for (let offset = 1; link.inbox.every(({ type }) => type !== 'heartbeat'); offset++) {
+      link.entries(1, offset, 'was under way');
+      await clock.advance(1000);
+    }
+    expect(client.status.get()).toEqual({ state: 'open', degraded: true });
+  });
+
   test('[H5] is told by the status, once each way: open, but degraded', () => {
     const { link, client, statuses } = followed();
     broken(link);

@@ -30,11 +30,11 @@ interface Item extends Queued {
   readonly settle: Settle<Position>;
   sequence: number;
   /** Sent on the present link, and not answered yet. */
-  flying: boolean;
+  flying?: boolean;
   /** Sent before, and nobody knows whether it was stored. */
-  doubt: boolean;
+  doubt?: boolean;
   /** Has waited too long. */
-  old: boolean;
+  old?: boolean;
   /** Resolves with the next answer to an item in doubt. */
   answer?: Promise<void>;
   resolve?: () => void;
@@ -67,6 +67,8 @@ export class Outbox {
     this.#core = core;
     this.#channel = channel;
     this.#producer = token(core.clock);
+    // A server that says how it is may reach again what it couldn't.
+    core.connection.status.subscribe(() => this.#pause && this.opened());
   }
 
   /**
@@ -129,7 +131,6 @@ export class Outbox {
   }
 
   closed(error: SyncError): void {
-    this.#pause?.();
     for (const item of this.#items) this.#fail(item, error);
   }
 
@@ -210,6 +211,7 @@ export class Outbox {
   }
 
   #resume(): void {
+    this.#pause = undefined;
     this.#stalled = false;
     this.#expected = undefined;
     this.#patienceMs = undefined;
@@ -227,7 +229,7 @@ export class Outbox {
   /** Fails an item that has waited too long, but not while its answer may still come. */
   #expire(item: Item): void {
     if (!item.old || item.flying || !this.#items.includes(item)) return;
-    this.#fail(item, new SyncError('offline', 'It waited too long.'));
+    this.#fail(item, new SyncError('offline', 'It grew too old.'));
   }
 
   #fail(item: Item, error: SyncError): void {
@@ -240,7 +242,7 @@ export class Outbox {
   }
 
   #item(data: Data, settle: Settle<Position>, bytes = 0, forget: Cancel = () => {}): Item {
-    const item: Item = { data, bytes, settle, forget, sequence: 0, flying: false, doubt: false, old: false };
+    const item: Item = { data, bytes, settle, forget, sequence: 0 };
     this.#items.push(item);
     this.queued?.();
     return item;
@@ -267,8 +269,5 @@ export class Outbox {
 
 /** What is told of a message that was sent and is given up without an answer. */
 function uncertain({ code, message }: SyncError): SyncError {
-  return new SyncError(
-    code === 'closed' ? code : 'unavailable',
-    `${message} The message may have been stored.`,
-  );
+  return new SyncError(code === 'closed' ? code : 'unavailable', `${message} It may have been stored.`);
 }
