@@ -115,6 +115,36 @@ describe('revoke', () => {
     expect(await ada.flush()).toEqual([]);
   });
 
+  it('[I6] is written again by whoever knows of it when the log was lost, once', async () => {
+    const clock = fakeClock();
+    const { broker, replace } = meddle(memory({ clock }));
+    const { server } = await serve({ authenticate, broker, clock });
+    await server.ready;
+    server.revoke('t1', clock.now() + day);
+    server.disconnect('eve');
+    const other = lasting(memory({ clock }));
+    replace({ ...other, close: async () => {} });
+    const second = await serve({ authenticate, broker: other, clock });
+    expect(await comes(second.port, 'ada')).toBe(true);
+    // What the second one says is what tells the first that this is another log.
+    second.server.revoke('t2', clock.now() + day);
+    await passes(async () => expect(await comes(second.port, 'ada')).toBe(false));
+    await passes(async () => expect((await other.read('?revoked', anything)).top.offset).toBe(3));
+  });
+
+  it('holds until the later of two times, whichever is stored last', async () => {
+    const nodes = await cluster(2, { authenticate });
+    const now = nodes.clock.now();
+    nodes.at(0).server.revoke('t1', now + day);
+    await passes(async () => expect(await comes(nodes.at(1).port, 'ada')).toBe(false));
+    nodes.at(1).server.revoke('t1', now + 5000);
+    const newest = async () => (await nodes.logs.read('?revoked', anything)).entries[0]?.data;
+    await passes(async () => expect(await newest()).toContain(`["token/t1",${now + day},`));
+    await nodes.clock.advance(10_000);
+    const third = await nodes.join();
+    expect(await comes(third.port, 'ada')).toBe(false);
+  });
+
   it('can’t be read or written by anybody who connects', async () => {
     const { at: node } = await cluster(1, { authenticate });
     const client = await WireClient.connect(node(0).port, at('ada'));

@@ -5,6 +5,7 @@
  */
 import { SyncError } from '@syncline/protocol';
 import { type Cancel, type StateValue, setEntry } from '@syncline/protocol/wire';
+import type { Append } from '../broker/broker.ts';
 import { Channel, type ChannelTools } from '../channel.ts';
 import { StateFolder } from '../fold/state.ts';
 import { Fold, type FoldSettings } from '../fold.ts';
@@ -39,6 +40,8 @@ export class Withdrawals {
   readonly #hooks: WithdrawalHooks;
   readonly #waits = new Map<Cancel, () => void>();
   readonly #writing = new Set<Promise<void>>();
+  /** What stands in the log, or stood there before it was rolled back: it is told once, and written again where it was lost. */
+  readonly #known = new Map<string, string>();
   #channel: Channel | undefined;
   #fold: Fold | undefined;
   /** Stands in what this node writes: it has done that already, and who came since isn't meant. */
@@ -74,13 +77,14 @@ export class Withdrawals {
 
   /** Tells every node that a token is revoked. */
   revoke(tokenId: string, untilMs: number): void {
-    const now = this.#now();
-    if (untilMs > now) this.#write(tokenPrefix + tokenId, untilMs, untilMs - now);
+    if (untilMs > this.#now()) this.#write(tokenPrefix + tokenId, JSON.stringify(untilMs), untilMs);
   }
 
   /** Tells every node that a user is sent away, as of now. */
   disconnect(user: string, why: string): void {
-    this.#write(userPrefix + user, [why.slice(0, whyCharsMax), this.#now(), this.#by], disconnectedMs);
+    const at = this.#now();
+    const said = [why.slice(0, whyCharsMax), at, this.#by];
+    this.#write(userPrefix + user, JSON.stringify(said), at + disconnectedMs);
   }
 
   /** Resolves when what was being written is, or can't be. */
@@ -100,7 +104,8 @@ export class Withdrawals {
     this.#channel = await Channel.open(place, this.#tools);
     const folder = new StateFolder(Number.POSITIVE_INFINITY, this.#tools.clock);
     folder.follow((keys) => {
-      for (const key of keys ?? [...folder.all()].map(([one]) => one)) this.#tell(key, folder.get(key));
+      const all = () => new Set([...this.#known.keys(), ...[...folder.all()].map(([key]) => key)]);
+      for (const key of keys ?? all()) this.#look(key, folder.get(key));
     });
     this.#fold = new Fold(this.#channel, folder, this.#settings, this.#tools);
     try {
@@ -117,31 +122,45 @@ export class Withdrawals {
     this.#channel?.close();
   }
 
-  /** What stands in the log may have been written by another version: what it isn't sure of it passes over. */
-  #tell(key: string, value: StateValue | undefined): void {
-    if (!value) return;
-    const said: unknown = JSON.parse(value.text);
-    if (key.startsWith(tokenPrefix) && typeof said === 'number')
-      return this.#hooks.revoked(key.slice(tokenPrefix.length), said);
-    const [why, at, by]: unknown[] = Array.isArray(said) ? said : [];
-    if (key.startsWith(userPrefix) && typeof why === 'string' && typeof at === 'number' && by !== this.#by)
-      this.#hooks.disconnected(key.slice(userPrefix.length), why, at);
+  /** Looks what stands under a key now, tells what is new, and puts back what holds for longer: that was lost, or overtaken. */
+  #look(key: string, value: StateValue | undefined): void {
+    const [text = '', known = ''] = [value?.text, this.#known.get(key)];
+    if (text === known) return;
+    const [untilMs, knownMs] = [endOf(key, text), endOf(key, known)];
+    if (knownMs > Math.max(untilMs, this.#now()))
+      return this.#write(key, known, knownMs, value?.version ?? 0);
+    this.#known.delete(key);
+    if (untilMs <= 0) return;
+    this.#known.set(key, text);
+    this.#tell(key, JSON.parse(text));
   }
 
-  #write(key: string, value: unknown, ttlMs: number): void {
+  #tell(key: string, said: number | readonly [why: string, at: number, by: unknown]): void {
+    if (typeof said === 'number') return this.#hooks.revoked(key.slice(tokenPrefix.length), said);
+    const [why, at, by] = said;
+    if (by !== this.#by) this.#hooks.disconnected(key.slice(userPrefix.length), why, at);
+  }
+
+  /** @param ifKeyAt where the key must stand; left out: anywhere */
+  #write(key: string, text: string, untilMs: number, ifKeyAt?: number): void {
     if (this.#closed) return;
-    const data = setEntry(key, JSON.stringify(value), { ttlMs: Math.ceil(ttlMs) });
-    const writing = this.#append(key, data, this.#now() + ttlMs).finally(() => this.#writing.delete(writing));
+    if (endOf(key, this.#known.get(key) ?? '') < untilMs) this.#known.set(key, text);
+    const ttlMs = Math.max(1, Math.ceil(untilMs - this.#now()));
+    const data = setEntry(key, text, { ttlMs });
+    const append = { data, from: null, key, ifKeyAt, keysMax, keep: null };
+    const writing = this.#append(append, untilMs).finally(() => this.#writing.delete(writing));
     this.#writing.add(writing);
   }
 
   /** Appends it, however often that takes, for as long as it says anything. */
-  async #append(key: string, data: string, untilMs: number): Promise<void> {
+  async #append(append: Append, untilMs: number): Promise<void> {
     for (;;) {
       try {
-        await this.#tools.broker.append(name, { data, from: null, key, keysMax, keep: null });
+        await this.#tools.broker.append(name, append);
         return;
       } catch (thrown) {
+        // Another node was first, or knows something newer: it is read.
+        if (thrown instanceof SyncError && thrown.code === 'precondition') return;
         const over = this.#closed || this.#now() >= untilMs;
         this.#say('Other nodes could not be told whom this one sent away', thrown, !over);
         if (over) return;
@@ -172,4 +191,18 @@ export class Withdrawals {
       this.#waits.set(cancel, resolve);
     });
   }
+}
+
+/**
+ * Until when what stands under a key says anything, in ms since 1970; 0 where it is nothing of ours: another version may have
+ * written it, and what isn't sure is passed over.
+ */
+function endOf(key: string, text: string): number {
+  if (text === '') return 0;
+  const said: unknown = JSON.parse(text);
+  if (key.startsWith(tokenPrefix)) return typeof said === 'number' ? said : 0;
+  const [why, at]: unknown[] = Array.isArray(said) ? said : [];
+  return key.startsWith(userPrefix) && typeof why === 'string' && typeof at === 'number'
+    ? at + disconnectedMs
+    : 0;
 }

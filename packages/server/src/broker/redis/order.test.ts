@@ -177,4 +177,14 @@ describe('the order of news', () => {
     await clock.advance(1000);
     expect(told.length).toBe(1);
   });
+
+  it('waits no longer than ever when it goes on after it was stopped while something waited', async () => {
+    const { clock, order, told } = begun();
+    order.hear(newsOf(1, 1), false);
+    order.hear(newsOf(3, 3), false);
+    order.stop();
+    order.hear(newsOf(5, 5), false);
+    await clock.advance(100);
+    expect(told.at(-1)).toMatchObject({ top: { offset: 5 }, entries: [] });
+  });
 });

@@ -89,6 +89,7 @@ export class Order {
   /** Tells no more. */
   stop(): void {
     this.#cancel?.();
+    this.#cancel = undefined;
     this.#early = [];
     this.#own = [];
   }
