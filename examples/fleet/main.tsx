@@ -116,10 +116,12 @@ function useOrder(): string | null {
 function Count({ seen }: { seen: number }) {
   const all = useStore(duty)?.value.couriers;
   return (
-    <output class="count">
-      You see <b>{seen}</b> {all === undefined ? '' : `of ${Math.max(all, seen)} `}couriers
+    <>
+      <output class="count">
+        You see <b>{seen}</b> {all === undefined ? '' : `of ${Math.max(all, seen)} `}couriers
+      </output>
       {all !== undefined && seen < all && <small>The others are off the screen, or long offline.</small>}
-    </output>
+    </>
   );
 }
 
