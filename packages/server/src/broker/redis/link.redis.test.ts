@@ -76,6 +76,28 @@ describe.skipIf(noRedis)('a link to a single Redis', () => {
     await expect.poll(() => heard).toEqual(['1', '2']);
   });
 
+  it('leaves nothing behind of topics that were left before they stood, and hears the others', async () => {
+    const redis = await redisFor();
+    const link = linkTo(redis);
+    await link.ready;
+    await redis.kill();
+    const heard: string[] = [];
+    const left = Array.from({ length: 100 }, (_, i) => link.hear(`app:{${i}}`, () => heard.push('left')));
+    const twice = link.hear('app:{a}', () => heard.push('left'));
+    const { standing } = link.hear('app:{a}', (message) => heard.push(String(message)));
+    for (const { stop } of [...left, twice]) stop();
+    await redis.start();
+    await standing;
+    expect(await redis.command('PUBSUB', 'NUMSUB', 'app:{a}', 'app:{0}')).toEqual([
+      'app:{a}',
+      1,
+      'app:{0}',
+      0,
+    ]);
+    await redis.command('PUBLISH', 'app:{a}', '1');
+    await expect.poll(() => heard).toEqual(['1']);
+  });
+
   it('F53: scripts that Redis forgets in the midst of calls are sent again, and each runs once', async () => {
     const redis = await redisFor();
     const link = linkTo(redis);

@@ -17,7 +17,7 @@ import { checkFit } from './fit.ts';
 import { One } from './one.ts';
 import type { Script } from './scripts.ts';
 import { Sentinels } from './sentinel.ts';
-import { Topics } from './topics.ts';
+import { type Ear, Topics } from './topics.ts';
 import type { AddressMap, Ground, Topology, Way } from './topology.ts';
 
 /** How many replicas must have a write, and how long that may take in ms. */
@@ -54,6 +54,8 @@ export interface Link {
    * @throws SyncError `closed`
    */
   subscribe(topic: string, onMessage: (message: Buffer) => void): Promise<() => void>;
+  /** The same for who may stop before it stands. */
+  hear(topic: string, onMessage: (message: Buffer) => void): Ear;
   /** Sends a message to those who have subscribed. It may be lost, and nobody hears of that. Never throws. */
   publish(topic: string, message: string | Buffer): void;
   /** Called when messages may have been lost: a connection that hears them was made anew. */
@@ -179,8 +181,14 @@ class RedisLink implements Link {
     });
   }
 
-  subscribe(topic: string, onMessage: (message: Buffer) => void): Promise<() => void> {
-    return this.#topics.subscribe(topic, onMessage);
+  async subscribe(topic: string, onMessage: (message: Buffer) => void): Promise<() => void> {
+    const { standing, stop } = this.hear(topic, onMessage);
+    await standing;
+    return stop;
+  }
+
+  hear(topic: string, onMessage: (message: Buffer) => void): Ear {
+    return this.#topics.hear(topic, onMessage);
   }
 
   publish(topic: string, message: string | Buffer): void {

@@ -74,8 +74,9 @@ export class Log {
   readonly #queue: Queue;
   readonly #order: Order;
   readonly #heard: (message: Buffer) => void;
-  /** Resolves when announcements are heard, with what ends that; undefined while nobody listens. */
-  #standing: Promise<() => void> | undefined;
+  /** Resolves when announcements are heard; undefined while nobody listens. */
+  #standing: Promise<void> | undefined;
+  #stopHearing: () => void = () => {};
   #stands = false;
 
   /**
@@ -123,8 +124,9 @@ export class Log {
 
   /** Hears what is announced, from now on. */
   listen(): void {
-    const standing = this.#tools.link.subscribe(this.#topic, this.#heard);
+    const { standing, stop } = this.#tools.link.hear(this.#topic, this.#heard);
     this.#standing = standing;
+    this.#stopHearing = stop;
     standing.then(
       () => {
         if (this.#standing === standing) this.#stands = true;
@@ -136,10 +138,7 @@ export class Log {
 
   /** Hears it no more. */
   deafen(): void {
-    this.#standing?.then(
-      (stop) => stop(),
-      () => {},
-    );
+    this.#stopHearing();
     this.#standing = undefined;
     this.#stands = false;
     this.#order.stop();

@@ -61,7 +61,7 @@ class LinkedNodes implements RedisNodes {
   readonly #heard = new Topics();
   readonly #onGone = new Topics();
   /** What ends the subscription to each topic that is heard. */
-  readonly #subscribed = new Map<string, Promise<() => void>>();
+  readonly #subscribed = new Map<string, () => void>();
   /** When each was found gone, of those of whom it was told lately. */
   readonly #told = new Map<string, number>();
   /** The time of the last sign of life; 0 before the first. */
@@ -90,16 +90,17 @@ class LinkedNodes implements RedisNodes {
   hear(topic: string, onText: (text: string) => void): () => void {
     const leave = this.#heard.add(topic, onText);
     if (!this.#subscribed.has(topic)) {
-      const subscribed = this.#link.subscribe(this.#topic(topic), (message) => this.#hears(topic, message));
-      this.#subscribed.set(topic, subscribed);
+      const { standing, stop } = this.#link.hear(this.#topic(topic), (message) =>
+        this.#hears(topic, message),
+      );
+      this.#subscribed.set(topic, stop);
       // It stands as soon as it can, for as long as it is wanted; only a link that was closed has none.
-      subscribed.catch(() => {});
+      standing.catch(() => {});
     }
     return () => {
       if (!leave()) return;
-      const subscribed = this.#subscribed.get(topic);
+      this.#subscribed.get(topic)?.();
       this.#subscribed.delete(topic);
-      subscribed?.then((unsubscribe) => unsubscribe()).catch(() => {});
     };
   }
 
@@ -128,8 +129,7 @@ class LinkedNodes implements RedisNodes {
     this.#cancel();
     this.#heard.clear();
     this.#onGone.clear();
-    for (const subscribed of this.#subscribed.values())
-      subscribed.then((unsubscribe) => unsubscribe()).catch(() => {});
+    for (const stop of this.#subscribed.values()) stop();
     this.#subscribed.clear();
   }
 

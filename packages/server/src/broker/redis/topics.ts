@@ -11,6 +11,14 @@ export interface Hearing {
   resubscribe(why: Error): void;
 }
 
+/** What hears a topic. */
+export interface Ear {
+  /** Resolves when the subscription stands, however long that takes; never, if it was stopped before. Rejects when all is closed. */
+  readonly standing: Promise<void>;
+  /** Hears it no more, whether it stands by now or not. */
+  readonly stop: () => void;
+}
+
 interface Topic {
   readonly name: string;
   readonly listeners: Set<(message: Buffer) => void>;
@@ -51,9 +59,9 @@ export class Topics {
     this.#setting = setting;
   }
 
-  /** Hears a topic. Resolves when the subscription stands, however long that takes. @throws SyncError `closed` */
-  async subscribe(name: string, onMessage: (message: Buffer) => void): Promise<() => void> {
-    if (this.#closed) throw closedError();
+  /** Hears a topic. What is stopped before it stands leaves nothing behind: that may be long, and many may come and go. */
+  hear(name: string, onMessage: (message: Buffer) => void): Ear {
+    if (this.#closed) return { standing: Promise.reject(closedError()), stop: () => {} };
     const topic: Topic = this.#topics.get(name) ?? {
       name,
       listeners: new Set(),
@@ -64,13 +72,15 @@ export class Topics {
     this.#topics.set(name, topic);
     const listener = (message: Buffer): void => onMessage(message);
     topic.listeners.add(listener);
-    if (!topic.on?.open) {
-      await new Promise<void>((resolve, reject) => {
-        topic.waiting.push({ resolve, reject });
-        if (topic.waiting.length === 1) this.#join(topic);
-      });
-    }
-    return () => this.#leave(topic, listener);
+    const standing = topic.on?.open ? Promise.resolve() : this.#standing(topic);
+    return { standing, stop: () => this.#leave(topic, listener) };
+  }
+
+  #standing(topic: Topic): Promise<void> {
+    return new Promise((resolve, reject) => {
+      topic.waiting.push({ resolve, reject });
+      if (topic.waiting.length === 1) this.#join(topic);
+    });
   }
 
   /** Told when messages may have been lost: after a subscription was made again. */
