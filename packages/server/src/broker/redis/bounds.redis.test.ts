@@ -52,6 +52,20 @@ describe.skipIf(noRedis)('redis, its bounds', () => {
     expect(await callsOf(server, 'evalsha')).toBeLessThan(100);
   });
 
+  it('what one snapshot covers is removed in portions, by the calls that follow, and nothing of it stays', async () => {
+    const server = await redisFor();
+    const broker = await brokerOn(server);
+    const count = 25_000;
+    const last = await Promise.all(Array.from({ length: count }, () => broker.append('c', appendOf('1'))));
+    const { epoch = '', offset = 0, check = 0 } = last.at(-1) ?? {};
+    expect(await broker.compact('c', epoch, { offset, check, data: 'all' })).toBe(true);
+    const held = async () => Number(await server.command('XLEN', keysOf('c').entries));
+    expect(await held()).toBeGreaterThanOrEqual(count - 10_000);
+    for (let i = 0; i < 2; i++) await broker.append('c', appendOf('1'));
+    expect(await held()).toBeLessThan(200);
+    expect(offsets(await broker.read('c', rangeOf({ offset: count })))).toEqual([count + 1, count + 2]);
+  });
+
   it('reads several thousand entries in pages, forwards and backwards, as one slice', async () => {
     const server = await redisFor();
     const broker = await brokerOn(server);

@@ -44,6 +44,7 @@ export const commands: readonly string[] = [
   'ZRANGEBYSCORE KEY 0 1',
   'ZREMRANGEBYSCORE KEY 0 1',
   'XADD KEY * x x',
+  'XLEN KEY',
   'XRANGE KEY - +',
   'XREVRANGE KEY + -',
   'XTRIM KEY MAXLEN 1',

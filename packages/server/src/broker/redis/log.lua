@@ -32,6 +32,7 @@ local LAYOUT = '1'
 local UNUSED_MS = 3600000 -- an epoch in which nothing was stored is forgotten after this
 local BROKEN_MS = 7 * 86400000 -- what was moved aside is kept for so long
 local DROPPED_MAX = 10000 -- entries, and keys, that one call removes for good; what is left over waits for the next call
+local UNSWEPT_MAX = 1000 -- entries that were passed over, and may wait until others are; with more the next call goes on
 local SAFE_MAX = 9007199254740991 -- beyond this a double skips whole numbers
 
 -- The numbers of a head, in their order. Offsets are 0 where there is none.
@@ -214,9 +215,11 @@ local function trim(log, keep, now)
   if log.snapshot == 0 then log.keysFrom = log.oldest end
 end
 
--- Removes for good what was passed over, once a call. Entries leave in the portions that the stream is made of.
+-- Removes for good what was passed over, once a call. Entries leave in the portions that the stream is made of. One snapshot may
+-- cover many more than one call removes, and no other one come for long.
 local function sweep(log)
-  if not log.passed then return end
+  local kept = log.top - log.oldest + 1
+  if not log.passed and redis.call('XLEN', key.entries) - kept <= UNSWEPT_MAX then return end
   if log.snapshot == 0 then redis.call('UNLINK', key.snapshot) end
   redis.call('XTRIM', key.entries, 'MINID', '~', text(log.oldest), 'LIMIT', DROPPED_MAX)
   if log.keys == 0 then return end
