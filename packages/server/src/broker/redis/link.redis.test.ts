@@ -98,6 +98,17 @@ describe.skipIf(noRedis)('a link to a single Redis', () => {
     await expect.poll(() => heard).toEqual(['1']);
   });
 
+  it('knows the time of Redis no worse for answers that took long', async () => {
+    const redis = await redisFor();
+    const link = linkTo(redis);
+    await link.ready;
+    const slept = redis.command('DEBUG', 'SLEEP', '1.2');
+    await slept;
+    // Comes after the answers to all that was asked meanwhile, the time among them.
+    await link.run(count, 'app:n', ['app:n'], []);
+    expect(Math.abs(link.now() - Date.now())).toBeLessThan(50);
+  });
+
   it('F53: scripts that Redis forgets in the midst of calls are sent again, and each runs once', async () => {
     const redis = await redisFor();
     const link = linkTo(redis);

@@ -18,6 +18,9 @@ import { Watch } from './watch.ts';
  */
 const probe = scriptOf('probe', "#!lua flags=allow-oom\nreturn redis.call('TIME')");
 
+/** How much less sure the time of a Redis is with each time that it was asked since: two clocks drift apart. */
+const driftMs = 0.1;
+
 /** What can fail by itself. */
 const parts = ['answers', 'announcements', 'replicated'] as const;
 type Part = (typeof parts)[number];
@@ -61,6 +64,8 @@ export class Place {
   #wasReady = false;
   #replicating: Replicating | undefined;
   #offsetMs = 0;
+  /** How far that may be from the truth. */
+  #offsetErrorMs = Number.POSITIVE_INFINITY;
   #down: Error = new Unanswered('There is no connection yet.');
 
   constructor(setting: PlaceSetting) {
@@ -278,7 +283,14 @@ export class Place {
     const now = this.#setting.dial.clock.now();
     const [seconds, micros] = (Array.isArray(time) ? time : []).map((part: unknown) => Number(String(part)));
     if (seconds === undefined || micros === undefined || !Number.isFinite(seconds + micros)) return;
-    this.#offsetMs = Math.round(seconds * 1000 + micros / 1000 - (asked + now) / 2);
+    const offsetMs = seconds * 1000 + micros / 1000 - (asked + now) / 2;
+    const errorMs = (now - asked) / 2;
+    this.#offsetErrorMs += driftMs;
+    // An answer that took long says little, unless it proves that what was known can't be so: a clock was set.
+    const fits = Math.abs(offsetMs - this.#offsetMs) <= errorMs + this.#offsetErrorMs;
+    if (fits && errorMs > this.#offsetErrorMs) return;
+    this.#offsetMs = Math.round(offsetMs);
+    this.#offsetErrorMs = errorMs;
   }
 
   #trouble(part: Part, what: string): void {
