@@ -43,6 +43,14 @@ describe('a ticket, where nodes share a broker', () => {
     expect(nodes.reduce((sum, { server }) => sum + server.metrics.sessionsOpened, 0)).toBe(1);
   });
 
+  it('that could not be noted counts as none: after an outage there are as many as before', async () => {
+    const { at } = await cluster(2, { authenticate });
+    at(0).node.freeze();
+    for (let i = 0; i < 100; i++) expect(await ticketOf(at(0).port)).toBeUndefined();
+    at(0).node.thaw();
+    expect(await opens(at(1).port, await ticketOf(at(0).port))).toBe(true);
+  });
+
   it('[F12] is good for 30 s, and then at no node', async () => {
     const { at, clock } = await cluster(2, { authenticate });
     const [early, late] = [await ticketOf(at(0).port), await ticketOf(at(0).port)];

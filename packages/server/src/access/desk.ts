@@ -47,8 +47,14 @@ export class TicketDesk {
     const { ticket, expiresMs } = this.#tickets.issue(identity);
     if (!this.#broker) return { ticket, expiresMs };
     const data = JSON.stringify({ identity, foundAt, expiresMs });
-    const { offset } = await this.#broker.append(name, { data, from: null, key: hash(ticket), keep });
-    return { ticket: `${ticket}.${offset}`, expiresMs };
+    try {
+      const { offset } = await this.#broker.append(name, { data, from: null, key: hash(ticket), keep });
+      return { ticket: `${ticket}.${offset}`, expiresMs };
+    } catch (thrown) {
+      // Nobody gets it, so nobody's count holds it: whoever asks again and again in an outage has some left after it.
+      this.#tickets.redeem(ticket);
+      throw thrown;
+    }
   }
 
   /** Whom a ticket stands for, once; undefined when it was never issued, is used, or its time is over. @throws SyncError the broker's */
