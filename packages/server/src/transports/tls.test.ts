@@ -322,7 +322,7 @@ describe('files that change', () => {
         { cert: second.cert.slice(0, 300), key: second.key },
         /holds no certificate in PEM form \(bad end line\)/,
       ],
-      [await makePair(-0.5), /ended on/],
+      [await makePair(-0.5, clock.now()), /ended on/],
     ];
     for (const [i, [pair, why]] of bad.entries()) {
       files.replace(pair);
