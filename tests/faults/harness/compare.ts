@@ -33,6 +33,9 @@ export interface Comparison {
 
 type Outcomes = Readonly<Partial<Record<OutageContender, Outcome>>>;
 
+/** For so long everyone has to be there until it counts that they are. */
+const steadyMs = 3000;
+
 const programs = '../../../bench/outage/';
 
 class Served {
@@ -61,9 +64,14 @@ class Served {
 async function crowdOf(contender: OutageContender, port: number, clients: number) {
   const program = await Program.start('crowd', `${programs}crowd.ts`, { contender, port, clients }, () => {});
   const ask = <T>(command: CrowdCommand) => program.ask<T>(command);
+  /** Waits until so many are there, and have been for a while: who is cut off needs a moment to notice. */
   const there = async (count: number, withinMs: number): Promise<void> => {
     const until = performance.now() + withinMs;
-    while ((await ask<number>({ do: 'there' })) < count && performance.now() < until) await sleep(50);
+    let since = performance.now();
+    while (performance.now() - since < steadyMs && performance.now() < until) {
+      if ((await ask<number>({ do: 'there' })) < count) since = performance.now();
+      await sleep(50);
+    }
   };
   await there(clients, 60_000);
   return { ask, there, close: () => program.kill() };

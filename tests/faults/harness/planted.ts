@@ -32,6 +32,7 @@ const rolledBack: Scenario = {
   about: ['I1', 'I5', 'I8'],
   seconds: 3,
   perSecond: 80,
+  repeats: false,
   terms: { control: null },
   floor: { acknowledged: 1, reconnects: 0 },
   run: async (rig, seconds) => {

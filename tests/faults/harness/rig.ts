@@ -192,8 +192,7 @@ export class Rig {
         enters: i % 2 === 0,
       })),
     );
-    // Where a log may be lost its producers are too, and a repeated message is a new one.
-    if (!this.setting.terms?.loses) await this.#repeat();
+    if (this.setting.repeats ?? !this.setting.terms?.loses) await this.#repeat();
     await this.#settled();
     await this.crowd.ask({ do: 'publish', perSecond, fillingBytes });
     await sleep(300);

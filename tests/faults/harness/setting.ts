@@ -29,6 +29,11 @@ export interface Setting extends Row {
   readonly perSecond?: number;
   /** Bytes that each message has besides. Default 0. */
   readonly fillingBytes?: number;
+  /**
+   * Whether somebody sends everything twice. Default yes, but where logs may be lost: their producers are lost with them, and what is
+   * repeated is new.
+   */
+  readonly repeats?: boolean;
   /** Options of the nodes, where they differ from those of the harness. */
   readonly numbers?: Readonly<Record<string, number>>;
   /** What an acknowledgement says, over Redis. Default: that it is stored. */

@@ -24,7 +24,7 @@ export const processes: readonly (Scenario | Missing)[] = [
     perSecond: 100,
     quick: true,
     terms: { control: null },
-    floor: { reconnects: 15, faults: 3 },
+    floor: { reconnects: 6, faults: 3 },
     run: async (rig, seconds) => {
       for (let i = 0; i < 3; i++) {
         await rig.wait((seconds * 1000) / 3 - 700);
