@@ -125,7 +125,6 @@ export const redis: readonly (Scenario | Missing)[] = [
     injects: '`SCRIPT FLUSH` every 100 ms',
     about: ['I1'],
     seconds: 4,
-    quick: true,
     run: only(harms.noScripts),
   },
   {
