@@ -7,7 +7,9 @@ import ts from 'typescript';
 import { expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const doors = ['index', 'streams', 'docs', 'text', 'types'].map((name) => `${root}packages/client/src/${name}.ts`);
+const doors = ['index', 'streams', 'docs', 'text', 'types'].map(
+  (name) => `${root}packages/client/src/${name}.ts`,
+);
 const options: ts.CompilerOptions = {
   ...{ target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.NodeNext, strict: true, skipLibCheck: true },
   ...{ lib: ['lib.es2023.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'], types: [] },

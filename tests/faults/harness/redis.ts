@@ -16,7 +16,7 @@ import { FaultProxy, type Link } from '../proxy.ts';
 import type { Topology } from './setting.ts';
 import type { BrokerPlan, RedisTarget, Store } from './store.ts';
 
-export const prefix = 'syncline';
+const prefix = 'syncline';
 const host = '127.0.0.1';
 
 export class RedisStore implements Store {

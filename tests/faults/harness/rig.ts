@@ -17,7 +17,7 @@ import { RedisStore } from './redis.ts';
 import type { Setting } from './setting.ts';
 import { Folder, type Store } from './store.ts';
 
-export const rooms = ['chat/a', 'chat/b', 'brief/c'] as const;
+const rooms = ['chat/a', 'chat/b', 'brief/c'] as const;
 
 export interface RigOptions {
   readonly seed: number;
