@@ -13,6 +13,7 @@ import { profile } from './profile.ts';
 import { prepareRig } from './rig.ts';
 import type { Scenario, Throughput } from './scenario.ts';
 import { type Effort, efforts, scenarios } from './scenarios.ts';
+import { snapshotRows } from './snapshots.ts';
 import type { Result } from './statistics.ts';
 import { type Report, renderPage, renderRatios } from './table.ts';
 
@@ -100,7 +101,9 @@ async function main(): Promise<void> {
   const results: Result[] = [];
   for (const scenario of chosen.scenarios)
     results.push(...(await measure(rig, scenario, chosen.contenders, chosen.effort)));
-  const report = { machine, notes: rig.notes, effort: chosen.effort, scenarios: chosen.scenarios, results };
+  const snapshots = chosen.keep ? snapshotRows() : [];
+  const { effort, scenarios } = chosen;
+  const report = { machine, notes: rig.notes, effort, scenarios, results, snapshots };
   console.log(`\n${renderRatios(report)}`);
   if (chosen.keep) keepReport(report);
   if (results.some((result) => result.failures.length > 0)) process.exitCode = 1;

@@ -78,7 +78,7 @@ function page(results: readonly Result[], of = [scenario('fanout-16')]): string 
     date: '2026-01-01',
   };
   const notes = ['The server is pinned to core 0, the generator to core 1.'];
-  return renderPage({ machine, notes, effort: efforts.full, scenarios: of, results });
+  return renderPage({ machine, notes, effort: efforts.full, scenarios: of, results, snapshots: [] });
 }
 
 describe('median', () => {

@@ -8,6 +8,7 @@ import type { Machine } from './machine.ts';
 import { columnsOf, count, percent, remarks } from './rows.ts';
 import type { Bar, Scenario } from './scenario.ts';
 import type { Effort } from './scenarios.ts';
+import { type SnapshotRow, snapshotTable } from './snapshots.ts';
 import {
   DISTURBED,
   disturbed,
@@ -26,6 +27,8 @@ export interface Report {
   readonly effort: Effort;
   readonly scenarios: readonly Scenario[];
   readonly results: readonly Result[];
+  /** What documents weigh; they are counted, not measured. */
+  readonly snapshots: readonly SnapshotRow[];
 }
 
 type Findings = Pick<Report, 'scenarios' | 'results'>;
@@ -36,6 +39,7 @@ export function renderPage(report: Report): string {
     "Written by `npm run bench`; don't edit it by hand. Syncline, the ten-line `ws` broadcast server, Socket.IO and, where documents are measured, Hocuspocus run in turn, in one go, on one machine. Ratios carry over to other machines better than absolute figures do.",
     renderRatios(report),
     ...report.scenarios.map((scenario) => renderScenario(report, scenario)),
+    `## What a document weighs\n\n${snapshotTable(report.snapshots)}`,
     renderMethod(report),
   ];
   return `${parts.join('\n\n')}\n`;
