@@ -7,10 +7,12 @@ import { systemClock } from '@syncline/protocol/wire';
 import { startRedis } from '@syncline/server/testing/redis';
 import {
   type CrowdCommand,
+  type CrowdPlan,
   type Noticed,
   type OutageContender,
   outageContenders,
   type ServerCommand,
+  type ServerPlan,
 } from '../../../bench/outage/plan.ts';
 import { FaultProxy } from '../proxy.ts';
 import { Program } from './program.ts';
@@ -62,7 +64,8 @@ class Served {
 
 /** Starts so many clients, and waits until all are there. */
 async function crowdOf(contender: OutageContender, port: number, clients: number) {
-  const program = await Program.start('crowd', `${programs}crowd.ts`, { contender, port, clients }, () => {});
+  const plan: CrowdPlan = { contender, port, clients };
+  const program = await Program.start('crowd', `${programs}crowd.ts`, plan, () => {});
   const ask = <T>(command: CrowdCommand) => program.ask<T>(command);
   /** Waits until so many are there, and have been for a while: who is cut off needs a moment to notice. */
   const there = async (count: number, withinMs: number): Promise<void> => {
