@@ -114,7 +114,7 @@ export class SimNode {
 
   /** Folds documents after the time that takes; a crash may fall before. */
   #folder(life: Life) {
-    const run = (work: 'fold' | 'read' | 'time', pieces: readonly Uint8Array[]) =>
+    const run = (work: 'fold' | 'update' | 'read' | 'time', pieces: readonly Uint8Array[]) =>
       new Promise<never>((resolve) => {
         const snapshot = foldDocument(pieces, () => {});
         this.folds++;

@@ -3,8 +3,8 @@
  * since what clients wrote decides how long that takes. The fold room drives it; it knows bytes, no log and no reader. A
  * document that can't be folded is quarantined (rule Y7).
  */
-import { SyncError } from '@syncline/protocol';
-import { type Data, type Entry, noLineage, readDocData } from '@syncline/protocol/wire';
+import { type Position, SyncError } from '@syncline/protocol';
+import { type Data, type Entry, noLineage, previousCheck, readDocData } from '@syncline/protocol/wire';
 import { type Logger, type Metrics, reason } from '../observe.ts';
 import type { DocJson } from './doc/child.ts';
 import { authorOf, begins, bytesOf } from './doc/entries.ts';
@@ -66,6 +66,8 @@ export class DocFolder implements Folder {
   #snapshotAt = 0;
   #tail: Entry[] = [];
   #offset = 0;
+  /** After which place the document begins, where that is known. */
+  #begun: Pick<Position, 'offset' | 'check'> | undefined;
   /** Counts the documents that this log has held: what was found out of one holds for no other. */
   #life = 0;
   #fault: SyncError | undefined;
@@ -100,6 +102,11 @@ export class DocFolder implements Folder {
     return data && data.type !== 'update' ? data.lineage : noLineage;
   }
 
+  /** The place in the log that it begins after; undefined where nothing else came before it that could still be read. */
+  get begun(): Pick<Position, 'offset' | 'check'> | undefined {
+    return this.#begun;
+  }
+
   /** Whether it was found to be larger than it may be. */
   get isOversize(): boolean {
     return this.#oversize !== undefined;
@@ -116,6 +123,7 @@ export class DocFolder implements Folder {
     if (more) return;
     this.#snapshot = Buffer.concat(this.#parts);
     this.#snapshotAt = offset;
+    this.#begun = undefined;
     this.#parts = [];
     this.#offset = offset;
     this.#recall(this.#tools.faults.at(this.#tools.name, offset));
@@ -127,7 +135,7 @@ export class DocFolder implements Folder {
     for (const entry of entries) {
       if (entry.offset <= this.#offset) continue;
       this.#offset = entry.offset;
-      if (begins(bytesOf(entry.data))) this.#replace();
+      if (begins(bytesOf(entry.data))) this.#replace(entry);
       if (this.#fault) continue;
       this.#tail.push(entry);
       this.#tailBytes += entry.data.length;
@@ -331,9 +339,10 @@ export class DocFolder implements Folder {
     this.#tell();
   }
 
-  /** Another document begins. */
-  #replace(): void {
+  /** Another document begins. @param entry with which it does */
+  #replace(entry?: Entry): void {
     this.#life++;
+    this.#begun = entry && { offset: entry.offset - 1, check: previousCheck(entry.check, entry.data) };
     this.#parts = [];
     this.#snapshot = undefined;
     this.#snapshotAt = 0;

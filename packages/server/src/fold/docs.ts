@@ -9,7 +9,7 @@ import type { Doc } from 'yjs';
 import type { Channel, ChannelTools } from '../channel.ts';
 import { reason } from '../observe.ts';
 import { Faults } from './doc/faults.ts';
-import { DocWorker, type DocWorkerSettings } from './doc/worker.ts';
+import { DocFault, DocWorker, type DocWorkerSettings } from './doc/worker.ts';
 import { written } from './doc/yjs.ts';
 import { DocFolder } from './doc.ts';
 
@@ -77,6 +77,20 @@ export class Docs {
   /** The folder of an open channel. */
   get(name: string): DocFolder | undefined {
     return this.#folders.get(name);
+  }
+
+  /**
+   * What a snapshot holds, as one update in Yjs' first encoding.
+   *
+   * @throws SyncError `quarantined` for one that can't be loaded, `unavailable`, `restart`
+   */
+  async update(snapshot: Uint8Array): Promise<Uint8Array> {
+    try {
+      return await this.#worker.run('update', [snapshot], true);
+    } catch (thrown) {
+      if (!(thrown instanceof DocFault)) throw thrown;
+      throw new SyncError('quarantined', "The document can't be loaded, so it can't be shown.");
+    }
   }
 
   close(): Promise<void> {

@@ -16,27 +16,30 @@ interface Found {
   readonly rest: string;
 }
 
+/** Every route below the base path. One that ends with a `/` takes whatever follows, and is told it. */
+function routesOf(settings: HttpSettings): Readonly<Record<string, Route>> {
+  const publish = publishRoute(settings);
+  return {
+    '/ticket': ticketRoute(settings),
+    '/ready': readyRoute(settings),
+    // Without a channel there is nothing to publish on, and that is told too.
+    '/publish': publish,
+    '/publish/': publish,
+  };
+}
+
 /**
- * Answers `POST {base}/ticket`, `GET {base}/ready` and `POST {base}/publish/{channel}` on an HTTP server, and leaves all else to
- * whoever serves it.
+ * Answers the requests to the routes below `base` on an HTTP server, and leaves all else to whoever serves it.
  *
  * @returns what ends it.
  */
 export function serveHttp(server: HttpServer, base: string, settings: HttpSettings): () => void {
-  const exact = new Map<string, Route>([
-    [`${base}/ticket`, ticketRoute(settings)],
-    [`${base}/ready`, readyRoute(settings)],
-  ]);
-  const publish = publishRoute(settings);
-  // Without a channel there is nothing to publish on, and that is told too.
-  exact.set(`${base}/publish`, publish);
-  /** Those that take whatever follows. */
-  const prefixes = new Map<string, Route>([[`${base}/publish/`, publish]]);
+  const routes = new Map(Object.entries(routesOf(settings)));
   // Frameworks add their listener when they like, and two listeners would both answer: so ours comes before all of them.
   const emit = server.emit.bind(server);
   const own = ((event: string, ...args: unknown[]): boolean => {
     const [request, response] = args;
-    const found = event === 'request' ? find(exact, prefixes, pathOf(request as IncomingMessage)) : undefined;
+    const found = event === 'request' ? find(routes, base, pathOf(request as IncomingMessage)) : undefined;
     if (!found) return emit(event, ...args);
     const { route, rest } = found;
     void respond(route, rest, request as IncomingMessage, response as ServerResponse, settings);
@@ -44,21 +47,17 @@ export function serveHttp(server: HttpServer, base: string, settings: HttpSettin
   }) as typeof server.emit;
   server.emit = own;
   return () => {
-    exact.clear();
-    prefixes.clear();
+    routes.clear();
     if (server.emit === own) server.emit = emit;
   };
 }
 
-function find(
-  exact: ReadonlyMap<string, Route>,
-  prefixes: ReadonlyMap<string, Route>,
-  path: string,
-): Found | undefined {
-  const route = exact.get(path);
-  if (route) return { route, rest: '' };
-  for (const [prefix, each] of prefixes) {
-    if (path.startsWith(prefix)) return { route: each, rest: path.slice(prefix.length) };
-  }
+function find(routes: ReadonlyMap<string, Route>, base: string, path: string): Found | undefined {
+  if (!path.startsWith(`${base}/`)) return undefined;
+  const below = path.slice(base.length);
+  const exact = routes.get(below);
+  if (exact) return { route: exact, rest: '' };
+  for (const [prefix, route] of routes)
+    if (prefix.endsWith('/') && below.startsWith(prefix)) return { route, rest: below.slice(prefix.length) };
   return undefined;
 }

@@ -3,13 +3,13 @@
  * one that takes too much memory ends it. Nothing here has to be careful. What is done with the bytes is in work.ts.
  */
 import { writeSync } from 'node:fs';
-import { foldDocument, readDocument, timeDocument } from './work.ts';
+import { foldDocument, readDocument, timeDocument, updateDocument } from './work.ts';
 
 /** What a document is as JSON: its shared types by name. */
 export type DocJson = Readonly<Record<string, unknown>>;
 
-/** What may be done with a document: its pieces become one snapshot, or JSON, or it is found out how many ms it takes to load it. */
-export type Work = 'fold' | 'read' | 'time';
+/** What may be done with a document: its pieces become one snapshot, one update, or JSON, or it is found out how many ms it takes to load it. */
+export type Work = 'fold' | 'update' | 'read' | 'time';
 
 /** What worker.ts sends. */
 export interface Ask {
@@ -29,7 +29,7 @@ export type Answer =
 /** Where the job's mark is written before each piece is taken, and once more after all: so it is known how far it came, whatever ends it. */
 const notesFd = 4;
 
-const works = { fold: foldDocument, read: readDocument, time: timeDocument };
+const works = { fold: foldDocument, update: updateDocument, read: readDocument, time: timeDocument };
 
 const answer = (message: Answer) => process.send?.(message);
 

@@ -23,6 +23,15 @@ export function foldDocument(pieces: readonly Uint8Array[], note: Note): Uint8Ar
 }
 
 /**
+ * The document as one update in Yjs' first encoding, which every reader of updates can take.
+ *
+ * @throws whatever Yjs throws at bytes that it can't take
+ */
+export function updateDocument(pieces: readonly Uint8Array[], note: Note): Uint8Array {
+  return Y.encodeStateAsUpdate(load(pieces, note).doc);
+}
+
+/**
  * The content of a document as JSON: its shared types by name, maps as objects, arrays as lists, texts and XML as strings, bytes
  * as base64. What nothing is left in is left out, since nobody can tell any more what it was.
  */

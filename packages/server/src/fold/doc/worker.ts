@@ -80,6 +80,7 @@ export class DocWorker {
    * it can't be started
    */
   run(work: 'fold', pieces: readonly Uint8Array[], urgent?: boolean, by?: string | null): Promise<Uint8Array>;
+  run(work: 'update', pieces: readonly Uint8Array[], urgent?: boolean): Promise<Uint8Array>;
   run(work: 'read', pieces: readonly Uint8Array[], urgent?: boolean): Promise<DocJson>;
   run(work: 'time', pieces: readonly Uint8Array[], urgent?: boolean): Promise<number>;
   run(work: Work, pieces: readonly Uint8Array[], urgent = false, by: string | null = null): Promise<unknown> {

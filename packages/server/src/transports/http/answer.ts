@@ -6,18 +6,31 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type CallerRules, checkCaller } from '../caller.ts';
 import { Refusal } from '../refusal.ts';
 
+/** What a request is answered with. Of `body`, `bytes` and `write` there is one at most. */
 export interface Answer {
   readonly status: number;
-  readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Is written as JSON. */
+  readonly body?: unknown;
+  /** Are written as they are; `headers` say of what type they are. */
+  readonly bytes?: Uint8Array;
+  /** Writes the rest once the head is written, and ends the response itself: for what goes on for longer. */
+  readonly write?: (response: ServerResponse) => void;
 }
 
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+
+/** Answers a request; throws to refuse. Whoever doesn't want the body doesn't read it. @param rest what follows a prefix */
+export type Answering = (request: IncomingMessage, rest: string) => Answer | Promise<Answer>;
+
+/** What a path answers to. */
 export interface Route {
-  readonly method: 'GET' | 'POST';
+  /** By method. HEAD is answered as GET is, without the body, where it isn't named. */
+  readonly methods: Readonly<Partial<Record<Method, Answering>>>;
   /** Header fields that pages of other origins may send. */
   readonly headers: string;
-  /** Answers a request; throws to refuse. Whoever doesn't want the body doesn't read it. @param rest what follows a prefix */
-  readonly answer: (request: IncomingMessage, rest: string) => Answer | Promise<Answer>;
+  /** Header fields of answers that pages of other origins may read, beside those that they always may. */
+  readonly exposed?: string;
 }
 
 export async function respond(
@@ -30,33 +43,34 @@ export async function respond(
   const common = {
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
-    ...cors(request, settings),
+    ...cors(route, request, settings),
   };
   // Those who break off in the midst of it are nobody's concern.
   request.on('error', () => {});
-  let answer: Answer;
-  try {
-    answer = await answerOf(route, rest, request, settings);
-  } catch (thrown) {
-    const refusal = Refusal.from(thrown);
-    const headers = { ...refusal.headers, ...later(refusal) };
-    answer = { status: refusal.status, body: { error: errorBody(refusal) }, headers };
-  }
-  const body = Buffer.from(answer.status === 204 ? '' : JSON.stringify(answer.body));
-  // No length goes with a 204 (RFC 9110 section 8.6).
-  const type: Record<string, string> =
-    answer.status === 204
-      ? {}
-      : { 'Content-Type': 'application/json', 'Content-Length': String(body.length) };
+  response.on('error', () => {});
+  const answer = await answerOf(route, rest, request, settings).catch(refused);
+  const { bytes = answer.body === undefined ? undefined : Buffer.from(JSON.stringify(answer.body)) } = answer;
+  // No length goes with a 204 or a 304 (RFC 9110 section 8.6).
+  const empty = answer.status === 204 || answer.status === 304;
+  const sized = empty || answer.write ? {} : { 'Content-Length': String(bytes?.length ?? 0) };
+  const typed = answer.body === undefined ? {} : { 'Content-Type': 'application/json' };
   // Nobody waits for a body that goes on and on after its answer: Node ends the connection then.
-  const last: Record<string, string> = request.complete ? {} : { Connection: 'close' };
-  response.writeHead(answer.status, { ...type, ...common, ...answer.headers, ...last });
-  response.end(body);
+  const last = request.complete ? {} : { Connection: 'close' };
+  response.writeHead(answer.status, { ...typed, ...sized, ...common, ...answer.headers, ...last });
+  if (answer.write) answer.write(response);
+  else response.end(empty ? undefined : bytes);
 }
 
 /** An error as the body of an answer. */
 export function errorBody({ code, message, detail }: Pick<Refusal, 'code' | 'message' | 'detail'>): object {
   return { code, message, ...(detail && { detail }) };
+}
+
+/** What somebody is refused with, as an answer. */
+export function refused(thrown: unknown): Answer {
+  const refusal = Refusal.from(thrown);
+  const headers = { ...refusal.headers, ...later(refusal) };
+  return { status: refusal.status, body: { error: errorBody(refusal) }, headers };
 }
 
 function later({ detail }: Pick<Refusal, 'detail'>): Record<string, string> {
@@ -65,23 +79,26 @@ function later({ detail }: Pick<Refusal, 'detail'>): Record<string, string> {
 }
 
 async function answerOf(
-  route: Route,
+  { methods, headers }: Route,
   rest: string,
   request: IncomingMessage,
   settings: CallerRules,
 ): Promise<Answer> {
-  const { method, headers } = route;
-  if (request.method === method || (method === 'GET' && request.method === 'HEAD'))
-    return await route.answer(request, rest);
-  if (request.method !== 'OPTIONS')
-    throw new Refusal(405, 'bad_frame', `Use ${method}.`, { Allow: `${method}, OPTIONS` });
+  const known = new Map(Object.entries(methods));
+  const method = request.method ?? '';
+  const answering = known.get(method) ?? (method === 'HEAD' ? known.get('GET') : undefined);
+  if (answering) return await answering(request, rest);
+  const names = [...known.keys()].join(', ');
+  if (method !== 'OPTIONS')
+    throw new Refusal(405, 'bad_frame', `Use ${names}.`, { Allow: `${names}, OPTIONS` });
   checkCaller(request, settings);
-  const preflight = { 'Access-Control-Allow-Methods': method, 'Access-Control-Allow-Headers': headers };
-  return { status: 204, body: null, headers: preflight };
+  const preflight = { 'Access-Control-Allow-Methods': names, 'Access-Control-Allow-Headers': headers };
+  return { status: 204, headers: { Allow: `${names}, OPTIONS`, ...preflight } };
 }
 
 /** Pages of the origins on the list may read the answer; those of the server's own need no leave. */
 function cors(
+  { exposed }: Route,
   { headers: { origin } }: IncomingMessage,
   { originsAllowed }: CallerRules,
 ): Record<string, string> {
@@ -90,5 +107,6 @@ function cors(
     Vary: 'Origin',
     'Access-Control-Allow-Origin': origin,
     'Access-Control-Allow-Credentials': 'true',
+    ...(exposed !== undefined && { 'Access-Control-Expose-Headers': exposed }),
   };
 }

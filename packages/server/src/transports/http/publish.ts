@@ -10,7 +10,7 @@ import type { Outcome, Post } from '../../session/posts.ts';
 import { type CallerRules, checkCaller, credentials } from '../caller.ts';
 import { Refusal } from '../refusal.ts';
 import { checkSecure, clientAddress, type SecureRules } from '../secure.ts';
-import { type Answer, errorBody, type Route } from './answer.ts';
+import { type Answer, type Answering, errorBody, type Route } from './answer.ts';
 import { readBody } from './body.ts';
 import { leaving } from './leaving.ts';
 
@@ -31,22 +31,19 @@ export interface PublishSettings extends CallerRules, SecureRules {
 const batchEntriesMax = 1000;
 
 export function publishRoute(settings: PublishSettings): Route {
-  return {
-    method: 'POST',
-    headers: 'Authorization, Content-Type',
-    answer: async (request, rest) => {
-      checkCaller(request, settings);
-      checkSecure(request, settings);
-      if (!settings.ready()) throw leaving();
-      const channel = channelOf(rest);
-      const batch = isBatch(request);
-      checkType(request);
-      const { identity, remoteAddress, text, bytes } = await receive(request, settings);
-      const payloads = batch ? readBatch(text) : [readPayload(text)];
-      const outcomes = await settings.publish({ identity, channel, payloads, bytes }, remoteAddress);
-      return batch ? { status: 200, body: outcomes.map(told) } : single(outcomes);
-    },
+  const publish: Answering = async (request, rest) => {
+    checkCaller(request, settings);
+    checkSecure(request, settings);
+    if (!settings.ready()) throw leaving();
+    const channel = channelOf(rest);
+    const batch = isBatch(request);
+    checkType(request);
+    const { identity, remoteAddress, text, bytes } = await receive(request, settings);
+    const payloads = batch ? readBatch(text) : [readPayload(text)];
+    const outcomes = await settings.publish({ identity, channel, payloads, bytes }, remoteAddress);
+    return batch ? { status: 200, body: outcomes.map(told) } : single(outcomes);
   };
+  return { headers: 'Authorization, Content-Type', methods: { POST: publish } };
 }
 
 /** Who is asking, and then what they send. */

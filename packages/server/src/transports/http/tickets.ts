@@ -5,7 +5,7 @@
 import type { Credentials } from '../../access.ts';
 import { type CallerRules, checkCaller, credentials } from '../caller.ts';
 import { checkSecure, clientAddress, type SecureRules } from '../secure.ts';
-import type { Route } from './answer.ts';
+import type { Answering, Route } from './answer.ts';
 import { leaving } from './leaving.ts';
 
 export interface TicketSettings extends CallerRules, SecureRules {
@@ -23,30 +23,24 @@ export interface TicketSettings extends CallerRules, SecureRules {
 
 /** `POST {base}/ticket` (rule F12). */
 export function ticketRoute(settings: TicketSettings): Route {
-  return {
-    method: 'POST',
-    headers: 'Authorization',
-    answer: async (request) => {
-      checkCaller(request, settings);
-      checkSecure(request, settings);
-      if (!settings.ready()) throw leaving();
-      const remoteAddress = clientAddress(request, settings.trustProxy);
-      const leave = settings.wait(remoteAddress);
-      try {
-        return { status: 200, body: await settings.issueTicket({ ...credentials(request), remoteAddress }) };
-      } finally {
-        leave();
-      }
-    },
+  const issue: Answering = async (request) => {
+    checkCaller(request, settings);
+    checkSecure(request, settings);
+    if (!settings.ready()) throw leaving();
+    const remoteAddress = clientAddress(request, settings.trustProxy);
+    const leave = settings.wait(remoteAddress);
+    try {
+      return { status: 200, body: await settings.issueTicket({ ...credentials(request), remoteAddress }) };
+    } finally {
+      leave();
+    }
   };
+  return { headers: 'Authorization', methods: { POST: issue } };
 }
 
 /** `GET {base}/ready`, for load balancers. */
 export function readyRoute({ ready, healthy }: Pick<TicketSettings, 'ready' | 'healthy'>): Route {
-  return {
-    method: 'GET',
-    headers: '',
-    answer: () =>
-      ready() && healthy() ? { status: 200, body: { ready: true } } : { status: 503, body: { ready: false } },
-  };
+  const tell: Answering = () =>
+    ready() && healthy() ? { status: 200, body: { ready: true } } : { status: 503, body: { ready: false } };
+  return { headers: '', methods: { GET: tell } };
 }

@@ -1,0 +1,68 @@
+/**
+ * How a channel is shown to whoever reads it by plain HTTP: of what media type, which messages its entries are, whether it exists
+ * and is closed. Each kind has a face, made in faces.ts; sessions and transports go by what it says and can't tell which kind it is.
+ */
+import type { Position } from '@syncline/protocol';
+import type { Data } from '@syncline/protocol/wire';
+import type { Channel } from '../channel.ts';
+import type { Batch, SnapshotPart } from '../cursor.ts';
+
+/**
+ * How messages join: `json` as the elements of one list; `text` and `bytes` one right after another, and bytes in base64 where
+ * only text can travel.
+ */
+export type Form = 'json' | 'text' | 'bytes';
+
+/** Why nothing more comes: the stream was closed for good, or there is none any more. */
+export type End = 'closed' | 'gone';
+
+export interface Face {
+  /** Media type of what is read, as a Content-Type says it. */
+  readonly type: string;
+  readonly form: Form;
+  /** Under this name what is made of a batch is kept with it: the same name only for those who are shown the same. */
+  readonly name: string;
+  /** The messages that a reader sees of a batch; none where nothing in it is for readers. JSON texts where `form` is `json`. */
+  messages(batch: Batch): readonly Data[];
+  /**
+   * Whether, and why, nothing comes after this batch. Of one with which the stream is `gone` nothing is shown.
+   *
+   * @param fresh whether it is the first for a reader who began with nothing
+   */
+  ends(batch: Batch, fresh: boolean): End | undefined;
+  /** Shows a snapshot to a reader who begins one. @param from the place that the reader comes from; undefined: it has nothing */
+  snapshot(from: Position | undefined): SnapshotFace;
+  /**
+   * What is published by the body of a request, as readers would see it: payloads, in their order. Left out where that is somebody
+   * else's matter.
+   *
+   * @throws SyncError `bad_payload`
+   */
+  payloads?(body: Uint8Array): readonly Data[];
+}
+
+/** Shows one snapshot, part by part. */
+export interface SnapshotFace {
+  /**
+   * The messages that a reader sees of the next part.
+   *
+   * @param at the place where the snapshot leads
+   * @throws SyncError where it can't be shown
+   */
+  next(part: SnapshotPart, at: Position): readonly Data[] | Promise<readonly Data[]>;
+  /** As `ends` of a batch, once the last part was given. */
+  readonly end: End | undefined;
+}
+
+/** A stream as it is now: all that was appended before this was asked is known. */
+export interface Shown {
+  readonly face: Face;
+  readonly channel: Channel;
+  /** Whether nothing will ever come after the head. */
+  readonly closed: boolean;
+  /** The place before all that is shown, where that isn't the oldest place that the log has. */
+  readonly start?: Position | undefined;
+  /** How long it is there: so many seconds after its last use, or until a time in ms since 1970. */
+  readonly ttlSeconds?: number | undefined;
+  readonly expiresAt?: number | undefined;
+}
