@@ -58,6 +58,8 @@ export class Doors {
   /** Who waits to be let in, by address. */
   readonly #waiting: Crowd;
   readonly #visits: Visits;
+  /** Who is in, by address. */
+  readonly #present: Crowd;
   /** What stops the waiting for others to answer. */
   readonly #unclaimed = new Set<Cancel>();
   #closing = false;
@@ -66,8 +68,8 @@ export class Doors {
     this.#settings = settings;
     const { frameBytesMax, handshakesPerIpMax, sessionsPerIpMax, sessionsMax } = settings.connection;
     this.#waiting = new Crowd(handshakesPerIpMax, Math.max(handshakesPerIpMax, sessionsMax));
-    const present = new Crowd(sessionsPerIpMax, sessionsMax);
-    this.#visits = new Visits(this.#waiting, present);
+    this.#present = new Crowd(sessionsPerIpMax, sessionsMax);
+    this.#visits = new Visits(this.#waiting, this.#present);
     this.#sockets = new WebSocketServer({
       ...closing,
       WebSocket: Guest,
@@ -164,11 +166,7 @@ export class Doors {
       const identity = await identify(given);
       if (visit.socket.destroyed) return;
       this.#refuseLate();
-      if (!visit.take(this.#settings.admit(identity, given), network))
-        throw new SyncError(
-          'too_many',
-          'This address has as many sessions as one may have (`sessionsPerIpMax`). Close some first.',
-        );
+      if (!visit.take(this.#settings.admit(identity, given), network)) throw full();
       this.#letIn(request, visit, head, plain);
     } finally {
       visit.waited();
@@ -203,6 +201,18 @@ export class Doors {
     const leave = this.#waiting.enter(networkOf(address));
     if (leave) return leave;
     throw crowded();
+  }
+
+  /** Counts someone who is in by plain requests. @throws SyncError `too_many` @returns what is called when they are gone */
+  enter(address: string): () => void {
+    const leave = this.#present.enter(networkOf(address));
+    if (leave) return leave;
+    throw full();
+  }
+
+  /** A connection is somebody's who is in: it doesn't count among those who wait to be let in, for as long as it lasts. */
+  welcome(socket: Duplex): void {
+    this.#visits.known(socket)?.waited();
   }
 
   #letIn(request: IncomingMessage, visit: Visit, head: Buffer, plain: string | undefined): void {
@@ -281,6 +291,13 @@ function crowded(): SyncError {
   return new SyncError(
     'too_many',
     'Too many connections from this address wait to be let in (`handshakesPerIpMax`). Try again later.',
+  );
+}
+
+function full(): SyncError {
+  return new SyncError(
+    'too_many',
+    'This address has as many sessions as one may have (`sessionsPerIpMax`). Close some first.',
   );
 }
 

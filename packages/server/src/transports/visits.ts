@@ -105,6 +105,11 @@ export class Visits {
     return visit;
   }
 
+  /** The visit of a connection, if it is counted. */
+  known(socket: Duplex): Visit | undefined {
+    return this.#bySocket.get(socket);
+  }
+
   /** What becomes of the socket is somebody else's to hear. */
   leave(socket: Duplex): void {
     socket.off('close', this.#onClose);
