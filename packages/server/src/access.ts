@@ -4,6 +4,7 @@
  */
 import { type Definition, SyncError } from '@syncline/protocol';
 import { type Clock, splitName } from '@syncline/protocol/wire';
+import type { KeyRing, Power } from './access/apikeys.ts';
 import { compile, type May } from './access/capabilities.ts';
 import { TicketDesk } from './access/desk.ts';
 import { type Action, type Identity, readIdentity } from './access/identity.ts';
@@ -59,6 +60,8 @@ export interface AccessSettings {
   readonly authenticate: Authenticate | null;
   readonly authorize: Authorize | null;
   readonly beforePublish: BeforePublish | null;
+  /** Whose API keys are taken; left out: none are. */
+  readonly apiKeys?: KeyRing | undefined;
   /** The query parameter that a token may come in; null: none, since addresses end up in logs. */
   readonly tokenParameter: string | null;
   /** How long any of the three may take; then the answer is no. */
@@ -117,7 +120,8 @@ export class Access {
   }
 
   /**
-   * Who is asking: whoever a one-time ticket in the address stands for, or whom `authenticate` takes them for.
+   * Who is asking: whoever a one-time ticket in the address stands for, whoever has that API key, or whom `authenticate` takes
+   * them for.
    *
    * @throws SyncError `unauthenticated`, `expired`, `revoked`, `unavailable`, or what the hook threw.
    */
@@ -125,9 +129,14 @@ export class Access {
     if (this.open) return nobody;
     await this.#knows();
     const query = new URLSearchParams(credentials.url.split('?')[1]);
-    return query.has('ticket')
-      ? this.good(await this.#redeem(query.getAll('ticket'), this.#withToken(credentials, query)))
-      : await this.#authenticate(this.#withToken(credentials, query));
+    const shown = this.#withToken(credentials, query);
+    if (query.has('ticket')) return this.good(await this.#redeem(query.getAll('ticket'), shown));
+    return this.#settings.apiKeys?.identify(shown) ?? (await this.#authenticate(shown));
+  }
+
+  /** Whether somebody may do what no channel's capabilities are about: only API keys that say so, and anybody where nobody is asked. */
+  allows(identity: Identity, power: Power): boolean {
+    return this.open || (this.#settings.apiKeys?.may(identity, power) ?? false);
   }
 
   /** A word that opens one connection as whoever is asking, for a short time: it may stand in an address (`?ticket=…`). */
@@ -349,11 +358,11 @@ export class Rights {
 
   /**
    * Whether a key is this identity's own (rule K7): its user's name, or what begins with it and a `/`. A name that holds a `/`
-   * itself has none, since another one may begin it.
+   * itself has none, since another one may begin it. An API key is your backend's, and writes for everybody.
    */
   ownsKey(key: string): boolean {
-    const { user } = this.identity;
-    if (this.#access.open) return true;
+    const { user, apiKey } = this.identity;
+    if (this.#access.open || apiKey !== undefined) return true;
     return user !== null && !user.includes('/') && (key === user || key.startsWith(`${user}/`));
   }
 

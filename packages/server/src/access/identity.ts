@@ -26,6 +26,8 @@ export interface Identity {
   readonly expiresAt?: number;
   /** Names the token that this came from, so that it can be revoked. */
   readonly tokenId?: string;
+  /** The name of the API key that they came with: `user` is null then. It is the server's to say; hooks are told. */
+  readonly apiKey?: string;
 }
 
 const charsMax = 255;

@@ -3,6 +3,7 @@
  * it. A session charges everything that it is sent, before it looks into it. It knows no channel and no frame's content.
  */
 import type { Clock } from '@syncline/protocol/wire';
+import type { Identity } from '../access.ts';
 import type { Purse } from '../cursor.ts';
 import { Bucket } from './bucket.ts';
 
@@ -20,6 +21,7 @@ const costs = {
   heartbeat: 1,
   refused: 5,
 } as const;
+export type Cost = keyof typeof costs;
 const bytesPerCost = 4096;
 /** Keys that a view looks at. */
 const looksPerCost = 500;
@@ -37,6 +39,11 @@ export function purseOf(bucket: Bucket): Purse {
     },
     take: (keys) => bucket.owe(keys / looksPerCost),
   };
+}
+
+/** What is charged where it is nobody in particular who asks without a session: an API key, or all that comes from a network. */
+export function sourceOf({ apiKey }: Identity, network: string): string {
+  return apiKey === undefined ? network : `key ${apiKey}`;
 }
 
 export class Allowance {
@@ -65,7 +72,7 @@ export class Allowance {
    *
    * @param count of how many it is made up; @param bytes how large it is, where that wasn't charged before
    */
-  charge(type: keyof typeof costs, opens: boolean, count = 1, bytes = 0): number {
+  charge(type: Cost, opens: boolean, count = 1, bytes = 0): number {
     const size = Math.floor(bytes / bytesPerCost);
     const retryMs = this.#bucket.take(costs[type] * count + size + (opens ? openCost : 0));
     if (type === 'refused' || retryMs > 0) this.#note();

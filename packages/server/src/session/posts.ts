@@ -5,9 +5,11 @@
 import { type Position, SyncError } from '@syncline/protocol';
 import { toSyncError } from '@syncline/protocol/wire';
 import type { Identity } from '../access.ts';
+import type { Append, Appended } from '../broker/broker.ts';
 import { reason } from '../observe.ts';
-import { Allowance } from './allowance.ts';
+import { Allowance, sourceOf } from './allowance.ts';
 import { errorFrame, isInside } from './port.ts';
+import { repeatedAs } from './scope.ts';
 import type { Sessions } from './sessions.ts';
 import type { SessionTools } from './tools.ts';
 import { definitionOf, vet } from './vetting.ts';
@@ -21,10 +23,12 @@ export interface Post {
   readonly payloads: readonly string[];
   /** How many bytes were sent for it. */
   readonly bytes: number;
+  /** Whoever sends the same again, to whichever node, has nothing stored again (rule W7). Left out: it is. */
+  readonly idempotencyKey?: string | undefined;
 }
 
-/** What became of a payload: where it is, or why it is nowhere. */
-export type Outcome = Position | SyncError;
+/** What became of a payload: where it is, and whether it was there before; or why it is nowhere. */
+export type Outcome = (Position & { readonly duplicate: boolean }) | SyncError;
 
 export class Posts {
   readonly #tools: SessionTools;
@@ -76,13 +80,13 @@ export class Posts {
     await rights.demand('publish', name, definition);
     const appended: Promise<Outcome>[] = [];
     // One after the other, so that they keep their order; none waits for the one before it to be stored.
-    for (const payload of payloads) {
+    for (const [i, payload] of payloads.entries()) {
       try {
         const { append } = await vet(this.#tools, rights, name, definition, payload);
         const channel = hub.opened(name) ?? (await hub.open(name));
         // Rights may have ended while this was looked at.
         access.good(identity);
-        const stored = channel.append({ ...append, from: identity.user });
+        const stored = channel.append({ ...append, from: identity.user, producer: producerOf(post, i) });
         appended.push(stored.then(place, (thrown: unknown) => this.#told(thrown)));
       } catch (thrown) {
         appended.push(Promise.resolve(this.#told(thrown)));
@@ -94,7 +98,10 @@ export class Posts {
   /** @throws SyncError `too_many` */
   #charge({ identity, network, channel, payloads, bytes }: Post): void {
     const { clock, hub, metrics } = this.#tools;
-    const allowance = new Allowance(this.#sessions.bucketOf(identity.user, network), clock);
+    const allowance = new Allowance(
+      this.#sessions.bucketOf(identity.user, sourceOf(identity, network)),
+      clock,
+    );
     const opens = hub.opened(channel) === undefined;
     const retryMs = allowance.charge('publish', opens, payloads.length, bytes);
     if (retryMs === 0) return;
@@ -122,6 +129,12 @@ export class Posts {
   }
 }
 
-function place({ epoch, offset, check }: Position): Position {
-  return { epoch, offset, check };
+function place({ epoch, offset, check, duplicate }: Appended): Outcome {
+  return { epoch, offset, check, duplicate };
+}
+
+/** Each payload has a producer of its own, so that one which is refused leaves no hole in the numbers of the others. */
+function producerOf({ identity, idempotencyKey }: Post, item: number): Append['producer'] {
+  if (idempotencyKey === undefined) return undefined;
+  return { id: repeatedAs(identity, idempotencyKey, item), sequence: 1 };
 }

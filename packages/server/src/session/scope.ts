@@ -2,6 +2,22 @@
  * Producer ids as logs know them: a producer id is its user's own, so that nobody else can spend its sequence numbers. A session
  * has one of these; most clients have one producer, so one is remembered.
  */
+import { createHash } from 'node:crypto';
+import type { Identity } from '../access.ts';
+
+/** Begins the owner of what an API key stores: no user's name holds it. */
+const keyMark = '\u0001';
+
+/**
+ * The producer that stands for one item of a request which may be repeated (rule W7): whoever sends the same key again, to whichever
+ * node, is the same producer. The key itself isn't kept.
+ */
+export function repeatedAs({ user, apiKey }: Identity, key: string, item: number): string {
+  const id = `idempotent.${createHash('sha256').update(key).digest('base64url')}.${item}`;
+  const owner = apiKey === undefined ? user : keyMark + apiKey;
+  return owner === null ? id : `${owner}/${id}`;
+}
+
 export class Scope {
   #id = '';
   #scoped = '';

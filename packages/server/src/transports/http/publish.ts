@@ -4,27 +4,15 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { SyncError } from '@syncline/protocol';
-import { type Clock, readPayload, splitList } from '@syncline/protocol/wire';
-import type { Credentials, Identity } from '../../access.ts';
+import { readPayload, splitList } from '@syncline/protocol/wire';
 import type { Outcome, Post } from '../../session/posts.ts';
-import { type CallerRules, checkCaller, credentials } from '../caller.ts';
 import { Refusal } from '../refusal.ts';
-import { checkSecure, clientAddress, type SecureRules } from '../secure.ts';
 import { type Answer, type Answering, errorBody, type Route } from './answer.ts';
-import { readBody } from './body.ts';
-import { leaving } from './leaving.ts';
+import { checkRequest, checkType, type ReceiveSettings, receive } from './receive.ts';
 
-export interface PublishSettings extends CallerRules, SecureRules {
-  /** Finds out who is asking, in time; throws to refuse. */
-  readonly identify: (credentials: Credentials) => Promise<Identity>;
+export interface PublishSettings extends ReceiveSettings {
   /** Appends; throws when nothing was. */
   readonly publish: (post: Omit<Post, 'network'>, address: string) => Promise<readonly Outcome[]>;
-  /** Counts a request that waits for its answer, by address; throws when there are too many. */
-  readonly wait: (address: string) => () => void;
-  readonly ready: () => boolean;
-  readonly clock: Clock;
-  /** Size of a body. */
-  readonly frameBytesMax: number;
 }
 
 /** Payloads in one list. */
@@ -32,13 +20,11 @@ const batchEntriesMax = 1000;
 
 export function publishRoute(settings: PublishSettings): Route {
   const publish: Answering = async (request, rest) => {
-    checkCaller(request, settings);
-    checkSecure(request, settings);
-    if (!settings.ready()) throw leaving();
+    checkRequest(request, settings);
     const channel = channelOf(rest);
     const batch = isBatch(request);
     checkType(request);
-    const { identity, remoteAddress, text, bytes } = await receive(request, settings);
+    const { identity, remoteAddress, text, bytes } = await receive(request, settings, true);
     const payloads = batch ? readBatch(text) : [readPayload(text)];
     const outcomes = await settings.publish({ identity, channel, payloads, bytes }, remoteAddress);
     return batch ? { status: 200, body: outcomes.map(told) } : single(outcomes);
@@ -46,29 +32,15 @@ export function publishRoute(settings: PublishSettings): Route {
   return { headers: 'Authorization, Content-Type', methods: { POST: publish } };
 }
 
-/** Who is asking, and then what they send. */
-async function receive(
-  request: IncomingMessage,
-  settings: PublishSettings,
-): Promise<{ identity: Identity; remoteAddress: string; text: string; bytes: number }> {
-  const remoteAddress = clientAddress(request, settings.trustProxy);
-  const leave = settings.wait(remoteAddress);
-  try {
-    const identity = await settings.identify({ ...credentials(request), remoteAddress });
-    const body = await readBody(request, { clock: settings.clock, bytesMax: settings.frameBytesMax });
-    return { identity, remoteAddress, text: textOf(body), bytes: body.length };
-  } finally {
-    leave();
-  }
-}
-
 function single([outcome]: readonly Outcome[]): Answer {
-  if (outcome instanceof SyncError) throw outcome;
-  return { status: 200, body: outcome };
+  if (!outcome || outcome instanceof SyncError) throw outcome;
+  return { status: 200, body: told(outcome) };
 }
 
 function told(outcome: Outcome): unknown {
-  return outcome instanceof SyncError ? { error: errorBody(outcome) } : outcome;
+  if (outcome instanceof SyncError) return { error: errorBody(outcome) };
+  const { epoch, offset, check } = outcome;
+  return { epoch, offset, check };
 }
 
 /** The name of a channel as it stands in a path: each of its segments may be percent-encoded. @throws SyncError `unknown_channel` */
@@ -88,24 +60,6 @@ function isBatch({ url = '' }: IncomingMessage): boolean {
   if (batch === undefined) return false;
   if (batch === '1' && more.length === 0) return true;
   throw new SyncError('bad_frame', 'Ask for a batch with "?batch=1"; the body is a list of payloads then.');
-}
-
-function checkType({ headers }: IncomingMessage): void {
-  const type = headers['content-type'] ?? '';
-  // Pages can't send this type to another origin without asking first, so a form on one can't publish with a visitor's cookie.
-  if (!/^application\/json[\t ]*(?:;[\t ]*charset="?utf-8"?[\t ]*)?$/i.test(type))
-    throw new SyncError('unsupported_data', 'Send JSON, with "Content-Type: application/json".');
-  if (headers['content-encoding'] !== undefined)
-    throw new SyncError('unsupported_data', 'Send the body as it is, without a Content-Encoding.');
-}
-
-/** @throws SyncError `bad_payload` */
-function textOf(body: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
-  } catch {
-    throw new SyncError('bad_payload', 'The body is not UTF-8.');
-  }
 }
 
 /** The payloads of a list, as they were written (rule F9). @throws SyncError `bad_payload`, `too_many` */
