@@ -20,7 +20,7 @@ export interface Keep {
 }
 
 /** What someone does with a channel. */
-export type Action = 'subscribe' | 'publish' | 'history' | 'presence';
+export type Action = 'subscribe' | 'publish' | 'history' | 'presence' | 'manage';
 
 /** What every channel has, so that a node needn't know its kind: what it carries, what its log keeps, who may use it. */
 interface Common<Value, Presence, Signal> {
@@ -80,7 +80,18 @@ export interface DocDefinition<Presence = unknown, Signal = unknown> extends Com
   readonly stamped: false;
 }
 
-export type Definition = StreamDefinition<unknown> | StateDefinition<unknown> | DocDefinition;
+export interface DurableDefinition<Presence = unknown, Signal = unknown>
+  extends Common<never, Presence, Signal> {
+  readonly kind: 'durable';
+  readonly schema: undefined;
+  readonly stamped: false;
+}
+
+export type Definition =
+  | StreamDefinition<unknown>
+  | StateDefinition<unknown>
+  | DocDefinition
+  | DurableDefinition;
 export type Contract = Readonly<Record<string, Definition>>;
 
 interface CommonOptions<Presence, Signal> {
@@ -198,6 +209,40 @@ export function doc<Presence = unknown, Signal = unknown>(
   };
 }
 
+export interface DurableOptions<Presence = unknown, Signal = unknown>
+  extends CommonOptions<Presence, Signal> {
+  /** What is kept: `entries`, one for each request that was stored, and `bytes`. Default: all, until it is deleted or has expired. */
+  readonly keep?: { readonly entries?: number; readonly bytes?: number };
+}
+
+/**
+ * A log that HTTP clients create, append to, close and delete, with any media type: what a model writes, a job's output, a file. It is
+ * written over HTTP alone (Durable Streams); who creates, closes and deletes needs the action `manage`.
+ *
+ * @throws SyncError `bad_option`
+ * @example
+ * durable({ anonymous: ['subscribe', 'history'] })
+ */
+export function durable<Presence = unknown, Signal = unknown>(
+  options: DurableOptions<Presence, Signal> = {},
+): DurableDefinition<Presence, Signal> {
+  const { entries, bytes } = options.keep ?? {};
+  for (const [name, value] of Object.entries({ entries, bytes }))
+    if (value !== undefined) checkCount(`keep.${name}`, value);
+  const unbounded = Number.MAX_SAFE_INTEGER;
+  // What it is known by is written into its newest entries: age alone may drop those, so nothing is kept by age.
+  const keep = { entriesMax: entries ?? unbounded, bytesMax: bytes ?? unbounded };
+  return {
+    kind: 'durable',
+    schema: undefined,
+    validate: undefined,
+    carries: 'bytes',
+    keep: entries === undefined && bytes === undefined ? null : { ...keep, ageMs: Number.POSITIVE_INFINITY },
+    stamped: false,
+    ...shared(options),
+  };
+}
+
 /** What every state channel has, a companion too. */
 function keyed<Value>(schema: Schema<Value> | undefined) {
   const common = { carries: 'json', keep: null, stamped: true } as const;
@@ -237,7 +282,7 @@ function validation<V>(schema: Schema<V> | undefined): ((value: unknown) => V | 
 const membersMax = 10_000;
 
 /** Every action there is. */
-export const actions: readonly Action[] = ['subscribe', 'publish', 'history', 'presence'];
+export const actions: readonly Action[] = ['subscribe', 'publish', 'history', 'presence', 'manage'];
 
 function openTo({ anonymous = [] }: CommonOptions<unknown, unknown>): readonly Action[] {
   const unknown = anonymous.find((action) => !actions.includes(action));

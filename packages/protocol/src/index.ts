@@ -10,12 +10,14 @@ export type {
   Definition,
   DocDefinition,
   DocOptions,
+  DurableDefinition,
+  DurableOptions,
   StateDefinition,
   StateOptions,
   StreamDefinition,
   StreamOptions,
 } from './contract.ts';
-export { defineChannels, doc, state, stream } from './contract.ts';
+export { defineChannels, doc, durable, state, stream } from './contract.ts';
 export type { Duration } from './duration.ts';
 export { errors } from './errors.ts';
 export { limits } from './limits.ts';

@@ -1,10 +1,10 @@
 /**
- * What a kind is: how a log folds for those who come late, as pure functions. The three kinds implement it and pass one
+ * What a kind is: how a log folds for those who come late, as pure functions. The kinds implement it and pass one
  * law, kind.suite.ts. Nothing here does I/O, and no transport, session or broker ever holds one.
  */
 import type { Data, Entry } from './entry.ts';
 
-export type KindName = 'stream' | 'state' | 'doc';
+export type KindName = 'stream' | 'state' | 'doc' | 'durable';
 
 /**
  * The law: folding all entries equals restoring the snapshot of any prefix and folding the rest; and an entry whose

@@ -10,11 +10,13 @@ import { memory } from './broker/memory.ts';
 import { Channel, type ChannelTools } from './channel.ts';
 import type { View, Viewer } from './cursor.ts';
 import { type DocOptions, type DocSettings, Docs } from './fold/docs.ts';
+import { Ledgers } from './fold/durable/ledgers.ts';
 import { foldOf } from './fold/kinds.ts';
 import type { Values } from './fold/state.ts';
 import type { FoldSettings } from './fold.ts';
 import { Admission } from './hub/admission.ts';
 import { Crosstalk } from './hub/crosstalk.ts';
+import { Durables } from './hub/durables.ts';
 import { type LeaseSettings, Leases } from './hub/leases.ts';
 import { Reaper } from './hub/reaper.ts';
 
@@ -58,6 +60,9 @@ export class Hub {
   readonly leases: Leases;
   /** What the documents that are open share, and each one's folder. */
   readonly docs: Docs;
+  /** What is known of the durable logs that are open, and what is asked of them. */
+  readonly ledgers: Ledgers;
+  readonly durables: Durables;
   readonly #settings: HubSettings;
   readonly #tools: ChannelTools;
   /** The tools of channels whose logs needn't outlive the nodes; and what must be closed with this node, if that is its own. */
@@ -95,6 +100,8 @@ export class Hub {
     this.#reaper = nodes && shared && new Reaper({ ...tools, nodes, leases: this.leases });
     this.#crosstalk = nodes && new Crosstalk(nodes, clock, settings.presenceBytesMax);
     this.docs = new Docs(settings, tools, docs);
+    this.ledgers = new Ledgers(tools, (name) => this.open(name));
+    this.durables = new Durables(this);
     this.#cancelSweep = this.#sweepLater();
   }
 
@@ -159,6 +166,7 @@ export class Hub {
     this.#cancelSweep();
     this.leases.close();
     this.#reaper?.close();
+    this.ledgers.close();
     for (const [name, slot] of this.#slots) this.#closeSlot(name, slot);
     await Promise.all([this.docs.close(), this.#ownBroker?.close()]);
   }
@@ -206,7 +214,7 @@ export class Hub {
     if (reaper) opened({ close: () => reaper.unfollow(name) });
     else if (this.#crosstalk && !definition.leased) opened({ close: this.#crosstalk.hear(channel) });
     const follow = reaper && ((values: Values) => reaper.follow(channel, values));
-    const fold = foldOf(definition, channel, bounds, tools, this.docs, follow);
+    const fold = foldOf(definition, channel, bounds, tools, this, follow);
     if (fold) await opened(fold).open();
     slot.channel = channel;
     return channel;

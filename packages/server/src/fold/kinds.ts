@@ -6,7 +6,21 @@ import type { Definition } from '@syncline/protocol';
 import type { Channel, ChannelTools } from '../channel.ts';
 import { Fold, type FoldSettings } from '../fold.ts';
 import type { Docs } from './docs.ts';
+import type { Ledgers } from './durable/ledgers.ts';
 import { type Changed, StateFolder, type Values } from './state.ts';
+
+/** What the folds of a node share, by kind. */
+export interface Shared {
+  readonly docs: Docs;
+  readonly ledgers: Ledgers;
+}
+
+/** What reads a channel along, for as long as it is open. */
+export interface Folding {
+  /** Resolves when the channel can be used. */
+  open(): Promise<void>;
+  close(): void;
+}
 
 /**
  * The fold of a channel of this definition; null for those that nothing folds.
@@ -18,9 +32,9 @@ export function foldOf(
   channel: Channel,
   settings: FoldSettings,
   tools: ChannelTools,
-  docs: Docs,
+  { docs, ledgers }: Shared,
   follow?: (values: Values) => Changed,
-): Fold | null {
+): Folding | null {
   switch (definition.kind) {
     case 'stream':
       return null;
@@ -32,5 +46,7 @@ export function foldOf(
     }
     case 'doc':
       return new Fold(channel, docs.folder(definition, channel), docs.foldSettings, tools);
+    case 'durable':
+      return ledgers.ledger(channel);
   }
 }

@@ -109,7 +109,23 @@ const edits: Entrance = {
   replace: (intake) => intake,
 };
 
-const entrances: { readonly [K in KindName]: Entrance } = { stream: whole, state: keyed, doc: edits };
+/** Durable logs are written by what is known of them, which no payload says. */
+const sealed: Entrance = {
+  take: () => {
+    throw new SyncError(
+      'unsupported_data',
+      'A durable log is written over HTTP (Durable Streams): POST to the path of its channel below "/streams".',
+    );
+  },
+  replace: (intake) => intake,
+};
+
+const entrances: { readonly [K in KindName]: Entrance } = {
+  stream: whole,
+  state: keyed,
+  doc: edits,
+  durable: sealed,
+};
 
 export class Admission {
   readonly #payloadBytesMax: number;

@@ -1,0 +1,246 @@
+/**
+ * The kind for logs that HTTP clients create, append to, close and delete: an entry is a small header and a body of any media type,
+ * and what folds is what is known of the log besides its bodies. Servers write and fold it, and what a header asks for they judge
+ * before; it must not know requests, nor what is in a body.
+ */
+import { joined } from '../bytes.ts';
+import { SyncError } from '../codes.ts';
+import type { Data, Entry } from '../entry.ts';
+import type { Kind } from '../kind.ts';
+import { previousCheck } from '../position.ts';
+
+/** The number that a producer gave a request (rule P24): under its id it counts from 0, in each epoch anew. */
+export interface ProducerTuple {
+  readonly id: string;
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+/** When a log ends by itself; nulls: never. One of the two at most. */
+export interface Lifetime {
+  /** Seconds that it outlives its last use. */
+  readonly ttlS: number | null;
+  /** In ms since 1970, however it is used. */
+  readonly expiresAt: number | null;
+}
+
+/** What is known of a log from its creation on. */
+export interface Life extends Lifetime {
+  /** Offset of the entry that created it: what stands before was another one, under the same name. */
+  readonly created: number;
+  /** The check of the entry before that one; 0 where there was none. */
+  readonly createdAfter: number;
+  /** The media type of what it holds, as its creator said. */
+  readonly type: string;
+  /** When it was last used, in ms since 1970. */
+  readonly usedAt: number;
+  /** Nothing follows. */
+  readonly closed: boolean;
+  /** Whose request closed it, where that had a number. */
+  readonly closedBy: ProducerTuple | null;
+  /** The writer's own mark on the newest body that has one (`Stream-Seq`). */
+  readonly seq: string | null;
+  /** The newest numbers of producers, the one that was stored longest ago first. */
+  readonly producers: ReadonlyMap<string, ProducerTuple>;
+}
+
+/** What a log comes to. */
+export interface DurableView {
+  readonly offset: number;
+  /** Null where it was never created, or is deleted. */
+  readonly life: Life | null;
+  /** Offset of the newest entry from which all of this can be folded; 0 before one. */
+  readonly mark: number;
+  /** Bytes of the entries from that one on, itself included. */
+  readonly sinceMark: number;
+}
+
+/** What an entry does. Facts that are left out are none. */
+export type DurableHeader =
+  | ({
+      readonly op: 'create';
+      readonly type: string;
+      readonly closed?: boolean | undefined;
+    } & { readonly [Key in keyof Lifetime]?: Lifetime[Key] | undefined })
+  | {
+      readonly op: 'append';
+      readonly closed?: boolean | undefined;
+      readonly seq?: string | undefined;
+      readonly producer?: ProducerTuple | undefined;
+      /** What the log came to before this entry, so that a fold may begin here. */
+      readonly before?: Life | undefined;
+    }
+  /** It was read, which puts its end off. */
+  | { readonly op: 'touch'; readonly before?: Life | undefined }
+  | { readonly op: 'delete' };
+
+/** An entry as it is read; the body is a view of its bytes, not a copy. */
+export interface DurableEntry {
+  readonly header: DurableHeader;
+  readonly body: Uint8Array;
+}
+
+/** Producers that a log remembers; the one that was stored longest ago is forgotten first. */
+export const durableProducersMax = 1000;
+
+const entryFormat = 0x20;
+const snapshotFormat = 0x22;
+const none = new Uint8Array();
+
+/** The bytes of an entry. */
+export function durableEntry(header: DurableHeader, body: Uint8Array = none): Uint8Array<ArrayBuffer> {
+  const { op, ...facts } = header;
+  const before = 'before' in facts && facts.before ? { before: lifeJson(facts.before) } : {};
+  const producer = 'producer' in facts && facts.producer ? { producer: tupleJson(facts.producer) } : {};
+  // An append says nothing of its sort: there are many.
+  const said = { ...(op === 'append' ? {} : { op }), ...facts, ...producer, ...before };
+  const text = new TextEncoder().encode(JSON.stringify(said));
+  return joined([
+    Uint8Array.of(entryFormat, text.length >>> 16, (text.length >>> 8) & 255, text.length & 255),
+    text,
+    body,
+  ]);
+}
+
+/** What an entry holds. @throws SyncError `corrupt` */
+export function readDurableEntry(data: Data): DurableEntry {
+  if (typeof data === 'string') throw damaged('it holds a text');
+  const [format, high = 0, middle = 0, low = 0] = data;
+  const end = 4 + high * 65_536 + middle * 256 + low;
+  if (format !== entryFormat || data.length < end) throw damaged('an entry has no header');
+  return { header: headerOf(json(data.subarray(4, end))), body: data.subarray(end) };
+}
+
+export const durableKind: Kind<DurableView> = {
+  name: 'durable',
+  folds: false,
+  empty: () => ({ offset: 0, life: null, mark: 0, sinceMark: 0 }),
+  apply: (view, entries) => entries.reduce(applied, view),
+  snapshot: ({ life, mark, sinceMark }) => {
+    const said = { life: life && lifeJson(life), mark, sinceMark };
+    return joined([Uint8Array.of(snapshotFormat), new TextEncoder().encode(JSON.stringify(said))]);
+  },
+  restore: (snapshot, offset) => {
+    if (typeof snapshot === 'string' || snapshot[0] !== snapshotFormat) throw damaged('its snapshot is none');
+    const said = record(json(snapshot.subarray(1)));
+    const life = said['life'] === null ? null : lifeOf(said['life']);
+    return { offset, life, mark: count(said['mark']), sinceMark: count(said['sinceMark']) };
+  },
+  conflate: (entries) => entries,
+};
+
+/** The view with one more entry. */
+function applied(view: DurableView, entry: Entry): DurableView {
+  const { offset, at } = entry;
+  if (offset <= view.offset) return view;
+  const { header } = readDurableEntry(entry.data);
+  const marks = header.op === 'create' || header.op === 'delete' || header.before !== undefined;
+  const length = entry.data.length;
+  const mark = marks ? offset : view.mark;
+  const place = { offset, mark, sinceMark: marks ? length : mark === 0 ? 0 : view.sinceMark + length };
+  if (header.op === 'delete') return { ...place, life: null };
+  if (header.op === 'create') {
+    const { type, ttlS = null, expiresAt = null, closed = false } = header;
+    const createdAfter = previousCheck(entry.check, entry.data);
+    const facts = { created: offset, createdAfter, type, ttlS, expiresAt, usedAt: at, closed };
+    return { ...place, life: { ...facts, closedBy: null, seq: null, producers: new Map() } };
+  }
+  const before = header.before ?? view.life;
+  // A log that is folded from its midst on is unknown until an entry says what was before it.
+  if (!before) return { ...place, life: null };
+  return { ...place, life: header.op === 'touch' ? { ...before, usedAt: at } : appended(before, header, at) };
+}
+
+function appended(before: Life, header: DurableHeader & { op: 'append' }, usedAt: number): Life {
+  const { closed = false, producer, seq = before.seq } = header;
+  const closedBy = closed && !before.closed ? (producer ?? null) : before.closedBy;
+  const facts = { ...before, usedAt, seq, closed: before.closed || closed, closedBy };
+  if (!producer) return facts;
+  const producers = new Map(before.producers);
+  producers.delete(producer.id);
+  const [oldest] = producers.keys();
+  if (oldest !== undefined && producers.size >= durableProducersMax) producers.delete(oldest);
+  return { ...facts, producers: producers.set(producer.id, producer) };
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function lifeJson({ producers, closedBy, ...facts }: Life): Json {
+  const list = [...producers.values()].map(tupleJson);
+  return { ...facts, closedBy: closedBy && tupleJson(closedBy), producers: list };
+}
+
+function tupleJson({ id, epoch, seq }: ProducerTuple): unknown {
+  return [id, epoch, seq];
+}
+
+function headerOf(value: unknown): DurableHeader {
+  const said = record(value);
+  const { op = 'append', before } = said;
+  const life = before === undefined ? {} : { before: lifeOf(before) };
+  if (op === 'delete') return { op };
+  if (op === 'touch') return { op, ...life };
+  const closed = said['closed'] === true;
+  if (op === 'create') return { op, type: text(said['type']), ...lifetimeOf(said), closed };
+  if (op !== 'append') throw damaged('an entry does what nobody knows');
+  const producer = said['producer'] === undefined ? {} : { producer: tupleOf(said['producer']) };
+  const seq = said['seq'] === undefined ? {} : { seq: text(said['seq']) };
+  return { op, closed, ...seq, ...producer, ...life };
+}
+
+function lifeOf(value: unknown): Life {
+  const said = record(value);
+  const { closedBy, seq, producers } = said;
+  if (!Array.isArray(producers)) throw damaged('it names no producers');
+  return {
+    created: count(said['created']),
+    createdAfter: count(said['createdAfter']),
+    type: text(said['type']),
+    ...lifetimeOf(said),
+    usedAt: count(said['usedAt']),
+    closed: said['closed'] === true,
+    closedBy: closedBy === null ? null : tupleOf(closedBy),
+    seq: seq === null ? null : text(seq),
+    producers: new Map(producers.map(tupleOf).map((tuple) => [tuple.id, tuple])),
+  };
+}
+
+function lifetimeOf({ ttlS = null, expiresAt = null }: Json): Lifetime {
+  return {
+    ttlS: ttlS === null ? null : count(ttlS),
+    expiresAt: expiresAt === null ? null : count(expiresAt),
+  };
+}
+
+function tupleOf(value: unknown): ProducerTuple {
+  if (!Array.isArray(value)) throw damaged('a producer is no [id, epoch, seq]');
+  const [id, epoch, seq] = value as unknown[];
+  return { id: text(id), epoch: count(epoch), seq: count(seq) };
+}
+
+function json(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw damaged('it holds a text that is not JSON');
+  }
+}
+
+function record(value: unknown): Json {
+  if (typeof value !== 'object' || value === null) throw damaged('it holds no facts');
+  return value as Json;
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw damaged('a fact is no text');
+  return value;
+}
+
+function count(value: unknown): number {
+  if (!Number.isSafeInteger(value)) throw damaged('a fact is no integer');
+  return value as number;
+}
+
+function damaged(why: string): SyncError {
+  return new SyncError('corrupt', `A durable log can't be read: ${why}.`);
+}

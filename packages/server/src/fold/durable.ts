@@ -1,0 +1,341 @@
+/**
+ * What a node knows of one durable log besides its bodies: one more reader of the channel, which begins at the newest entry that says
+ * all, follows from there, and ends the log when its time has come. The hub opens and closes it with the channel, and judges by it
+ * what may be appended. It knows no request, and nobody who asks.
+ */
+import { type Position, SyncError } from '@syncline/protocol';
+import {
+  type Cancel,
+  type Data,
+  type DurableView,
+  durableEntry,
+  durableKind,
+  type Entry,
+  joined,
+  type Life,
+} from '@syncline/protocol/wire';
+import type { Channel, ChannelTools } from '../channel.ts';
+import { Batch, type Cursor, SnapshotPart, type Taken } from '../cursor.ts';
+import { reason } from '../observe.ts';
+import { endsAt, judge } from './durable/judge.ts';
+
+/** Entries that are read at a time to find one that says all. */
+const pageEntries = 64;
+/** How often its newest place is looked for in a log that turns into another one meanwhile. */
+const triesMax = 3;
+/** How long after a failure it is tried again. */
+const retryMs = 1000;
+
+/** What is known of a log, and where that is. */
+export interface Known {
+  readonly view: DurableView;
+  readonly position: Position;
+  /** The place before all that belongs to it; undefined where the log keeps nothing that doesn't, or not all that does. */
+  readonly start: Position | undefined;
+}
+
+export class Ledger {
+  readonly #channel: Channel;
+  readonly #tools: ChannelTools;
+  /** Told, when it closes, when the log ends; Infinity: never. */
+  readonly #onClose: (endsAt: number) => void;
+  #cursor: Cursor | undefined;
+  #view: DurableView = durableKind.empty();
+  #position: Position = { epoch: '', offset: 0, check: 0 };
+  /** The oldest offset that the log keeps, as far as was asked. */
+  #oldest = 1;
+  #parts: Uint8Array[] = [];
+  #beginning: Promise<void> | undefined;
+  #waiting: { readonly offset: number; readonly resolve: () => void }[] = [];
+  #cancel: Cancel = () => {};
+  #armedFor = Number.POSITIVE_INFINITY;
+  #closed = false;
+
+  constructor(channel: Channel, tools: ChannelTools, onClose: (endsAt: number) => void = () => {}) {
+    this.#channel = channel;
+    this.#tools = tools;
+    this.#onClose = onClose;
+  }
+
+  /**
+   * Reads what there is to know, and ends a log whose time came while nobody had it open: whoever reads it after this sees nothing that
+   * should be gone.
+   *
+   * @throws SyncError `corrupt` for a log that can't be read, `restart` when it is closed meanwhile, or the broker's
+   */
+  async open(): Promise<void> {
+    await this.#begin();
+    await this.#end();
+    await this.clean();
+    this.#arm();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel();
+    this.#cursor?.release();
+    this.#settle();
+    const { life } = this.#view;
+    this.#onClose(life ? endsAt(life) : Number.POSITIVE_INFINITY);
+  }
+
+  /** What is known by now. */
+  get known(): Known {
+    const { life } = this.#view;
+    const start = life &&
+      life.created >= this.#oldest && { offset: life.created - 1, check: life.createdAfter };
+    const { epoch } = this.#position;
+    return { view: this.#view, position: this.#position, start: start ? { epoch, ...start } : undefined };
+  }
+
+  /** The time by which entries are stamped. */
+  get now(): number {
+    const { broker, clock } = this.#tools;
+    return broker.now?.() ?? clock.now();
+  }
+
+  /** Resolves when what is known reaches so far, or the log has turned out to be another one. @throws SyncError `restart` when it closes */
+  async reached(offset: number): Promise<void> {
+    this.wake();
+    if (this.#beginning) await this.#beginning;
+    else if (this.#view.offset < offset && !this.#closed)
+      await new Promise<void>((resolve) => this.#waiting.push({ offset, resolve }));
+    if (this.#closed) throw new SyncError('restart');
+  }
+
+  /**
+   * Asks where the log ends, and resolves when all up to there is known: other nodes may have written, and their news may be lost.
+   *
+   * @throws SyncError `restart`, or the broker's
+   */
+  async refresh(): Promise<void> {
+    const { broker } = this.#tools;
+    const { name, keep } = this.#channel.settings;
+    const newest = {
+      direction: 'before',
+      offset: Number.MAX_SAFE_INTEGER,
+      entriesMax: 0,
+      bytesMax: 0,
+    } as const;
+    const { epoch, top, oldest } = await broker.read(name, { ...newest, keep });
+    this.#oldest = oldest;
+    const { offset, check } = this.#position;
+    if (
+      epoch === this.#position.epoch &&
+      (top.offset < offset || (top.offset === offset && top.check === check))
+    )
+      return;
+    // Whoever asks for a place that the node doesn't know has it look.
+    const { cursor } = await this.#channel.join({ epoch, ...top }, { wake: () => {} }, true);
+    cursor.release();
+    await this.reached(top.offset);
+  }
+
+  /** There is more to know. */
+  wake(): void {
+    const cursor = this.#cursor;
+    if (!cursor || this.#closed || this.#beginning) return;
+    try {
+      for (let taken = cursor.take(); taken; taken = cursor.take())
+        if (!this.#take(taken)) return this.#beginAnew();
+    } catch (thrown) {
+      this.#tools.logger.error(
+        { channel: this.#channel.settings.name, reason: reason(thrown) },
+        'What is known of a durable log can not be followed; it is read anew.',
+      );
+      return this.#beginAnew();
+    }
+    this.#moved();
+  }
+
+  /** Drops what was stored before the log was created, or all, where it is deleted. What fails is done when it is opened next. */
+  async clean(): Promise<void> {
+    const { logger } = this.#tools;
+    const { name } = this.#channel.settings;
+    try {
+      await this.refresh();
+      const { life } = this.#view;
+      const { epoch } = this.#position;
+      const end = life ? { epoch, offset: life.created - 1, check: life.createdAfter } : this.#position;
+      if (end.offset >= this.#oldest) await this.#drop(end);
+    } catch (thrown) {
+      if (this.#closed) return;
+      logger.error(
+        { channel: name, reason: reason(thrown) },
+        'What a deleted log held could not be dropped; it is tried again when the channel is opened next.',
+      );
+    }
+  }
+
+  async #begin(): Promise<void> {
+    for (let tries = 0; tries < triesMax; tries++) {
+      const { cursor, position } = await this.#channel.join(0, this, true);
+      if (this.#closed) cursor.release();
+      if (this.#closed) throw new SyncError('restart');
+      const view = await this.#readBack(position).catch((thrown: unknown) => {
+        cursor.release();
+        throw thrown;
+      });
+      if (view) {
+        this.#cursor?.release();
+        this.#cursor = cursor;
+        this.#view = view;
+        this.#position = position;
+        this.#parts = [];
+        return;
+      }
+      cursor.release();
+    }
+    throw new SyncError('unavailable', 'The log turned into another one while it was read. Try again.');
+  }
+
+  /** It is another log than the one that was known. What fails is tried again. */
+  #beginAnew(): void {
+    this.#beginning = this.#begin()
+      .catch((thrown: unknown) => {
+        if (this.#closed) return;
+        this.#tools.logger.error(
+          { channel: this.#channel.settings.name, reason: reason(thrown) },
+          'A durable log could not be read; it is tried again.',
+        );
+        return new Promise<void>((resolve) => {
+          this.#cancel();
+          this.#armedFor = Number.POSITIVE_INFINITY;
+          this.#cancel = this.#tools.clock.timer(retryMs, () => {
+            this.#beginAnew();
+            resolve(this.#beginning);
+          });
+        });
+      })
+      .then(() => {
+        this.#beginning = undefined;
+        this.#settle();
+        this.wake();
+      });
+  }
+
+  /** What is known at the head of the log, from the newest entry that says all; undefined: it has turned into another one. */
+  async #readBack({ epoch, offset, check }: Position): Promise<DurableView | undefined> {
+    const empty = durableKind.empty();
+    let found: readonly Entry[] = [];
+    for (let before = offset + 1; before > 1; ) {
+      const page = await this.#channel.history('before', before, pageEntries);
+      if (page.epoch !== epoch) return undefined;
+      found = [...page.entries, ...found];
+      if (found.length > 0 && found.at(-1)?.check !== check) return undefined;
+      const from = page.entries.findLastIndex(saysAll);
+      const [first] = page.entries;
+      if (from >= 0) return durableKind.apply(empty, found.slice(from));
+      if (!first || !page.more) break;
+      before = first.offset;
+    }
+    // Nothing was ever stored, or what was is dropped.
+    if (found.length === 0) return { ...empty, offset };
+    throw new SyncError(
+      'corrupt',
+      `The durable log "${this.#channel.settings.name}" keeps no entry that says what it is. Was \`keep\` lowered by much? Delete its data, or raise it.`,
+    );
+  }
+
+  /** Takes over what was read. False when the log is another one. */
+  #take(taken: Taken): boolean {
+    if (taken instanceof Batch) {
+      const { offset, check } = taken.last;
+      this.#view = durableKind.apply(this.#view, taken.entries);
+      this.#position = { ...this.#position, offset, check };
+    } else if (taken instanceof SnapshotPart) {
+      this.#parts.push(bytesOf(taken.data));
+      if (taken.more) return true;
+      const { offset, check } = taken;
+      this.#view = durableKind.restore(joined(this.#parts.splice(0)), offset);
+      this.#position = { ...this.#position, offset, check };
+    } else if ('position' in taken) return false;
+    return true;
+  }
+
+  #moved(): void {
+    const { offset } = this.#view;
+    const reached = this.#waiting.filter((one) => one.offset <= offset);
+    if (reached.length > 0) this.#waiting = this.#waiting.filter((one) => one.offset > offset);
+    for (const { resolve } of reached) resolve();
+    this.#arm();
+  }
+
+  /** Whoever waits looks anew. */
+  #settle(): void {
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Sets the timer for when something is due, or for `at`. */
+  #arm(at?: number): void {
+    const { life } = this.#view;
+    const dueAt = life ? (at ?? dueOf(life)) : Number.POSITIVE_INFINITY;
+    if (this.#closed || dueAt === this.#armedFor) return;
+    this.#cancel();
+    this.#armedFor = dueAt;
+    if (dueAt === Number.POSITIVE_INFINITY) return;
+    this.#cancel = this.#tools.clock.timer(Math.max(0, dueAt - this.now), () => {
+      this.#armedFor = Number.POSITIVE_INFINITY;
+      void this.#due();
+    });
+  }
+
+  /** The time of the log has come, or nearly: one that somebody reads goes on, any other ends. */
+  async #due(): Promise<void> {
+    const { life } = this.#view;
+    if (!life || this.#closed) return;
+    const isRead = life.ttlS !== null && !this.#channel.idle;
+    const { keep } = this.#channel.settings;
+    const { entry } = isRead ? judge(this.#view, { op: 'touch' }, { now: this.now, keep }) : { entry: null };
+    if (entry) await this.#append(entry);
+    else await this.#end();
+    // Else what was appended has set it anew.
+    if (life === this.#view.life) this.#arm(Math.max(endsAt(life), this.now + retryMs));
+  }
+
+  /** Deletes a log whose time has come. */
+  async #end(): Promise<void> {
+    const { life } = this.#view;
+    if (!life || endsAt(life) > this.now) return;
+    if (await this.#append(durableEntry({ op: 'delete' }))) await this.clean();
+  }
+
+  /** Appends one of the node's own, if nothing came meanwhile, and knows of it then. */
+  async #append(data: Uint8Array): Promise<boolean> {
+    const { offset: ifTopAt } = this.#view;
+    try {
+      const { offset } = await this.#channel.append({ data, from: null, ifTopAt }, true);
+      this.#tools.metrics.dueAppended++;
+      await this.reached(offset);
+      return true;
+    } catch (thrown) {
+      // Another node was first, or somebody used it.
+      if (this.#closed || (thrown instanceof SyncError && thrown.code === 'precondition')) return false;
+      this.#tools.logger.error(
+        { channel: this.#channel.settings.name, reason: reason(thrown) },
+        'A durable log whose time has come could not be ended; it is tried again.',
+      );
+      return false;
+    }
+  }
+
+  async #drop({ epoch, offset, check }: Position): Promise<void> {
+    const { broker } = this.#tools;
+    const data = durableKind.snapshot({ ...durableKind.empty(), offset, mark: offset });
+    await broker.compact(this.#channel.settings.name, epoch, { offset, check, data });
+  }
+}
+
+/** Whether a fold may begin with an entry. */
+function saysAll(entry: Entry): boolean {
+  return durableKind.apply({ ...durableKind.empty(), offset: entry.offset - 1 }, [entry]).mark > 0;
+}
+
+/** When a log is to be looked at: what is read when its time to live is over is put off, before it would end. */
+function dueOf(life: Life): number {
+  return life.ttlS === null ? endsAt(life) : life.usedAt + life.ttlS * 1000;
+}
+
+function bytesOf(data: Data): Uint8Array {
+  return typeof data === 'string' ? new TextEncoder().encode(data) : data;
+}
