@@ -25,7 +25,7 @@ type Op =
   | { readonly op: 'enter'; readonly client: number; readonly node: number; readonly data: number }
   | { readonly op: 'leave' | 'drop'; readonly client: number }
   | { readonly op: 'late'; readonly pick: number }
-  | { readonly op: 'freeze' | 'thaw' | 'watch' | 'lose'; readonly node: number }
+  | { readonly op: 'freeze' | 'thaw' | 'watch' | 'lose' | 'fail'; readonly node: number }
   | { readonly op: 'kill'; readonly node: number }
   | { readonly op: 'pass'; readonly ms: number };
 
@@ -41,7 +41,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      op: fc.constantFrom('freeze' as const, 'thaw' as const, 'watch' as const, 'lose' as const),
+      op: fc.constantFrom(...(['freeze', 'thaw', 'watch', 'lose', 'fail'] as const)),
       node,
     }),
   },
@@ -64,6 +64,8 @@ interface Node {
   dead: boolean;
   /** The answer to its next append doesn't come, though it is stored. */
   loses: boolean;
+  /** Its next append isn't stored, which nobody knows. */
+  fails: boolean;
 }
 
 /** What a client believes of itself: where it is, and with what. */
@@ -93,6 +95,9 @@ class World {
       const own = this.all.join();
       const whole = onNode(this.logs, own);
       const append: Broker['append'] = async (...given) => {
+        const { fails } = node;
+        node.fails = false;
+        if (fails) throw new SyncError('unavailable');
         const appended = await whole.append(...given);
         if (!node.loses) return appended;
         node.loses = false;
@@ -107,7 +112,7 @@ class World {
         logger: silentLogger,
       };
       const hub = new Hub(resolveNumbers({ presenceGraceMs: 2000, channelIdleMs: 5000 }), tools, find);
-      const node: Node = { own, hub, dead: false, loses: false };
+      const node: Node = { own, hub, dead: false, loses: false, fails: false };
       this.nodes.push(node);
     }
   }
@@ -141,6 +146,9 @@ class World {
       case 'lose':
         this.#node(one.node).loses = true;
         return;
+      case 'fail':
+        this.#node(one.node).fails = true;
+        return;
       case 'thaw': {
         const { own, dead } = this.#node(one.node);
         if (own.frozen && !dead) own.thaw();
@@ -160,7 +168,7 @@ class World {
 
   /** All is over that was under way: frozen nodes go on, sessions end, clients who weren't sure say it again. */
   async settle(): Promise<void> {
-    for (const one of this.nodes) one.loses = false;
+    for (const one of this.nodes) one.loses = one.fails = false;
     for (const { own, dead } of this.nodes) if (own.frozen && !dead) own.thaw();
     await this.clock.advance(100);
     for (const [i, { session, data, unsure }] of this.clients.entries())
@@ -268,6 +276,23 @@ it('[N8] [N4] whatever happened, whoever is in is in by the node that it entered
     }),
     { numRuns: 300 },
   );
+});
+
+it('[N8] who comes back to a node that was taken for gone is in again, also where its first attempt to put that right failed', async () => {
+  const world = new World();
+  await world.do({ op: 'enter', client: 0, node: 0, data: 1 });
+  await world.do({ op: 'freeze', node: 0 });
+  await world.do({ op: 'pass', ms: 13_000 });
+  await world.do({ op: 'watch', node: 1 });
+  await expect.poll(() => world.members()).toEqual({});
+  await world.do({ op: 'fail', node: 0 });
+  await world.do({ op: 'thaw', node: 0 });
+  await turns(10);
+  await world.do({ op: 'drop', client: 0 });
+  await world.do({ op: 'enter', client: 0, node: 0, data: 1 });
+  await world.settle();
+  expect(await world.members()).toEqual(world.expected());
+  await world.close();
 });
 
 it('[N8] who is in on any node is entered into the log that takes the place of a lost one, also where it holds something older', async () => {

@@ -404,6 +404,30 @@ describe('when the log fails', () => {
     expect(await members()).toEqual({ c: '1' });
   });
 
+  it('[N4] who comes back is waited for no more, also where something failed for it while it was away', async () => {
+    const { leases, enter, replace, members, clock, meddling } = leasesOf();
+    const [first, second] = [leases.holder(), leases.holder()];
+    await enter(first, 'a');
+    const held = gate();
+    let appends = 0;
+    meddling.append = () => {
+      appends++;
+      return held.passed.then(refused('unavailable'));
+    };
+    const other = memory({ clock });
+    replace(other);
+    await other.append(lobby, { data: '["c",1]', from: null, keep: null });
+    await expect.poll(() => appends).toBe(1);
+    leases.release(first, false);
+    held.open();
+    await turns();
+    meddling.append = (append) => append();
+    await enter(second, 'a', 2);
+    await clock.advance(10 * graceMs);
+    expect(await members()).toEqual({ a: '2', c: '1' });
+    expect(leases.of(second)).toEqual([{ channel: lobby, key: 'a' }]);
+  });
+
   it('[L1] nothing is waited for, nor removed, once the node leaves', async () => {
     const { hub, leases, enter, meddling, clock } = leasesOf();
     const [a, b] = [leases.holder(), leases.holder()];

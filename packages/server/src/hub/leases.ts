@@ -4,11 +4,13 @@
  * not who may enter, nor what members say of themselves.
  */
 import { SyncError } from '@syncline/protocol';
-import { type Cancel, type Clock, deleteEntry } from '@syncline/protocol/wire';
+import { type Clock, deleteEntry } from '@syncline/protocol/wire';
 import type { Channel } from '../channel.ts';
 import { type Logger, type Metrics, reason } from '../observe.ts';
 import { ByTurns } from './byturns.ts';
-import { type Believed, type MemberAppend, type Shared, Standing } from './standing.ts';
+import { Groups } from './groups.ts';
+import { type Member, Members, type Room, type Whose } from './members.ts';
+import { type MemberAppend, type Shared, Standing } from './standing.ts';
 
 export interface LeaseSettings {
   readonly presenceGraceMs: number;
@@ -38,62 +40,28 @@ export interface Entering {
   readonly tokenId: string | undefined;
 }
 
-/** A companion in which there are members. It is held open for as long. */
-interface Room {
-  readonly name: string;
-  readonly members: Map<string, Member>;
-  /** Those of each user; of those that are waited for, the one that went first stands before the others. */
-  readonly byUser: Map<string | null, Set<Member>>;
-  readonly opening: Promise<Channel>;
-  letGo: () => void;
-}
-
-/** A key that belongs to the sessions of one client. */
-interface Member extends Believed {
-  readonly room: Room;
-  readonly from: string | null;
-  tokenId: string | undefined;
-  /** The session that entered last, by its number; 0 when it has gone. */
-  holder: number;
-  /** Whether it is to be removed, or is about to be. */
-  leaving: boolean;
-  stored: Believed['stored'];
-  /** What was stored last. */
-  last: MemberAppend | undefined;
-  enteredAt: number;
-  /** What is done for it waits for what was begun before. It never rejects. */
-  line: Promise<void>;
-  /** How much is in the line. */
-  begun: number;
-  /** Ends the wait for its session to come back, or for the next attempt. */
-  cancel: Cancel;
-}
-
 /** How long after a failure something is tried again. */
 const retryMs = 1000;
 /** Members that are removed within one turn of the event loop. */
 const removalsPerTurn = 256;
 /** Members without a session that are waited for; beyond it those that have been away for longest go. */
-const lingeringMaxDefault = 100_000;
+const waitingMaxDefault = 100_000;
 
 export class Leases {
   readonly #settings: LeaseSettings;
   readonly #tools: LeaseTools;
-  readonly #lingeringMax: number;
+  readonly #waitingMax: number;
   readonly #standing: Standing;
-  readonly #rooms = new Map<string, Room>();
-  readonly #held = new Map<number, Set<Member>>();
-  /** Members whose session has gone, the one that went first before the others. */
-  readonly #lingering = new Set<Member>();
+  readonly #members = new Members();
   /** Members that are to be removed. */
   readonly #going: ByTurns<Member>;
   #holders = 0;
   #closed = false;
 
-  constructor(settings: LeaseSettings, tools: LeaseTools, lingeringMax = lingeringMaxDefault) {
+  constructor(settings: LeaseSettings, tools: LeaseTools, waitingMax = waitingMaxDefault) {
     this.#settings = settings;
     this.#tools = tools;
-    this.#lingeringMax = lingeringMax;
+    this.#waitingMax = waitingMax;
     this.#standing = new Standing(tools.shared);
     // With nobody to tell when it fails.
     this.#going = new ByTurns(tools.clock, removalsPerTurn, (member) =>
@@ -115,24 +83,24 @@ export class Leases {
    */
   async enter(holder: number, entering: Entering): Promise<void> {
     if (this.#closed) throw new SyncError('restart');
-    const known = this.#find(entering.channel, entering.key);
+    const known = this.#members.find(entering.channel, entering.key);
     // A client that changes over to a newer connection may have said this on the older one, which is read later.
     if (known && known.holder > holder) return await known.line;
     this.#checkCount(holder, known);
     const member = known ?? this.#add(entering);
-    this.#letGo(member);
+    this.#members.letGo(member);
     member.leaving = false;
     member.tokenId = entering.tokenId;
     member.enteredAt = this.#standing.now();
-    this.#hold(member, holder);
+    this.#members.hold(member, holder);
     await this.#inLine(member, () => this.#store(member, entering.append));
   }
 
   /** Removes a key at once, but not from under a newer session. @throws SyncError as the broker; it is tried again nevertheless. */
   async leave(holder: number, channel: string, key: string): Promise<void> {
-    const member = this.#find(channel, key);
+    const member = this.#members.find(channel, key);
     if (!member || member.holder > holder) return;
-    this.#letGo(member);
+    this.#members.letGo(member);
     member.leaving = true;
     await this.#inLine(member, () => this.#remove(member));
   }
@@ -140,31 +108,26 @@ export class Leases {
   /** The session has gone: what it holds goes too, at once or when it hasn't come back for the time of grace. */
   release(holder: number, atOnce: boolean): void {
     if (this.#closed) return;
-    for (const member of this.#held.get(holder) ?? []) {
-      this.#letGo(member);
+    for (const member of this.#members.heldBy(holder)) {
+      this.#members.letGo(member);
       if (atOnce) this.#removeSoon(member);
-      else this.#linger(member);
+      else this.#wait(member);
     }
   }
 
   /** Waits no more for those of this user, or of this token, to come back. */
-  withdraw(whose: { readonly user: string } | { readonly tokenId: string }): void {
-    for (const member of this.#lingering) {
-      if ('user' in whose ? member.from === whose.user : member.tokenId === whose.tokenId) {
-        this.#letGo(member);
-        this.#removeSoon(member);
-      }
-    }
+  withdraw(whose: Whose): void {
+    for (const member of this.#members.waitingOf(whose)) this.#removeSoon(member);
   }
 
   /** Whether a key is somebody's here. */
   has(channel: string, key: string): boolean {
-    return this.#find(channel, key) !== undefined;
+    return this.#members.find(channel, key) !== undefined;
   }
 
   /** The log of a companion was read on: what stands under these keys, or under all, may not be what this node put there. */
   compare(channel: string, keys?: Iterable<string>): void {
-    const members = this.#rooms.get(channel)?.members;
+    const members = this.#members.room(channel)?.members;
     for (const key of keys ?? members?.keys() ?? []) {
       const member = members?.get(key);
       if (member && !member.leaving && this.#standing.judge(member).whose !== 'same')
@@ -174,40 +137,34 @@ export class Leases {
 
   /** What a session holds. */
   of(holder: number): readonly { readonly channel: string; readonly key: string }[] {
-    return [...(this.#held.get(holder) ?? [])].map(({ room, key }) => ({ channel: room.name, key }));
+    return this.#members.heldBy(holder).map(({ room, key }) => ({ channel: room.name, key }));
   }
 
   /** Waits for nothing any more. What stands in the logs stays: sessions that leave this node may go on at another. */
   close(): void {
     this.#closed = true;
     this.#going.clear();
-    for (const { members, letGo } of this.#rooms.values()) {
-      for (const member of members.values()) member.cancel();
+    for (const { members, letGo } of this.#members.rooms()) {
+      for (const member of members.values()) {
+        member.stopWaiting();
+        member.stopRetrying();
+      }
       letGo();
     }
   }
 
-  #find(channel: string, key: string): Member | undefined {
-    return this.#rooms.get(channel)?.members.get(key);
-  }
-
   #checkCount(holder: number, member: Member | undefined): void {
-    const held = this.#held.get(holder);
     const { channelsPerSessionMax } = this.#settings;
-    if (!held || held.size < channelsPerSessionMax || (member && held.has(member))) return;
+    if (this.#members.hasRoom(holder, channelsPerSessionMax, member)) return;
     throw new SyncError(
       'too_many',
       `A session may enter ${channelsPerSessionMax} channels. Leave some, or raise \`channelsPerSessionMax\`.`,
     );
   }
 
-  #add({ channel, key, append, tokenId }: Entering): Member {
-    const room = this.#rooms.get(channel) ?? this.#openRoom(channel);
-    const member: Member = {
-      ...{ room, key, from: append.from, tokenId, holder: 0, leaving: false, stored: null, last: undefined },
-      ...{ line: Promise.resolve(), begun: 0, cancel: () => {}, enteredAt: 0 },
-    };
-    room.members.set(key, member);
+  #add({ channel, key, append }: Entering): Member {
+    const room = this.#members.room(channel) ?? this.#openRoom(channel);
+    const member = this.#members.add(room, key, append.from);
     this.#tools.metrics.membersOpen++;
     this.#boundUser(member);
     return member;
@@ -217,56 +174,36 @@ export class Leases {
    * A user comes in again: of more than there may be, the one that has been away for longest is waited for no more. So whoever
    * connects and goes again and again can't fill a channel.
    */
-  #boundUser(member: Member): void {
-    const { room, from } = member;
-    const theirs = room.byUser.get(from) ?? new Set();
-    room.byUser.set(from, theirs.add(member));
-    if (from === null || theirs.size <= this.#settings.sessionsPerUserMax) return;
-    const longest = [...theirs].find((one) => this.#lingering.has(one));
+  #boundUser({ room, from }: Member): void {
+    if (from === null || room.byUser.count(from) <= this.#settings.sessionsPerUserMax) return;
+    const longest = room.byUser.of(from).find((one) => this.#members.waits(one));
     if (longest) this.#removeSoon(longest);
   }
 
   #openRoom(name: string): Room {
-    const members = new Map<string, Member>();
     const opening = this.#tools.open(name).then((channel) => {
       room.letGo = channel.hold(() => this.#enterAnew(room));
       return channel;
     });
     // Whoever enters is told; nobody need be when all have gone.
     opening.catch(() => {});
-    const room: Room = { name, members, byUser: new Map(), opening, letGo: () => {} };
-    this.#rooms.set(name, room);
+    const room: Room = { name, members: new Map(), byUser: new Groups(), opening, letGo: () => {} };
+    this.#members.addRoom(room);
     return room;
   }
 
-  #hold(member: Member, holder: number): void {
-    const held = this.#held.get(holder) ?? new Set();
-    this.#held.set(holder, held.add(member));
-    member.holder = holder;
-  }
-
-  /** Takes a member from its session, or ends the wait for one. */
-  #letGo(member: Member): void {
-    const held = this.#held.get(member.holder);
-    held?.delete(member);
-    if (held?.size === 0) this.#held.delete(member.holder);
-    member.holder = 0;
-    this.#lingering.delete(member);
-    member.cancel();
-  }
-
-  #linger(member: Member): void {
-    this.#lingering.add(member);
-    const theirs = member.room.byUser.get(member.from);
-    if (theirs?.delete(member)) theirs.add(member);
-    member.cancel = this.#tools.clock.timer(this.#settings.presenceGraceMs, () => this.#removeSoon(member));
-    const [first] = this.#lingering;
-    if (first && this.#lingering.size > this.#lingeringMax) this.#removeSoon(first);
+  /** Its session has gone: it stays for the time of grace. */
+  #wait(member: Member): void {
+    this.#members.wait(member);
+    const { presenceGraceMs } = this.#settings;
+    member.stopWaiting = this.#tools.clock.timer(presenceGraceMs, () => this.#removeSoon(member));
+    const longest = this.#members.longestOf(this.#waitingMax);
+    if (longest) this.#removeSoon(longest);
   }
 
   /** Removes it in this turn, or in one of the next where many go at once. */
   #removeSoon(member: Member): void {
-    this.#letGo(member);
+    this.#members.letGo(member);
     member.leaving = true;
     this.#going.add(member);
   }
@@ -288,20 +225,14 @@ export class Leases {
   }
 
   #forget(member: Member): void {
-    const { room, key, from } = member;
-    this.#letGo(member);
-    room.members.delete(key);
-    const theirs = room.byUser.get(from);
-    theirs?.delete(member);
-    if (theirs?.size === 0) room.byUser.delete(from);
+    this.#members.remove(member);
     this.#tools.metrics.membersOpen--;
-    if (room.members.size > 0 || this.#rooms.get(room.name) !== room) return;
-    this.#rooms.delete(room.name);
-    room.letGo();
   }
 
   async #store(member: Member, append: MemberAppend): Promise<void> {
-    if (member.stored?.append.data === append.data && member.stored.offset > 0) return;
+    const { stored } = member;
+    const stands = stored && stored.offset > 0 && this.#standing.judge(member).whose === 'same';
+    if (stands && stored.append.data === append.data) return;
     const channel = await this.#opened(member);
     try {
       const { offset } = await channel.append(this.#standing.marked(append, member.enteredAt));
@@ -381,7 +312,8 @@ export class Leases {
     if (this.#closed) return;
     const { clock, logger } = this.#tools;
     logger.error({ channel: member.room.name, reason: reason(thrown) }, `${what}; it is tried again.`);
-    member.cancel = clock.timer(retryMs, () => this.#later(member, work));
+    member.stopRetrying();
+    member.stopRetrying = clock.timer(retryMs, () => this.#later(member, work));
   }
 
   async #opened({ room }: Member): Promise<Channel> {
