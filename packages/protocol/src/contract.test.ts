@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { SyncError } from './codes.ts';
-import { type Contract, defineChannels, doc, lookup, state, stream } from './contract.ts';
+import { type Contract, defineChannels, doc, durable, lookup, state, stream } from './contract.ts';
 import type { Schema } from './schema.ts';
 
 const schema: Schema<string> = {
@@ -42,6 +42,26 @@ describe('definitions', () => {
       anonymous: ['subscribe'],
     });
     expect(stream({ keep: { age: '1s' } }).keep).toMatchObject({ entriesMax: 1000, ageMs: 1000 });
+  });
+
+  test('a durable log carries bytes, keeps all, and takes its options', () => {
+    expect({ ...durable(), presence: null }).toEqual({
+      ...plain,
+      presence: null,
+      kind: 'durable',
+      schema: undefined,
+      carries: 'bytes',
+      keep: null,
+      stamped: false,
+      anonymous: [],
+    });
+    const ageMs = Number.POSITIVE_INFINITY;
+    const bytesMax = Number.MAX_SAFE_INTEGER;
+    expect(durable({ keep: { entries: 5 }, anonymous: ['manage'] })).toMatchObject({
+      keep: { entriesMax: 5, bytesMax, ageMs },
+      anonymous: ['manage'],
+    });
+    expect(() => durable({ keep: { bytes: 0 } })).toThrow('Expected `keep.bytes` to be an integer from 1 up');
   });
 
   test('a state channel is stamped, keeps values without end, and takes its options', () => {
@@ -101,7 +121,7 @@ describe('definitions', () => {
   test('what anybody may do is one of the actions', () => {
     const anonymous = JSON.parse('["subscribe","delete"]');
     expect(() => stream({ anonymous })).toThrow(
-      'Expected `anonymous` to be a list of subscribe, publish, history, presence, got "delete" in it.',
+      'Expected `anonymous` to be a list of subscribe, publish, history, presence, manage, got "delete" in it.',
     );
   });
 
