@@ -4,7 +4,6 @@
  */
 import type { Position } from '@syncline/protocol';
 import type { Data } from '@syncline/protocol/wire';
-import type { Channel } from '../channel.ts';
 import type { Batch, SnapshotPart } from '../cursor.ts';
 
 /**
@@ -43,6 +42,8 @@ export interface Face {
 
 /** Shows one snapshot, part by part. */
 export interface SnapshotFace {
+  /** As that of a face: what is made of a part is kept with it under this name. */
+  readonly name: string;
   /**
    * The messages that a reader sees of the next part.
    *
@@ -57,8 +58,9 @@ export interface SnapshotFace {
 /** A stream as it is now: all that was appended before this was asked is known. */
 export interface Shown {
   readonly face: Face;
-  readonly channel: Channel;
-  /** Whether nothing will ever come after the head. */
+  /** The head of its log, whenever this is asked. */
+  readonly head: () => Position;
+  /** Whether nothing will ever come after the head that it has now. */
   readonly closed: boolean;
   /** The place before all that is shown, where that isn't the oldest place that the log has. */
   readonly start?: Position | undefined;

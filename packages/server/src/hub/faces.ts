@@ -8,6 +8,7 @@ import type { Channel } from '../channel.ts';
 import type { Hub } from '../hub.ts';
 import type { Face, Shown } from './face.ts';
 import { docFace } from './faces/doc.ts';
+import { showDurable } from './faces/durable.ts';
 import { stateFace } from './faces/state.ts';
 import { streamFace } from './faces/stream.ts';
 
@@ -30,10 +31,10 @@ export class Faces {
    * @throws SyncError `unknown_channel`, `too_many`, or the broker's
    */
   async show(name: string, uses: boolean): Promise<Shown | undefined> {
-    void uses;
     const definition = this.#hub.definition(name);
+    if (definition.kind === 'durable') return await showDurable(this.#hub.durables, name, uses);
     const channel = this.#hub.opened(name) ?? (await this.#hub.open(name));
-    const shown = (face: Face): Shown => ({ face, channel, closed: false });
+    const shown = (face: Face): Shown => ({ face, head: () => channel.top, closed: false });
     switch (definition.kind) {
       case 'stream':
         return shown(streamFace);
@@ -41,8 +42,6 @@ export class Faces {
         return shown(stateFace(this.#words(name)));
       case 'doc':
         return { ...shown(docFace(this.#hub.docs)), start: this.#begun(channel) };
-      default:
-        return undefined;
     }
   }
 

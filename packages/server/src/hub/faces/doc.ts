@@ -2,7 +2,7 @@
  * Documents as plain HTTP shows them: updates in Yjs' first encoding, each with its length before it, as lib0 writes bytes. The faces of
  * a node hand it out; snapshots are turned into such an update by the process that folds documents, since nothing is decoded here.
  */
-import { type Position, SyncError } from '@syncline/protocol';
+import { SyncError } from '@syncline/protocol';
 import { readDocEntry, updateEntry } from '@syncline/protocol/wire';
 import type { Batch, SnapshotPart } from '../../cursor.ts';
 import { bytesOf } from '../../fold/doc/entries.ts';
@@ -14,7 +14,7 @@ const varintBits = 7;
 /** No body is so large that its lengths need more bytes. */
 const varintBytesMax = 5;
 
-/** What snapshots come to in the first encoding, by the last part of each: those who take the same one share it. */
+/** What snapshots come to, with its length before it, by the last part of each: those who take the same one share it. */
 const updates = new WeakMap<SnapshotPart, Promise<Uint8Array>>();
 
 /** The face of doc channels. */
@@ -25,7 +25,7 @@ export function docFace(docs: Pick<Docs, 'update'>): Face {
     name: 'updates',
     messages: ({ entries }) => entries.map(({ data }) => framed(readDocEntry(data).update)),
     ends: replaces,
-    snapshot: (from) => new DocSnapshot(docs, from),
+    snapshot: () => new DocSnapshot(docs),
     payloads: (body) => unframed(body).map(updateEntry),
   };
 }
@@ -42,11 +42,12 @@ function replaces({ entries }: Batch, fresh: boolean): 'gone' | undefined {
 }
 
 class DocSnapshot implements SnapshotFace {
+  readonly name = 'all';
   readonly end = undefined;
   readonly #docs: Pick<Docs, 'update'>;
   readonly #parts: Uint8Array[] = [];
 
-  constructor(docs: Pick<Docs, 'update'>, _from: Position | undefined) {
+  constructor(docs: Pick<Docs, 'update'>) {
     this.#docs = docs;
   }
 
@@ -56,9 +57,9 @@ class DocSnapshot implements SnapshotFace {
   }
 
   async #whole(last: SnapshotPart): Promise<readonly Uint8Array[]> {
-    const known = updates.get(last) ?? this.#docs.update(Buffer.concat(this.#parts));
+    const known = updates.get(last) ?? this.#docs.update(Buffer.concat(this.#parts)).then(framed);
     updates.set(last, known);
-    return [framed(await known)];
+    return [await known];
   }
 }
 

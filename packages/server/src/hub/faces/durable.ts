@@ -20,7 +20,7 @@ export async function showDurable(
   const { type, closed, ttlS, expiresAt } = facts;
   return {
     face: durableFace(type),
-    channel,
+    head: () => channel.top,
     closed,
     start,
     ...(ttlS !== null && { ttlSeconds: ttlS }),
@@ -44,7 +44,7 @@ export function durableFace(type: string): Face {
         .map(({ body }) => (form === 'bytes' ? body : form === 'json' ? decoder.decode(body) : body)),
     ends: (batch, fresh) => endOf(read(batch), fresh),
     // It stands for what was deleted: whoever has some of that has nothing of what is there now.
-    snapshot: (from) => ({ next: () => [], end: from === undefined ? undefined : 'gone' }),
+    snapshot: (from) => ({ name: 'none', next: () => [], end: from === undefined ? undefined : 'gone' }),
   };
 }
 

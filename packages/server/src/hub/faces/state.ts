@@ -40,6 +40,7 @@ export function stateFace(type: string): Face {
 }
 
 class StateSnapshot implements SnapshotFace {
+  readonly name: string;
   readonly end = undefined;
   readonly #type: string;
   readonly #replaces: boolean;
@@ -47,6 +48,7 @@ class StateSnapshot implements SnapshotFace {
 
   /** @param replaces whether its reader has something that is to be forgotten */
   constructor(type: string, replaces: boolean) {
+    this.name = replaces ? 'all anew' : 'all';
     this.#type = type;
     this.#replaces = replaces;
   }
