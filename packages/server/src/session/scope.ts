@@ -18,6 +18,17 @@ export function repeatedAs({ user, apiKey }: Identity, key: string, item: number
   return owner === null ? id : `${owner}/${id}`;
 }
 
+/** A producer of somebody's own, whatever characters its id has: with another owner or another id it is another one. */
+export function producerAs({ user, apiKey }: Identity, id: string): string {
+  const owner = apiKey === undefined ? user : keyMark + apiKey;
+  return owner === null ? segment(id) : `${owner}/${segment(id)}`;
+}
+
+/** A text without a `/`. */
+function segment(id: string): string {
+  return id.replace(/[%/]/g, (c) => (c === '%' ? '%25' : '%2F'));
+}
+
 export class Scope {
   #id = '';
   #scoped = '';
