@@ -28,6 +28,7 @@ export class Fold {
   readonly #folder: Folder;
   readonly #settings: FoldSettings;
   readonly #tools: ChannelTools;
+  readonly #onFail: ((thrown: unknown) => void) | undefined;
   #cursor: Cursor | undefined;
   /** As far as it is folded. */
   #position: Position = { epoch: '', offset: 0, check: 0 };
@@ -48,11 +49,19 @@ export class Fold {
   /** Settles `open`. */
   #opened: { readonly resolve: () => void; readonly reject: (thrown: unknown) => void } | undefined;
 
-  constructor(channel: Channel, folder: Folder, settings: FoldSettings, tools: ChannelTools) {
+  /** @param onFail called when it can't go on, once it was open. Default: the operator's log says so, and it stays closed. */
+  constructor(
+    channel: Channel,
+    folder: Folder,
+    settings: FoldSettings,
+    tools: ChannelTools,
+    onFail?: (thrown: unknown) => void,
+  ) {
     this.#channel = channel;
     this.#folder = folder;
     this.#settings = settings;
     this.#tools = tools;
+    this.#onFail = onFail;
   }
 
   /**
@@ -189,6 +198,7 @@ export class Fold {
     this.close();
     this.#channel.conflateWith(() => undefined);
     this.#channel.viewWith(toSyncError(thrown));
+    if (this.#onFail) return this.#onFail(thrown);
     this.#tools.logger.error(
       { channel: this.#channel.settings.name, reason: reason(thrown) },
       'A channel can no longer be folded: its log grows until that is mended and the node is restarted.',

@@ -2,7 +2,7 @@
  * What several nodes on one broker do together, over real sockets: members of nodes that are gone, clients that move from one to
  * another, nodes that were frozen and go on, and signals. The client is one that speaks frames by hand; time passes on command.
  */
-import { defineChannels, state } from '@syncline/protocol';
+import { defineChannels, SyncError, state } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it } from 'vitest';
 import { memory } from './broker/memory.ts';
@@ -10,7 +10,7 @@ import { cluster } from './testing/cluster.ts';
 import { turns } from './testing/meddle.ts';
 import { ask, leaseOf, outcomeOf, Watcher } from './testing/members.ts';
 import { Mirror } from './testing/mirror.ts';
-import { serveChannels } from './testing/serve.ts';
+import { serve, serveChannels } from './testing/serve.ts';
 import { passes, WireClient } from './testing/wire.ts';
 
 const room = 'chat/lobby';
@@ -51,6 +51,32 @@ describe('members of a node that dies', () => {
     const watcher = await Watcher.join(at(0).port, room);
     await passes(async () => expect(await watcher.members()).toEqual({}));
     expect(await leaves(room)).toEqual({ [key]: 1 });
+  });
+
+  it('[N8] are asked about once for all channels that are opened in a turn, also where that fails', async () => {
+    const { at, clock } = await cluster(2);
+    const rooms = Array.from({ length: 20 }, (_, i) => `chat/room${i}`);
+    const client = await WireClient.connect(at(1).port);
+    for (const one of rooms) await outcomeOf(client, 'enter', one, leaseOf('one'), 1);
+    const asked: (readonly string[])[] = [];
+    const { node } = at(0);
+    const gone = node.gone.bind(node);
+    let fails = true;
+    node.gone = (ids) => {
+      asked.push(ids);
+      return fails ? Promise.reject(new SyncError('unavailable')) : gone(ids);
+    };
+    const watchers = await Promise.all(rooms.map((one) => Watcher.join(at(0).port, one)));
+    for (let i = 0; i < 3; i++) await clock.advance(1000);
+    fails = false;
+    await clock.advance(1000);
+    expect(asked.length).toBeLessThan(10);
+    expect(new Set(asked.flat())).toEqual(new Set([at(1).node.id]));
+    at(1).node.freeze();
+    await clock.advance(goneMs);
+    for (const watcher of watchers)
+      await passes(async () => expect(Object.keys(await watcher.members())).toEqual([]));
+    expect(at(0).server.metrics.membersReaped).toBe(20);
   });
 
   it('[N8] stay when they came back by another node meanwhile, though it is asked about long after', async () => {
@@ -308,6 +334,18 @@ describe('a node that can’t reach its logs', () => {
     expect(told).toEqual([
       [expect.stringMatching(/logs can not be reached/), { what: 'It is broken on purpose.' }],
     ]);
+  });
+});
+
+describe('what a broker counts', () => {
+  it('is among the metrics, as it is when they are read', async () => {
+    const troubles = { logsBroken: 0, messagesDropped: 1 };
+    const { server } = await serve({ broker: { ...bound(memory()), troubles } });
+    const { metrics } = server;
+    expect(metrics).toMatchObject({ logsBroken: 0, messagesDropped: 1, sessionsOpen: 0 });
+    troubles.logsBroken = 2;
+    expect({ ...metrics }).toMatchObject({ logsBroken: 2, messagesDropped: 1 });
+    expect((await serve()).server.metrics).toMatchObject({ logsBroken: 0 });
   });
 });
 

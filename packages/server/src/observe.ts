@@ -99,13 +99,26 @@ export const metricsTable = {
     unit: 'repairs',
     doc: 'times an announcement did not follow, and the log was read',
   },
+  logsBroken: {
+    type: 'counter',
+    unit: 'logs',
+    doc: 'logs in Redis whose parts did not fit each other, which this node moved aside: something else writes there',
+  },
+  messagesDropped: {
+    type: 'counter',
+    unit: 'messages',
+    doc: 'messages that came through Redis, and that no node can have published',
+  },
 } as const satisfies Record<string, MetricRow>;
 
 export type Metrics = Record<keyof typeof metricsTable, number>;
 
-/** All metrics at zero. */
-export function newMetrics(): Metrics {
-  return Object.fromEntries(Object.keys(metricsTable).map((name) => [name, 0])) as Metrics;
+/** All metrics at zero, but for those that `counted` has: they are what it says, whenever they are read. */
+export function newMetrics(counted: Partial<Readonly<Metrics>> = {}): Metrics {
+  const metrics = Object.fromEntries(Object.keys(metricsTable).map((name) => [name, 0])) as Metrics;
+  for (const name of Object.keys(counted) as (keyof Metrics)[])
+    Object.defineProperty(metrics, name, { get: () => counted[name], enumerable: true });
+  return metrics;
 }
 
 /** Where a node writes what an operator should know. pino and console fit. */

@@ -62,7 +62,7 @@ export function createServer<const C extends Contract>(options: ServerOptions<C>
 
 class Node<C extends Contract> implements Server<C> {
   readonly ready: Promise<void>;
-  readonly metrics: Metrics = newMetrics();
+  readonly metrics: Metrics;
   readonly #options: ServerOptions<C>;
   readonly #numbers: Numbers;
   readonly #find: Lookup;
@@ -103,6 +103,7 @@ class Node<C extends Contract> implements Server<C> {
     this.#paths({});
     this.#clock = options.clock ?? systemClock;
     this.#broker = options.broker ?? disk({ dir: 'syncline-data' });
+    this.metrics = newMetrics(this.#broker.troubles);
     this.#reach = {
       authenticates: options.authenticate !== undefined,
       trustProxy: options.trustProxy ?? false,
@@ -268,13 +269,13 @@ class Node<C extends Contract> implements Server<C> {
   #sendAway(user: string, why: string, at = Number.POSITIVE_INFINITY): number {
     this.#access.withdraw(user, at);
     this.#hub.leases.withdraw({ user });
-    const whom = (identity: Identity) => identity.user === user && this.#access.foundBy(identity, at);
-    return this.#sessions.end(whom, 'disconnected', why);
+    const meant = (identity: Identity) => this.#access.foundBy(identity, at);
+    return this.#sessions.end({ user }, 'disconnected', why, meant);
   }
 
   #withdrawToken(tokenId: string, untilMs: number): number {
     const why = 'The token that this session came with was revoked.';
-    const ended = this.#sessions.end((identity) => identity.tokenId === tokenId, 'revoked', why);
+    const ended = this.#sessions.end({ tokenId }, 'revoked', why);
     this.#access.revoke(tokenId, untilMs);
     this.#hub.leases.withdraw({ tokenId });
     return ended;

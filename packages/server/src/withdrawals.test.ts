@@ -4,9 +4,10 @@
  */
 import { SyncError } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Identity } from './access.ts';
 import { memory } from './broker/memory.ts';
+import { Session } from './session.ts';
 import { cluster } from './testing/cluster.ts';
 import { named } from './testing/identities.ts';
 import { gate, lasting, meddle } from './testing/meddle.ts';
@@ -106,6 +107,9 @@ describe('revoke', () => {
     ['a value of no sort', '["token/t1","soon"]'],
     ['a user without a time', '["user/ada",["why"]]'],
     ['no key of ours', '["other",1]'],
+    ['a text that is cut off', '["token/t2",tru]'],
+    ['an entry that is none', '{"no":'],
+    ['bytes', Buffer.of(1, 2, 3)],
   ])('passes over what another version may have written: %s', async (_, data) => {
     const nodes = await cluster(2, { authenticate });
     const ada = await WireClient.connect(nodes.at(1).port, at('ada'));
@@ -113,6 +117,39 @@ describe('revoke', () => {
     nodes.at(0).server.revoke('t2', nodes.clock.now() + day);
     await passes(async () => expect(await comes(nodes.at(1).port, 'bob')).toBe(false));
     expect(await ada.flush()).toEqual([]);
+  });
+
+  it('[I6] is heard of again once a log that couldn’t be read is another one, and is looked at for that less and less', async () => {
+    const clock = fakeClock();
+    const said: string[] = [];
+    const logger = { error: (_: unknown, message: string) => void said.push(message) };
+    const first = meddle(memory({ clock }));
+    const { port, server } = await serve({ authenticate, broker: first.broker, clock, logger });
+    await server.ready;
+    const ada = await WireClient.connect(port, at('ada'));
+    server.revoke('t3', clock.now() + day);
+    // Somebody else has put something there in place of a snapshot.
+    const broken = memory({ clock });
+    const stored = await broken.append('?revoked', { data: '["token/t9",1]', from: null, keep: null });
+    await broken.compact('?revoked', stored.epoch, { offset: 1, check: stored.check, data: 'nothing' });
+    first.replace(broken);
+    await broken.append('?revoked', { data: '["token/t9",1]', from: null, keep: null });
+    await passes(() => expect(said).toHaveLength(1));
+    const { reads } = first.meddling;
+    for (let i = 0; i < 60; i++) await clock.advance(1000);
+    expect(first.meddling.reads - reads).toBeGreaterThan(3);
+    expect(first.meddling.reads - reads).toBeLessThan(30);
+    expect(new Set(said)).toEqual(
+      new Set(['Who is sent away by other nodes is not heard of; it is tried again.']),
+    );
+    const mended = memory({ clock });
+    await mended.append('?revoked', { data: `["token/t1",${clock.now() + day}]`, from: null, keep: null });
+    first.replace(mended);
+    for (let i = 0; i < 60; i++) await clock.advance(1000);
+    expect(await closed(ada)).toBe(4423);
+    // What it knew itself is there again.
+    const { entries } = await mended.read('?revoked', { ...anything, entriesMax: 9 });
+    expect(entries.map(({ data }) => String(data))).toContainEqual(expect.stringMatching('token/t3'));
   });
 
   it('[I6] is written again by whoever knows of it when the log was lost, once', async () => {
@@ -187,6 +224,47 @@ describe('disconnect', () => {
     nodes.at(1).node.thaw();
     expect(await closed(before)).toBe(4410);
     expect(await after.flush()).toEqual([]);
+  });
+
+  it('is tried again for whom something of our own kept from being sent away', async () => {
+    const nodes = await cluster(2, { authenticate });
+    const [ada, bob] = await Promise.all(
+      ['ada', 'bob'].map((user) => WireClient.connect(nodes.at(1).port, at(user))),
+    );
+    await nodes.clock.advance(10);
+    const end = vi.spyOn(Session.prototype, 'end').mockImplementationOnce(() => {
+      throw new Error('It went wrong.');
+    });
+    nodes.at(0).server.disconnect('ada');
+    await passes(() => expect(end).toHaveBeenCalledOnce());
+    nodes.at(0).server.disconnect('bob');
+    expect(await closed(bob as WireClient)).toBe(4410);
+    await nodes.clock.advance(1000);
+    expect(await closed(ada as WireClient)).toBe(4410);
+    end.mockRestore();
+  });
+
+  it('[I6] finds whom it means without looking at anybody else, also by a token that came later', async () => {
+    const renewed = { user: 'ada', capabilities: everything, tokenId: 't9' };
+    const others = Object.fromEntries(
+      Array.from({ length: 50 }, (_, i) => [`user${i}`, { user: `user${i}`, capabilities: everything }]),
+    );
+    const { port, server } = await serve({ authenticate: named({ ...identities, ...others, renewed }) });
+    const [ada, bob] = await Promise.all(['ada', 'bob'].map((user) => WireClient.connect(port, at(user))));
+    for (const user of Object.keys(others)) await WireClient.connect(port, at(user));
+    if (!ada || !bob) throw new Error('Nobody came.');
+    ada.send({ type: 'auth', ref: 1, token: 'renewed' });
+    await ada.expect('authenticated');
+    const looked = vi.spyOn(Session.prototype, 'identity', 'get');
+    expect(server.revoke('t1', Date.now() + day)).toBe(0);
+    expect(await ada.flush()).toEqual([]);
+    expect(server.revoke('t9', Date.now() + day)).toBe(1);
+    expect(server.disconnect('bob')).toBe(1);
+    expect(await Promise.all([closed(ada), closed(bob)])).toEqual([4423, 4410]);
+    expect(looked.mock.calls.length).toBeLessThan(10);
+    looked.mockRestore();
+    await passes(() => expect(server.metrics.sessionsOpen).toBe(50));
+    expect(server.disconnect('bob')).toBe(0);
   });
 
   it('[N4] waits no more for members of that user, on any node', async () => {

@@ -109,6 +109,14 @@ export interface Nodes {
   onGone(onGone: (id: string) => void): () => void;
 }
 
+/** What a broker found wrong with what others may write where it stores, counted as it goes on. */
+export interface Troubles {
+  /** Logs whose parts didn't fit each other, which were moved aside and begun anew. */
+  readonly logsBroken: number;
+  /** Messages that no node can have published. */
+  readonly messagesDropped: number;
+}
+
 /** Whether the broker answers, and what it announces arrives. */
 export interface Health {
   /** Since when it doesn't, in ms of the node's clock; null: it does. */
@@ -132,6 +140,8 @@ export interface Broker {
   readonly nodes?: Nodes;
   /** How the way to the logs is. Left out where it can't break. */
   readonly health?: Health;
+  /** What it found wrong. Left out where nobody else can write. */
+  readonly troubles?: Troubles;
   /** The time by which entries are stamped, in ms since 1970, as far as this node knows it. Left out: it is the node's clock's. */
   now?(): number;
   /**

@@ -4,12 +4,13 @@
  */
 import { SyncError } from '@syncline/protocol';
 import { type Cancel, type Clock, systemClock } from '@syncline/protocol/wire';
-import type { Append, Appended, Broker, Health, Nodes, Range, Slice, Snapshot } from './broker.ts';
+import type { Append, Appended, Broker, Health, Nodes, Range, Slice, Snapshot, Troubles } from './broker.ts';
 import type { Listener } from './listeners.ts';
 import { Refused } from './redis/faults.ts';
 import { type Link, openLink, type Replicas } from './redis/link.ts';
 import { Load } from './redis/load.ts';
-import { Logs, type Troubles } from './redis/logs.ts';
+import { type Counting, Logs } from './redis/logs.ts';
+import { LostCalls } from './redis/lost.ts';
 import { type RedisNodes, redisNodes } from './redis/nodes.ts';
 import { type RedisOptions, resolveRedis } from './redis/options.ts';
 import { loadScript } from './redis/scripts.ts';
@@ -81,6 +82,7 @@ class OverLink implements RedisBroker {
   readonly volatile: Broker;
   readonly health: Health;
   readonly nodes: Nodes;
+  readonly troubles: Counting = { logsBroken: 0, messagesDropped: 0 };
   readonly #link: Link;
   readonly #nodes: RedisNodes;
   readonly #logs: Logs;
@@ -110,23 +112,19 @@ class OverLink implements RedisBroker {
       link,
       clock,
       ready: this.ready,
+      lost: new LostCalls(),
       load: new Load(options.opsQueuedMax ?? 100_000, options.bytesQueuedMax ?? 64 * 1024 * 1024),
       sender: Buffer.from(clock.randomBytes(12)).toString('base64url'),
       publish: options.sharded ? ('SPUBLISH' as const) : ('PUBLISH' as const),
       stamp: options.stamp,
       commandMs: options.commandMs ?? 2000,
     };
-    this.#logs = new Logs({ ...tools, replicas: options.replicas, idleMs: undefined }, prefix);
-    const idleMs = options.volatileMs ?? volatileIdleMs;
-    this.#volatile = new Logs({ ...tools, replicas: undefined, idleMs }, `${prefix}:v`);
+    const { replicas, volatileMs: idleMs = volatileIdleMs } = options;
+    this.#logs = new Logs({ ...tools, replicas, idleMs: undefined }, prefix, this.troubles);
+    this.#volatile = new Logs({ ...tools, replicas: undefined, idleMs }, `${prefix}:v`, this.troubles);
     this.volatile = this.#volatile;
     // After a flush, or on a new master that never had it.
     link.onResubscribed(() => this.#markAgain(prefix));
-  }
-
-  get troubles(): Troubles {
-    const [a, b] = [this.#logs.troubles, this.#volatile.troubles];
-    return { broken: a.broken + b.broken, dropped: a.dropped + b.dropped };
   }
 
   now(): number {

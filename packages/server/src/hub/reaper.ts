@@ -46,6 +46,9 @@ export class Reaper {
   readonly #companions = new Map<string, Companion>();
   readonly #removals: ByTurns<Removal>;
   readonly #gone = new Set<string>();
+  /** Nodes that are to be asked about: of many companions that open in one turn it is asked once. */
+  readonly #toAsk = new Set<string>();
+  #asking = false;
   readonly #stop: () => void;
   readonly #waits = new Set<() => void>();
   #closed = false;
@@ -98,7 +101,7 @@ export class Reaper {
         if (!keys || this.#gone.has(value.node)) others.add(value.node);
       } else if (!leases.has(channel.settings.name, key)) this.#removals.add({ companion, key, value });
     }
-    if (others.size > 0) void this.#ask([...others]);
+    if (others.size > 0) this.#ask(others);
   }
 
   /** A node was found gone; this node itself: it heard of nobody meanwhile, so it looks through everything. */
@@ -114,17 +117,30 @@ export class Reaper {
     this.#reap(new Set([id]));
   }
 
-  /** Asks which of these are gone, and removes the members of those; until it was answered. */
-  async #ask(ids: readonly string[]): Promise<void> {
+  /** Has it asked which of these are gone, with all that others have asked for in this turn. */
+  #ask(ids: Iterable<string>): void {
+    for (const id of ids) this.#toAsk.add(id);
+    if (this.#asking || this.#toAsk.size === 0) return;
+    this.#asking = true;
+    this.#tools.clock.endOfTurn(() => void this.#askAll());
+  }
+
+  /** Asks, and removes the members of those that are gone; until it was answered. */
+  async #askAll(): Promise<void> {
     const { nodes, logger } = this.#tools;
+    const ids = [...this.#toAsk];
+    this.#toAsk.clear();
     try {
       const gone = await nodes.gone(ids);
       if (gone.length > 0) this.#reap(new Set(gone));
     } catch (thrown) {
       if (this.#closed) return;
       logger.error({ reason: reason(thrown) }, 'Which nodes are gone could not be asked; it is tried again.');
-      this.#later(() => void this.#ask(ids));
+      for (const id of ids) this.#toAsk.add(id);
+      return this.#later(() => void this.#askAll());
     }
+    this.#asking = false;
+    this.#ask([]);
   }
 
   #reap(ids: ReadonlySet<string>): void {
@@ -144,7 +160,7 @@ export class Reaper {
     try {
       const data = deleteEntry(key);
       await channel.append({ data, from: value.from, key, keyEnds: true, ifKeyAt: value.version }, true);
-      metrics.membersReaped++;
+      if (value.node !== nodes.id) metrics.membersReaped++;
     } catch (thrown) {
       // Another survivor was first, or the client has entered anew.
       if (this.#closed || (thrown instanceof SyncError && thrown.code === 'precondition')) return;

@@ -4,14 +4,16 @@
  * whose keys expire by themselves; nobody subscribes to it.
  */
 import { SyncError } from '@syncline/protocol';
-import { type Cancel, type StateValue, setEntry } from '@syncline/protocol/wire';
+import { type Cancel, type Entry, readStateEntry, type StateValue, setEntry } from '@syncline/protocol/wire';
 import type { Append } from '../broker/broker.ts';
 import { Channel, type ChannelTools } from '../channel.ts';
-import { StateFolder } from '../fold/state.ts';
+import { StateFolder, type Values } from '../fold/state.ts';
 import { Fold, type FoldSettings } from '../fold.ts';
 import { newMetrics, reason } from '../observe.ts';
 
-/** What is done with what is told, again and again. Whom this node sent away itself it isn't told of. */
+/**
+ * What is done with what is told, once each; what throws is called again. Whom this node sent away itself it isn't told of.
+ */
 export interface WithdrawalHooks {
   revoked(tokenId: string, untilMs: number): void;
   /** @param at when, by the time of all nodes, in ms since 1970: whoever was let in later may stay */
@@ -30,8 +32,9 @@ const userPrefix = 'user/';
 /** How long it is told that a user was sent away: a node that was cut off for longer never hears of it. */
 const disconnectedMs = 3_600_000;
 const keysMax = 200_000;
-/** How long after a failure something is tried again. */
+/** How long after a failure something is tried again; twice as long each time where all has to be read for that. */
 const retryMs = 1000;
+const retryMsMax = 60_000;
 const whyCharsMax = 1000;
 
 export class Withdrawals {
@@ -42,8 +45,8 @@ export class Withdrawals {
   readonly #writing = new Set<Promise<void>>();
   /** What stands in the log, or stood there before it was rolled back: it is told once, and written again where it was lost. */
   readonly #known = new Map<string, string>();
-  #channel: Channel | undefined;
-  #fold: Fold | undefined;
+  /** What is open while the log is followed. */
+  #following: { readonly channel: Channel; readonly fold: Fold; readonly values: Values } | undefined;
   /** Stands in what this node writes: it has done that already, and who came since isn't meant. */
   readonly #by: string;
   #closed = false;
@@ -101,15 +104,22 @@ export class Withdrawals {
   async #open(): Promise<void> {
     const { tailEntriesMax, tailBytesMax } = this.#settings;
     const place = { id: 0, name, stamped: true, keep: null, tailEntriesMax, tailBytesMax };
-    this.#channel = await Channel.open(place, this.#tools);
-    const folder = new StateFolder(Number.POSITIVE_INFINITY, this.#tools.clock);
-    folder.follow((keys) => {
-      const all = () => new Set([...this.#known.keys(), ...[...folder.all()].map(([key]) => key)]);
-      for (const key of keys ?? all()) this.#look(key, folder.get(key));
+    const channel = await Channel.open(place, this.#tools);
+    const values = new Readable(Number.POSITIVE_INFINITY, this.#tools.clock);
+    const fold = new Fold(
+      channel,
+      values,
+      this.#settings,
+      this.#tools,
+      (thrown) => void this.#openAgain(thrown),
+    );
+    this.#following = { channel, fold, values };
+    values.follow((keys) => {
+      const all = () => new Set([...this.#known.keys(), ...[...values.all()].map(([key]) => key)]);
+      for (const key of keys ?? all()) this.#look(key);
     });
-    this.#fold = new Fold(this.#channel, folder, this.#settings, this.#tools);
     try {
-      await this.#fold.open();
+      await fold.open();
       if (this.#closed) throw new SyncError('closed');
     } catch (thrown) {
       this.#release();
@@ -118,12 +128,40 @@ export class Withdrawals {
   }
 
   #release(): void {
-    this.#fold?.close();
-    this.#channel?.close();
+    this.#following?.fold.close();
+    this.#following?.channel.close();
+    this.#following = undefined;
   }
 
-  /** Looks what stands under a key now, tells what is new, and puts back what holds for longer: that was lost, or overtaken. */
-  #look(key: string, value: StateValue | undefined): void {
+  /** What stands in the log can't be read on: it is read from the beginning, until that works, since a node mustn't be deaf to it. */
+  async #openAgain(failure: unknown): Promise<void> {
+    this.#release();
+    let thrown = failure;
+    for (let ms = retryMs; !this.#closed; ms = Math.min(2 * ms, retryMsMax)) {
+      this.#say('Who is sent away by other nodes is not heard of', thrown);
+      await this.#pause(ms);
+      if (this.#closed) return;
+      try {
+        return await this.#open();
+      } catch (again) {
+        thrown = again;
+      }
+    }
+  }
+
+  /** Looks what stands under a key now, and does so again where that couldn't be told. */
+  #look(key: string): void {
+    if (this.#closed || !this.#following) return;
+    try {
+      this.#compare(key, this.#following.values.get(key));
+    } catch (thrown) {
+      this.#say('Somebody could not be sent away whom another node sends away', thrown);
+      void this.#pause().then(() => this.#look(key));
+    }
+  }
+
+  /** Tells what is new, and puts back what holds for longer: that was lost, or overtaken. */
+  #compare(key: string, value: StateValue | undefined): void {
     const [text = '', known = ''] = [value?.text, this.#known.get(key)];
     if (text === known) return;
     const [untilMs, knownMs] = [endOf(key, text), endOf(key, known)];
@@ -131,8 +169,8 @@ export class Withdrawals {
       return this.#write(key, known, knownMs, value?.version ?? 0);
     this.#known.delete(key);
     if (untilMs <= 0) return;
-    this.#known.set(key, text);
     this.#tell(key, JSON.parse(text));
+    this.#known.set(key, text);
   }
 
   #tell(key: string, said: number | readonly [why: string, at: number, by: unknown]): void {
@@ -181,10 +219,10 @@ export class Withdrawals {
     return broker.now?.() ?? clock.now();
   }
 
-  #pause(): Promise<void> {
+  #pause(ms = retryMs): Promise<void> {
     return new Promise((resolve) => {
       if (this.#closed) return resolve();
-      const cancel = this.#tools.clock.timer(retryMs, () => {
+      const cancel = this.#tools.clock.timer(ms, () => {
         this.#waits.delete(cancel);
         resolve();
       });
@@ -193,16 +231,39 @@ export class Withdrawals {
   }
 }
 
+/** Passes over what it can't read: whoever put that there must not keep a node from hearing of the rest. */
+class Readable extends StateFolder {
+  override add(entries: readonly Entry[]): void {
+    super.add(entries.filter((entry) => isReadable(entry)));
+  }
+}
+
+function isReadable(entry: Entry): boolean {
+  try {
+    readStateEntry(entry);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Until when what stands under a key says anything, in ms since 1970; 0 where it is nothing of ours: another version may have
  * written it, and what isn't sure is passed over.
  */
 function endOf(key: string, text: string): number {
-  if (text === '') return 0;
-  const said: unknown = JSON.parse(text);
+  const said = parsed(text);
   if (key.startsWith(tokenPrefix)) return typeof said === 'number' ? said : 0;
   const [why, at]: unknown[] = Array.isArray(said) ? said : [];
   return key.startsWith(userPrefix) && typeof why === 'string' && typeof at === 'number'
     ? at + disconnectedMs
     : 0;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

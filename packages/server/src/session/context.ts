@@ -32,8 +32,8 @@ export class Context implements Writing, Answering {
   /** In lines by channel: what comes later for a channel waits for what came before. */
   readonly requests: Requests;
   readonly answers: Answers;
-  /** What the session may now. Whoever waits for something looks again: renewed rights are another object. */
-  rights: Rights;
+  #rights: Rights;
+  readonly #onRenewed: Who['onRenewed'];
   /** When the rights end, in ms since 1970. */
   endsAt = Number.POSITIVE_INFINITY;
   /** The connection is on its way out: what the client still sends is not looked at. */
@@ -45,17 +45,30 @@ export class Context implements Writing, Answering {
   #pumping = false;
   #cancelExpiry: Cancel | undefined;
 
-  constructor(id: string, { identity, caller, bucket }: Who, port: Port, tools: SessionTools) {
+  constructor(id: string, { identity, caller, bucket, onRenewed }: Who, port: Port, tools: SessionTools) {
     this.id = id;
     this.caller = caller;
     this.#bucket = bucket;
     this.holder = tools.hub.leases.holder();
-    this.rights = tools.access.rights(identity);
+    this.#rights = tools.access.rights(identity);
+    this.#onRenewed = onRenewed;
     this.tools = tools;
     this.subscriptions = new Subscriptions(tools, this);
     this.answers = new Answers(2 * tools.requestsPerSessionMax + otherControlsMax);
     this.requests = new Requests(tools.requestsPerSessionMax, this);
     this.#port = port;
+  }
+
+  /** What the session may now. Whoever waits for something looks again: renewed rights are another object. */
+  get rights(): Rights {
+    return this.#rights;
+  }
+
+  /** Gives the session other rights of the same user. */
+  renew(rights: Rights): void {
+    const { identity } = this.#rights;
+    this.#rights = rights;
+    this.#onRenewed?.(identity);
   }
 
   /** What its views may look at. */

@@ -23,7 +23,7 @@ export async function renew(context: Context, { ref, token }: FrameOf<ClientFram
   const demand = ({ name, definition }: Reader) => rights.demand('subscribe', name, definition);
   await subscriptions.judge(demand, (refusals) => {
     if (context.over) return;
-    context.rights = access.rights(access.good(identity));
+    context.renew(access.rights(access.good(identity)));
     context.say({ type: 'authenticated', ref, expiresMs: context.expireLater() });
     for (const one of subscriptions.all())
       one.publishes = context.rights.grant('publish', one.name, one.definition);

@@ -4,6 +4,8 @@
  */
 import { type ErrorCode, SyncError } from '@syncline/protocol';
 import type { Caller, Identity } from '../access.ts';
+import { Groups } from '../hub/groups.ts';
+import type { Whose } from '../hub/members.ts';
 import type { Pulse } from '../pulse.ts';
 import { Session } from '../session.ts';
 import { Bucket } from './bucket.ts';
@@ -33,6 +35,9 @@ export interface Place {
 export class Sessions {
   readonly #settings: SessionsSettings;
   readonly #sessions = new Set<Session>();
+  /** Those of somebody in particular, and those that came with a token that has an id: who is sent away is found at once. */
+  readonly #byUser = new Groups<string, Session>();
+  readonly #byToken = new Groups<string, Session>();
   readonly #users = new Map<string, User>();
   /** Users without a session whose bucket isn't full again: they come back to what they left. */
   readonly #gone = new Map<string, User>();
@@ -54,8 +59,14 @@ export class Sessions {
   /** Opens the session of whoever has a place. */
   begin(who: Who, port: Port): Session {
     const { metrics, pulse } = this.#settings;
-    const session = new Session((++this.#ids).toString(36), who, port, this.#settings);
+    const onRenewed = (before: Identity): void => {
+      this.#unlist(session, before);
+      this.#list(session);
+    };
+    const id = (++this.#ids).toString(36);
+    const session = new Session(id, { ...who, onRenewed }, port, this.#settings);
     this.#sessions.add(session);
+    this.#list(session);
     pulse.join(session);
     metrics.sessionsOpened++;
     metrics.sessionsOpen++;
@@ -69,6 +80,7 @@ export class Sessions {
     if (!session) return;
     pulse.leave(session);
     this.#sessions.delete(session);
+    this.#unlist(session, session.identity);
     metrics.sessionsOpen--;
     if (this.#sessions.size === 0) this.#onEmpty?.();
   }
@@ -104,9 +116,19 @@ export class Sessions {
     for (const session of this.#sessions) session.finish('restart', why);
   }
 
-  /** Ends the sessions of those identities, at once; returns how many there were. */
-  end(whom: (identity: Identity) => boolean, code: ErrorCode, why: string): number {
-    const found = [...this.#sessions].filter((session) => whom(session.identity));
+  /**
+   * Ends the sessions of a user, or those that have their rights by a token, at once; returns how many there were.
+   *
+   * @param meant which of them; default: all
+   */
+  end(
+    whose: Whose,
+    code: ErrorCode,
+    why: string,
+    meant: (identity: Identity) => boolean = () => true,
+  ): number {
+    const all = 'user' in whose ? this.#byUser.of(whose.user) : this.#byToken.of(whose.tokenId);
+    const found = all.filter(({ identity }) => meant(identity));
     for (const session of found) session.end(code, why);
     return found.length;
   }
@@ -121,6 +143,18 @@ export class Sessions {
         resolve();
       };
     });
+  }
+
+  #list(session: Session): void {
+    const { user, tokenId } = session.identity;
+    if (user !== null) this.#byUser.add(user, session);
+    if (tokenId !== undefined) this.#byToken.add(tokenId, session);
+  }
+
+  /** @param identity by which it was listed */
+  #unlist(session: Session, { user, tokenId }: Identity): void {
+    if (user !== null) this.#byUser.delete(user, session);
+    if (tokenId !== undefined) this.#byToken.delete(tokenId, session);
   }
 
   /** Takes a place for someone. @throws SyncError `too_many` @returns what their sessions are charged to */

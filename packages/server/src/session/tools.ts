@@ -35,6 +35,8 @@ export interface Who {
   readonly caller: Caller;
   /** What is charged for what they ask: shared by all sessions of one user. */
   readonly bucket: Bucket;
+  /** Called when the session has other rights of the same user: by another token, say. `before` is who it was until then. */
+  readonly onRenewed?: (before: Identity) => void;
 }
 
 /** What a publish needs; a plain client has no producer, so its publishes can't be told apart when repeated. */

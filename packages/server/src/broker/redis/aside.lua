@@ -9,9 +9,7 @@ return over(function()
     moveAside(ARGV[OWN + 1])
     log = begin()
   end
-  if aside then
-    save(log, redis.call)
-    announce(log, {})
-  end
+  save(log, redis.call)
+  if aside then announce(log, {}) end
   return { log.epoch, aside or '' }
 end)

@@ -151,7 +151,7 @@ describe.skipIf(noRedis)('redis, its bounds', () => {
     expect(await broker.append('c', by(3))).toMatchObject({ offset: 3, duplicate: true });
     await server.command('CONFIG', 'SET', 'maxmemory', '0');
     expect(await broker.append('c', by(4))).toMatchObject({ offset: 4, duplicate: false });
-    expect(broker.troubles.broken).toBe(0);
+    expect(broker.troubles.logsBroken).toBe(0);
   });
 
   it('`replicated`: acknowledges what replicas have, retries included, and else leaves the outcome open', async () => {

@@ -119,7 +119,7 @@ describe.skipIf(noRedis)('a log that is broken in Redis', () => {
       expectWhole(slice);
       expect(data(slice)).toEqual(['"new"']);
       await expect.poll(() => news.at(-1)).toMatchObject({ epoch: appended.epoch, top: { offset: 1 } });
-      expect(broker.troubles.broken).toBe(1);
+      expect(broker.troubles.logsBroken).toBe(1);
       expect(await broker.append('c', appendOf('"2"', { ...by(2, id), keep: null }))).toMatchObject({
         epoch: appended.epoch,
         offset: 2,
@@ -243,7 +243,7 @@ describe.skipIf(noRedis)('a log that is broken in Redis', () => {
         message: expect.stringContaining('layout 2'),
       });
     expect(await server.command('KEYS', '*:broken')).toEqual([]);
-    expect(broker.troubles.broken).toBe(0);
+    expect(broker.troubles.logsBroken).toBe(0);
   });
 
   it('keys that were deleted, one at a time or all: never a silent hole', async () => {
@@ -268,7 +268,7 @@ describe.skipIf(noRedis)('a log that is broken in Redis', () => {
     await server.command('XDEL', keys.entries, first[0]?.[0] ?? '');
     for (const text of ['4', '5']) await broker.append('c', appendOf(text, { keep }));
     expect(offsets(await broker.read('c', rangeOf({ keep })))).toEqual([3, 4, 5]);
-    expect(broker.troubles.broken).toBe(0);
+    expect(broker.troubles.logsBroken).toBe(0);
   });
 });
 

@@ -42,6 +42,7 @@ export class Cluster implements Topology {
   #asking: Promise<void> | undefined;
   /** Whether to ask once more when the answer is there: it may be older than the question. */
   #again = false;
+  #telling = false;
   #cancel: Cancel = () => {};
   #closed = false;
 
@@ -107,10 +108,20 @@ export class Cluster implements Topology {
     this.#kept.set(place, clock.now() + askedPlaceMs);
     if (!to.asking && this.#slots[to.slot] !== place) {
       this.#slots[to.slot] = place;
-      this.#setting.onSlots(true);
+      this.#tellSoon();
       this.refresh();
     }
     return { place, asking: to.asking };
+  }
+
+  /** Tells of slots that moved, once for all that are heard of in this turn: many may go at a time, and each telling looks at every topic. */
+  #tellSoon(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    this.#setting.ground.dial.clock.endOfTurn(() => {
+      this.#telling = false;
+      if (!this.#closed) this.#setting.onSlots(true);
+    });
   }
 
   async #start(): Promise<void> {

@@ -214,13 +214,19 @@ export function parseCompacted(reply: unknown): { readonly aside: string; readon
   return { aside: lineOf(aside), taken: taken === 1 };
 }
 
-/** Where a log ends, as look.lua replies it; undefined where there is none. @throws Garbled */
-export function parseHead(reply: unknown): Omit<Announcement, 'entries'> | undefined {
-  const [epoch, head] = listOf(reply);
+/** Where a log ends, and whether it would vanish soon, as look.lua replies it; undefined where there is none. @throws Garbled */
+export function parseHead(
+  reply: unknown,
+): { readonly epoch: string; readonly top: Announcement['top']; readonly vanishes: boolean } | undefined {
+  const [epoch, head, vanishes] = listOf(reply);
   if (!epoch || !head) return undefined;
   const [, offset, check] = /^(\d{1,16}) (\d{1,10}) /.exec(lineOf(head)) ?? [];
   return offset
-    ? { epoch: epochOf(epoch), top: { offset: Number(offset), check: Number(check) } }
+    ? {
+        epoch: epochOf(epoch),
+        top: { offset: Number(offset), check: Number(check) },
+        vanishes: vanishes === 1,
+      }
     : undefined;
 }
 

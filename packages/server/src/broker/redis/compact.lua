@@ -27,8 +27,8 @@ return over(function()
     log.oldestAt = following and following.at or log.at
     log.passed = true
     sweep(log)
-    save(log, redis.call)
   end
+  save(log, redis.call)
   renew()
   if aside then announce(log, {}) end
   return { log.epoch, aside or '', taken and 1 or 0 }

@@ -96,13 +96,14 @@ export class Connection {
   }
 
   /**
-   * Connects and logs in.
+   * Connects and logs in; asking for the password has as long as both of these.
    *
    * @param onLost called once when the connection is lost, not when it is closed
    * @throws Refused, Unanswered
    */
   static async open(dial: Dial, address: Address, onLost: (why: Error) => void): Promise<Connection> {
-    const client = clientOf(dial, address, await dial.password?.());
+    const password = await inTime(dial.clock, dial.connectMs, (async () => dial.password?.())());
+    const client = clientOf(dial, address, password);
     const connection = new Connection(dial, address, client, onLost);
     try {
       await connection.#within(dial.connectMs, client.connect());
@@ -177,27 +178,8 @@ export class Connection {
     }
   }
 
-  /** Answers come before the deadline of a process that was frozen: they are read before it is judged. */
   #within(ms: number, answer: Promise<unknown>): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      let cancel: Cancel | undefined = this.#clock.timer(ms, () =>
-        this.#clock.endOfTurn(() => cancel && reject(new Unanswered(`There was no answer within ${ms} ms.`))),
-      );
-      const settle = (): void => {
-        cancel?.();
-        cancel = undefined;
-      };
-      answer.then(
-        (reply) => {
-          settle();
-          resolve(reply);
-        },
-        (thrown: unknown) => {
-          settle();
-          reject(this.#named(thrown));
-        },
-      );
-    });
+    return inTime(this.#clock, ms, answer, (thrown) => this.#named(thrown));
   }
 
   #named(thrown: unknown): Refused | Unanswered {
@@ -205,6 +187,40 @@ export class Connection {
     if (thrown instanceof this.#library.ErrorReply) return new Refused(thrown.message);
     return new Unanswered(this.#why ?? messageOf(thrown));
   }
+}
+
+/**
+ * What comes of it, if that comes in time. Answers come before the deadline of a process that was frozen: they are read before it is
+ * judged.
+ *
+ * @param named what is thrown instead of what it threw
+ * @throws Unanswered
+ */
+function inTime<Value>(
+  clock: Clock,
+  ms: number,
+  answer: Promise<Value>,
+  named: (thrown: unknown) => unknown = (thrown) => thrown,
+): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    let cancel: Cancel | undefined = clock.timer(ms, () =>
+      clock.endOfTurn(() => cancel && reject(new Unanswered(`There was no answer within ${ms} ms.`))),
+    );
+    const settle = (): void => {
+      cancel?.();
+      cancel = undefined;
+    };
+    answer.then(
+      (reply) => {
+        settle();
+        resolve(reply);
+      },
+      (thrown: unknown) => {
+        settle();
+        reject(named(thrown));
+      },
+    );
+  });
 }
 
 /** Where a host has several addresses, the error of each is apart, and the whole says nothing. */

@@ -142,6 +142,28 @@ describe.skipIf(noRedis).concurrent('a Redis that a node starts with', () => {
     );
   });
 
+  it('has a user who may ask after replicas, where that is to be done', async (test) => {
+    const redis = await redisFor(test, { tcp: true });
+    const replica = await replicaOf(redis);
+    test.onTestFinished(() => replica.stop());
+    const rules = ['on', '>p', '~app:*', '&app:*', '+@all', '-@admin', '-@dangerous'];
+    await redis.command('ACL', 'SETUSER', 'fine', ...rules);
+    await redis.command('ACL', 'SETUSER', 'less', ...rules, '-wait');
+    const as = (username: string): Link =>
+      linkBy(test, { url: redis.url, username, password: 'p', ack: 'replicated', startMs: 600_000 });
+    await refused(as('less'), 'bad_option', /may not do WAIT on/);
+    await works(test, linkBy(test, { url: redis.url, username: 'less', password: 'p' }));
+    const link = as('fine');
+    await link.ready;
+    const write = () =>
+      link.runReplicated(count, 'app:{a}:m', ['app:{a}:m'], [], { replicasMin: 1, ms: 2000 });
+    expect(await write()).toEqual({ reply: 2, replicas: 1 });
+    // It is taken away while the node runs: what was stored all the same must not be called refused.
+    await redis.command('ACL', 'SETUSER', 'fine', '-wait');
+    await expect(write()).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await redis.command('GET', 'app:{a}:m')).toBe('3');
+  });
+
   it('is a master, and no Sentinel, nor of the other mode', async (test) => {
     const redis = await redisFor(test, { tcp: true });
     const replica = await replicaOf(redis);

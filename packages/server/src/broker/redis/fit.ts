@@ -30,6 +30,7 @@ export const commands: readonly string[] = [
   'GET KEY',
   'SET KEY x',
   'HGET KEY x',
+  'HGETALL KEY',
   'HMGET KEY x',
   'HSET KEY x x',
   'HDEL KEY x',
@@ -65,11 +66,14 @@ return missing`,
 export interface Needs {
   readonly mode: 'standalone' | 'cluster';
   readonly prefix: string;
+  /** Whether writes will wait for replicas. */
+  readonly replicated: boolean;
   readonly ms: number;
 }
 
 /** Looks at the Redis that a new connection leads to. @throws Unfit, Refused, Unanswered */
-export async function checkFit(connection: Connection, { mode, prefix, ms }: Needs): Promise<void> {
+export async function checkFit(connection: Connection, needs: Needs): Promise<void> {
+  const { mode, ms } = needs;
   const at = nameOf(connection.address);
   const hello = factsOf(await connection.send(['HELLO'], ms));
   const version = hello.get('version') ?? '';
@@ -92,12 +96,14 @@ export async function checkFit(connection: Connection, { mode, prefix, ms }: Nee
     throw new Refused(
       `READONLY The Redis at ${at} is a replica: give the address of its master, or name the Sentinels that know it.`,
     );
-  await checkRights(connection, at, { mode, prefix, ms });
+  await checkRights(connection, at, needs);
 }
 
-async function checkRights(connection: Connection, at: string, { mode, prefix, ms }: Needs): Promise<void> {
+async function checkRights(connection: Connection, at: string, needs: Needs): Promise<void> {
+  const { mode, prefix, replicated, ms } = needs;
   const key = `${prefix}:{x}`;
-  const lines = [...messages[mode], ...commands].map((line) => line.replaceAll('KEY', key));
+  const waits = replicated ? ['WAIT 1 1'] : [];
+  const lines = [...messages[mode], ...commands, ...waits].map((line) => line.replaceAll('KEY', key));
   let missing: unknown;
   try {
     missing = await connection.send(['EVAL', mayNot.text, '0', ...lines], ms);

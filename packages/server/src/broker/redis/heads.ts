@@ -22,7 +22,11 @@ export class Heads {
   #turn = 0;
   #cancel: Cancel | undefined;
   /** Those that must be seen soon. */
-  readonly #again = new Set<Look>();
+  readonly #again = new Map<Look, number>();
+  /** Those of them that are being looked at. */
+  readonly #looking = new Set<Look>();
+  /** How often announcements may have been lost: a look from before that tells nothing of what came after. */
+  #losses = 0;
   #cancelAgain: Cancel = () => {};
 
   constructor(clock: Clock) {
@@ -45,7 +49,8 @@ export class Heads {
 
   /** Looks at all of them now, again and again until each was seen: announcements may have been lost. */
   all(): void {
-    for (const portion of this.#portions) for (const look of portion) this.#again.add(look);
+    this.#losses++;
+    for (const portion of this.#portions) for (const look of portion) this.#again.set(look, this.#losses);
     this.#tryAgain();
   }
 
@@ -68,9 +73,13 @@ export class Heads {
 
   #tryAgain(): void {
     this.#cancelAgain();
-    for (const look of this.#again) {
+    for (const [look, loss] of this.#again) {
+      // A Redis that is slow is not asked once more before it has answered.
+      if (this.#looking.has(look)) continue;
+      this.#looking.add(look);
       void look().then((seen) => {
-        if (seen) this.#again.delete(look);
+        this.#looking.delete(look);
+        if (seen && this.#again.get(look) === loss) this.#again.delete(look);
       });
     }
     if (this.#again.size > 0) this.#cancelAgain = this.#clock.timer(againMs, () => this.#tryAgain());

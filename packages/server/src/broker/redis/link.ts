@@ -12,7 +12,7 @@ import { Cluster } from './cluster.ts';
 import { Condition } from './condition.ts';
 import { type Address, type Argument, loadLibrary, nameOf, type Tls } from './connection.ts';
 import { evaluate } from './evaluate.ts';
-import { Refused, syncErrorOf, Unfit } from './faults.ts';
+import { Refused, syncErrorOf, Unanswered, Unfit } from './faults.ts';
 import { checkFit } from './fit.ts';
 import { One } from './one.ts';
 import type { Script } from './scripts.ts';
@@ -177,7 +177,11 @@ class RedisLink implements Link {
         return on.send(command, ms);
       };
       const reply = await evaluate(send, script, keys, args);
-      return { reply, replicas: await on.replicas(replicasMin, ms) };
+      const replicas = await on.replicas(replicasMin, ms).catch((thrown: unknown) => {
+        // It is stored: whatever keeps the question from being answered says nothing else, and is no reason to store it again.
+        throw new Unanswered(`Whether replicas have it isn't known: ${reasonOf(thrown)}`);
+      });
+      return { reply, replicas };
     });
   }
 
@@ -203,7 +207,8 @@ class RedisLink implements Link {
   }
 
   now(): number {
-    const offsets = (this.#topology?.places() ?? []).map((place) => place.offsetMs).sort((a, b) => a - b);
+    const places = this.#topology?.places() ?? [];
+    const offsets = places.flatMap((place) => place.offsetMs ?? []).sort((a, b) => a - b);
     return this.#clock.now() + (offsets[Math.floor(offsets.length / 2)] ?? 0);
   }
 
@@ -232,7 +237,7 @@ class RedisLink implements Link {
       id: Buffer.from(this.#clock.randomBytes(12)).toString('hex'),
       commandMs: this.#commandMs,
       replicated,
-      check: (connection, mode) => checkFit(connection, { mode, prefix, ms: this.#commandMs }),
+      check: (connection, mode) => checkFit(connection, { mode, prefix, replicated, ms: this.#commandMs }),
       onMessage: (message, topic) => this.#topics.deliver(topic, message),
       onSubscriber: (place, connection) => this.#topics.up(place, connection),
       onDown: (why) => this.#onDown(why),
@@ -300,7 +305,7 @@ class RedisLink implements Link {
   /** Gives up starting. */
   #give(why: unknown): void {
     if (this.#started || this.#closed) return;
-    const sentence = why instanceof Error ? why.message : 'There was no answer.';
+    const sentence = why === undefined ? 'There was no answer.' : reasonOf(why);
     const error =
       why instanceof Unfit
         ? new SyncError('bad_option', sentence)
@@ -337,4 +342,8 @@ class RedisLink implements Link {
       }
     }
   }
+}
+
+function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -5,10 +5,11 @@
 --
 -- KEYS   the eight keys of one log, in the order below
 -- ARGV   now (ms; empty: the time of this Redis), an epoch to begin with where there is none, PUBLISH or SPUBLISH,
---        who asks, and for how many ms a log is kept that nobody uses (empty: for ever); then the script's own
+--        who asks, for how many ms a log is kept that nobody uses (empty: for ever), the number of this call, up to which number
+--        calls of who asks are lost (0: none); then the script's own
 
 local key = {
-  meta = KEYS[1], -- hash: `v`, the version of this layout; `epoch`; `head`, the numbers below in one line
+  meta = KEYS[1], -- hash: `v`, the version of this layout; `epoch`; `head`, the numbers below in one line; `f:<node>`, lost calls
   entries = KEYS[2], -- stream: an entry each, `<offset>-<check>`
   snapshot = KEYS[3], -- string: how it is encoded, then what it holds
   producers = KEYS[4], -- hash: producer to its last sequence number, and where the newest ones were stored
@@ -25,14 +26,20 @@ local given = {
   publish = ARGV[3],
   sender = ARGV[4],
   idleMs = tonumber(ARGV[5]),
+  call = tonumber(ARGV[6]),
+  lost = tonumber(ARGV[7]),
 }
-local OWN = 6 -- where a script's own arguments begin
+-- Up to which number the calls of who asks are lost, and when that was noted.
+local LOST = 'f:' .. given.sender
+local OWN = 8 -- where a script's own arguments begin
 
 local LAYOUT = '1'
 local UNUSED_MS = 3600000 -- an epoch in which nothing was stored is forgotten after this
 local BROKEN_MS = 7 * 86400000 -- what was moved aside is kept for so long
 local DROPPED_MAX = 10000 -- entries, and keys, that one call removes for good; what is left over waits for the next call
 local UNSWEPT_MAX = 1000 -- entries that were passed over, and may wait until others are; with more the next call goes on
+local LOST_MAX = 16 -- of so many nodes it is noted without looking for those that are too old to matter
+local LOST_MS = 3600000 -- no connection brings a call as late as this
 local SAFE_MAX = 9007199254740991 -- beyond this a double skips whole numbers
 
 -- The numbers of a head, in their order. Offsets are 0 where there is none.
@@ -71,7 +78,7 @@ end
 
 -- An empty log in a new epoch. It may vanish until something is stored in it, so that mere names fill no Redis.
 local function begin()
-  local log = { epoch = given.epoch, wasEmpty = true }
+  local log = { epoch = given.epoch, wasEmpty = true, lost = 0 }
   for _, name in ipairs(NUMBERS) do
     log[name] = 0
   end
@@ -81,7 +88,7 @@ end
 
 -- The head as it is stored; a new one where there is none.
 local function open()
-  local version, epoch, head = unpack(redis.call('HMGET', key.meta, 'v', 'epoch', 'head'))
+  local version, epoch, head, noted = unpack(redis.call('HMGET', key.meta, 'v', 'epoch', 'head', LOST))
   if not version and not epoch and not head then
     if redis.call('EXISTS', unpack(KEYS)) > 0 then broken('it has no head') end
     return begin()
@@ -92,7 +99,8 @@ local function open()
   local numbers = { string.match(head or '', HEAD) }
   if version ~= LAYOUT or not numbers[1] then broken('its head is none') end
   if not epoch or #epoch > 64 or not string.find(epoch, '^[%w_-]+$') then broken('its head has no epoch') end
-  local log = { epoch = epoch, saved = head }
+  local log = { epoch = epoch, saved = head, lost = tonumber(string.match(noted or '', '^%d+') or 0) }
+  if given.call <= log.lost then error('LATE this call was given up, and others have come after it', 0) end
   for i, name in ipairs(NUMBERS) do
     local number = tonumber(numbers[i])
     if number > SAFE_MAX then broken('its head has numbers that are none') end
@@ -104,6 +112,19 @@ local function open()
   return log
 end
 
+-- Notes which calls of who asks are lost, and forgets what was noted of others long ago.
+local function noteLost(log, write)
+  local now = timeNow()
+  write('HSET', key.meta, LOST, text(given.lost) .. ' ' .. text(now))
+  log.lost = given.lost
+  if redis.call('HLEN', key.meta) <= LOST_MAX then return end
+  local fields = redis.call('HGETALL', key.meta)
+  for i = 1, #fields, 2 do
+    local at = string.match(fields[i], '^f:') and tonumber(string.match(fields[i + 1], ' (%d+)$') or 0)
+    if at and now - at > LOST_MS then write('HDEL', key.meta, fields[i]) end
+  end
+end
+
 -- Writes the head where it has changed. `write` is redis.call, or what stands in for it.
 local function save(log, write)
   local numbers = {}
@@ -111,6 +132,7 @@ local function save(log, write)
     numbers[i] = text(log[name])
   end
   local head = table.concat(numbers, ' ')
+  if given.lost > log.lost then noteLost(log, write) end
   if head == log.saved then return end
   write('HSET', key.meta, 'v', LAYOUT, 'epoch', log.epoch, 'head', head)
   log.saved = head

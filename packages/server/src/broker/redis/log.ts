@@ -4,7 +4,7 @@
  */
 import { SyncError } from '@syncline/protocol';
 import { type Cancel, type Clock, type Entry, newEpoch, toSyncError } from '@syncline/protocol/wire';
-import type { Announcement, Append, Appended, Range, Slice, Snapshot } from '../broker.ts';
+import type { Announcement, Append, Appended, Range, Slice, Snapshot, Troubles } from '../broker.ts';
 import { dataBytes, owned } from '../head.ts';
 import type { Listener } from '../listeners.ts';
 import { keyRefused, keysRefused, sequenceRefused, superseded, topRefused } from '../refusals.ts';
@@ -24,10 +24,11 @@ import {
   parsePage,
   snapshotArgument,
 } from './codec.ts';
-import { Refused } from './faults.ts';
+import { Refused, Unanswered } from './faults.ts';
 import type { Link, Replicas } from './link.ts';
 import type { Load } from './load.ts';
 import type { Looker } from './looker.ts';
+import type { LostCalls } from './lost.ts';
 import { Order, type Place } from './order.ts';
 import { type Part, readSlice } from './pages.ts';
 import { Queue, type Waiting } from './queue.ts';
@@ -38,6 +39,7 @@ const scripts = {
   read: loadScript('read', 'log'),
   compact: loadScript('compact', 'log'),
   aside: loadScript('aside', 'log'),
+  renew: loadScript('renew'),
 };
 
 /** How often a read is tried of a log that turns out to be broken each time. */
@@ -51,6 +53,7 @@ export interface LogTools {
   readonly clock: Clock;
   readonly load: Load;
   readonly looker: Looker;
+  readonly lost: LostCalls;
   /** What is told of itself to the others: the random name of this broker. */
   readonly sender: string;
   readonly publish: 'PUBLISH' | 'SPUBLISH';
@@ -63,7 +66,7 @@ export interface LogTools {
   /** How long a read waits for the subscription to stand, in ms. */
   readonly commandMs: number;
   /** Told that a log was moved aside, or that a message was none. */
-  readonly onTrouble: (trouble: 'broken' | 'dropped', channel: string, why: string) => void;
+  readonly onTrouble: (trouble: keyof Troubles, channel: string, why: string) => void;
 }
 
 export class Log {
@@ -151,12 +154,20 @@ export class Log {
     try {
       const found = parseHead(await this.#tools.looker.look(this.#keys[0] ?? ''));
       head = found && { epoch: found.epoch, ...found.top };
+      if (found?.vanishes) this.#renew();
     } catch {
       // The next look tells, and that Redis doesn't answer is told by the link's health.
       return false;
     }
     if (this.#standing) this.#order.look(before, head);
     return true;
+  }
+
+  /** Has it kept for as long again: somebody listens. Where that fails the next look says so once more. */
+  #renew(): void {
+    const { link, idleMs } = this.#tools;
+    const keptMs = idleMs === undefined ? '' : String(idleMs);
+    link.run(scripts.renew, this.#topic, this.#keys, [keptMs]).catch(() => {});
   }
 
   /** Carries out appends with one script call, and answers each. */
@@ -219,7 +230,7 @@ export class Log {
   }
 
   #noteAside(why: string): void {
-    if (why) this.#tools.onTrouble('broken', this.#channel, why);
+    if (why) this.#tools.onTrouble('logsBroken', this.#channel, why);
   }
 
   #hear(message: Buffer): void {
@@ -227,7 +238,7 @@ export class Log {
     if (!this.#standing) return;
     const heard = parseMessage(message, sender);
     if (!heard)
-      return onTrouble('dropped', this.#channel, 'what was published for it is no message of a node');
+      return onTrouble('messagesDropped', this.#channel, 'what was published for it is no message of a node');
     this.#order.hear(heard.news, heard.sender === sender);
   }
 
@@ -235,9 +246,10 @@ export class Log {
   async #write(script: Script, own: readonly Argument[], stamp = ''): Promise<unknown> {
     const { link, ready, replicas } = this.#tools;
     if (!replicas) return this.#run(script, own, stamp);
-    const [slotKey, ...rest] = this.#arguments(own, stamp);
     await ready;
-    const done = await layoutTold(link.runReplicated(script, slotKey, this.#keys, rest, replicas));
+    const done = await this.#numbered(own, stamp, (slotKey, args) =>
+      link.runReplicated(script, slotKey, this.#keys, args, replicas),
+    );
     if (done.replicas < replicas.replicasMin)
       throw new SyncError(
         'unavailable',
@@ -247,20 +259,37 @@ export class Log {
   }
 
   async #run(script: Script, own: readonly Argument[], stamp = ''): Promise<unknown> {
-    const [slotKey, ...rest] = this.#arguments(own, stamp);
-    await this.#tools.ready;
-    return layoutTold(this.#tools.link.run(script, slotKey, this.#keys, rest));
+    const { ready, link } = this.#tools;
+    await ready;
+    return this.#numbered(own, stamp, (slotKey, args) => link.run(script, slotKey, this.#keys, args));
   }
 
-  /** The key that says where to run a script, then what every script begins with, then its own. */
-  #arguments(own: readonly Argument[], stamp: string): readonly [string, ...Argument[]] {
+  /** Runs a script under a number of its own: one that is given up takes no effect after those that come later. */
+  async #numbered<Reply>(
+    own: readonly Argument[],
+    stamp: string,
+    run: (slotKey: string, args: readonly Argument[]) => Promise<Reply>,
+  ): Promise<Reply> {
+    const { lost } = this.#tools;
+    const [call, upTo] = [lost.next(), lost.upTo(this.#topic)];
+    try {
+      const reply = await layoutTold(run(this.#topic, [...this.#given(stamp, call, upTo), ...own]));
+      lost.noted(this.#topic, upTo);
+      return reply;
+    } catch (thrown) {
+      if (thrown instanceof Error && thrown.cause instanceof Unanswered) lost.lose(this.#topic, call);
+      throw thrown;
+    }
+  }
+
+  /** What every script begins with. */
+  #given(stamp: string, call: number, upTo: number): readonly Argument[] {
     const { clock, link, publish, sender, idleMs } = this.#tools;
     return [
-      this.#topic,
       stamp,
       newEpoch(link.now(), clock.randomBytes(16)),
       ...[publish, sender, idleMs === undefined ? '' : String(idleMs)],
-      ...own,
+      ...[String(call), String(upTo)],
     ];
   }
 

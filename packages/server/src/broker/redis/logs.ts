@@ -2,7 +2,7 @@
  * The logs under one prefix, as a broker: finds the log for each call, has those looked at that somebody listens to, and counts
  * what was broken. The main and the volatile view of a Redis are one each, over one link; what a log does is log.ts's business.
  */
-import type { Append, Appended, Broker, Range, Slice, Snapshot } from '../broker.ts';
+import type { Append, Appended, Broker, Range, Slice, Snapshot, Troubles } from '../broker.ts';
 import { closedError, type Listener, Listeners } from '../listeners.ts';
 import { Heads } from './heads.ts';
 import { Log, type LogTools } from './log.ts';
@@ -11,16 +11,11 @@ import { Looker } from './looker.ts';
 /** How often it is said that something is wrong with one kind of thing. */
 const warnMs = 60_000;
 
-/** How often something was wrong. */
-export interface Troubles {
-  /** Logs whose parts didn't fit each other, which were moved aside and begun anew. */
-  readonly broken: number;
-  /** Messages that no node can have published. */
-  readonly dropped: number;
-}
+/** The same counts, by whoever counts. */
+export type Counting = { -readonly [Trouble in keyof Troubles]: number };
 
 export class Logs implements Broker {
-  readonly troubles = { broken: 0, dropped: 0 };
+  readonly #troubles: Counting;
   readonly #tools: LogTools;
   readonly #prefix: string;
   readonly #logs = new Map<string, Log>();
@@ -32,7 +27,8 @@ export class Logs implements Broker {
   /** Called when nothing is under way any more. */
   #onDone: (() => void) | undefined;
 
-  constructor(tools: Omit<LogTools, 'looker' | 'onTrouble'>, prefix: string) {
+  /** @param troubles where what is found wrong is counted */
+  constructor(tools: Omit<LogTools, 'looker' | 'onTrouble'>, prefix: string, troubles: Counting) {
     const { link, clock, publish, idleMs } = tools;
     this.#tools = {
       ...tools,
@@ -40,6 +36,7 @@ export class Logs implements Broker {
       onTrouble: (trouble, channel, why) => this.#trouble(trouble, channel, why),
     };
     this.#prefix = prefix;
+    this.#troubles = troubles;
     this.#heads = new Heads(tools.clock);
     tools.link.onResubscribed(() => this.#heads.all());
   }
@@ -124,13 +121,13 @@ export class Logs implements Broker {
   }
 
   #trouble(trouble: keyof Troubles, channel: string, why: string): void {
-    this.troubles[trouble]++;
+    this.#troubles[trouble]++;
     const { clock } = this.#tools;
     const now = clock.now();
     if (now - (this.#warnedAt.get(trouble) ?? Number.NEGATIVE_INFINITY) < warnMs) return;
     this.#warnedAt.set(trouble, now);
     const what =
-      trouble === 'broken'
+      trouble === 'logsBroken'
         ? `The log "${channel}" was broken in Redis: ${why}. It was moved aside (to keys that end in ":broken") and begins anew; look for what else writes to this Redis.`
         : `A message for the log "${channel}" was dropped: ${why}. Look for what else publishes on this Redis.`;
     process.emitWarning(what);

@@ -5,10 +5,15 @@
  */
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { SyncError } from '@syncline/protocol';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { noRedis, type RedisServer, replicaOf } from '../../testing/redis.ts';
 import type { Broker } from '../broker.ts';
+import { type LogsOptions, redisOver } from '../redis.ts';
 import { appendOf, data, everything, expectWhole, offsets, rangeOf, refusal } from '../testing.ts';
+import { Unanswered } from './faults.ts';
+import { type Link, openLink } from './link.ts';
+import { loadScript } from './scripts.ts';
 import { brokerOn, keysOf, newsOf, redisFor } from './testing.ts';
 
 /** Appends once the broker can reach its Redis again. */
@@ -195,6 +200,22 @@ describe.skipIf(noRedis)('logs that needn’t outlive the nodes', () => {
     await expect.poll(() => server.command('PTTL', key)).toBeGreaterThan(6000);
   });
 
+  it('are looked at without a write, and what is stored meanwhile stays for ever', async () => {
+    const server = await redisFor();
+    const broker = await brokerOn(server);
+    await broker.read('c', rangeOf());
+    const { meta } = keysOf('c');
+    await server.command('PEXPIRE', meta, '5000');
+    const look = (): Promise<unknown> => server.command('EVAL_RO', loadScript('look').text, '1', meta, '');
+    expect(((await look()) as unknown[][])[0]?.[2]).toBe(1);
+    await broker.append('c', appendOf('1'));
+    expect(((await look()) as unknown[][])[0]?.[2]).toBe(0);
+    // Whoever had looked before that has it kept for as long again, which it is for ever.
+    const keys = Object.values(keysOf('c'));
+    await server.command('EVAL', loadScript('renew').text, String(keys.length), ...keys, '');
+    expect(await server.command('PTTL', meta)).toBe(-1);
+  });
+
   it('the others stay for ever, but for names that were only read', async () => {
     const server = await redisFor();
     const broker = await brokerOn(server);
@@ -242,5 +263,102 @@ describe.skipIf(noRedis)('a Redis that can not be reached', () => {
       .toMatchObject({ offset: 2 });
     await expect.poll(() => news.at(-1)?.top.offset).toBe(2);
     expect((await broker.read('c', rangeOf())).top.offset).toBe(2);
+  });
+});
+
+describe.skipIf(noRedis)('a call that was given up', () => {
+  /** A broker whose next call is given up when it is on its way; what is returned lets it arrive. */
+  async function losing(server: RedisServer, options: LogsOptions = {}) {
+    const link = openLink({ target: { address: { path: server.path } }, prefix: 'app' });
+    const late: (() => Promise<unknown>)[] = [];
+    let loses = false;
+    const run: Link['run'] = (...call) => {
+      if (!loses) return link.run(...call);
+      loses = false;
+      late.push(() => link.run(...call));
+      const error = new SyncError('unavailable');
+      error.cause = new Unanswered('The connection broke.');
+      return Promise.reject(error);
+    };
+    const broker = redisOver(
+      {
+        ...{ ready: link.ready, health: link.health, run, runReplicated: link.runReplicated.bind(link) },
+        ...{ subscribe: link.subscribe.bind(link), hear: link.hear.bind(link), now: () => link.now() },
+        ...{ publish: link.publish.bind(link), onResubscribed: link.onResubscribed.bind(link) },
+        close: () => link.close(),
+      },
+      { ...options, prefix: 'app' },
+    );
+    onTestFinished(() => broker.close());
+    await broker.ready;
+    const lose = async (call: () => Promise<unknown>): Promise<void> => {
+      loses = true;
+      expect(await refusal(call())).toMatchObject({ code: 'unavailable' });
+    };
+    const arrive = async (): Promise<void> =>
+      void (await Promise.allSettled(late.splice(0).map((one) => one())));
+    return { broker, lose, arrive };
+  }
+
+  it('takes no effect after one that came later', async () => {
+    const server = await redisFor();
+    const { broker, lose, arrive } = await losing(server);
+    await broker.append('c', appendOf('1'));
+    await lose(() => broker.append('c', appendOf('"given up"')));
+    await broker.append('c', appendOf('2'));
+    await arrive();
+    await broker.append('c', appendOf('3'));
+    expect(data(await broker.read('c', rangeOf()))).toEqual(['1', '2', '3']);
+  });
+
+  it.each([
+    ['a log that nothing was stored in before', async () => {}],
+    [
+      'a snapshot',
+      async (broker: Broker) => {
+        await broker.append('c', appendOf('1'));
+      },
+    ],
+  ])('nor after a refusal, or a read: %s', async (_, before) => {
+    const server = await redisFor();
+    const { broker, lose, arrive } = await losing(server);
+    await before(broker);
+    for (const later of [
+      () => refusal(broker.append('c', appendOf('1', { ifTopAt: 99 }))),
+      () => broker.read('c', rangeOf()),
+      () => broker.compact('c', 'none', { offset: 1, check: 1, data: '{}' }),
+    ]) {
+      await lose(() => broker.append('c', appendOf('"given up"')));
+      await later();
+      await arrive();
+      expect(data(await broker.read('c', rangeOf()))).not.toContain('"given up"');
+    }
+  });
+
+  it('may still take effect where nothing came after it, and is news then', async () => {
+    const server = await redisFor();
+    const { broker, lose, arrive } = await losing(server);
+    const news = newsOf(broker, 'c');
+    await broker.append('c', appendOf('1'));
+    await lose(() => broker.append('c', appendOf('2')));
+    await arrive();
+    await expect.poll(() => news.at(-1)?.top.offset).toBe(2);
+    expect(data(await broker.read('c', rangeOf()))).toEqual(['1', '2']);
+  });
+
+  it('is noted for each node, and forgotten when no connection can bring it any more', async () => {
+    const server = await redisFor();
+    let now = 1_800_000_000_000;
+    const { meta } = keysOf('c');
+    const noted = async (): Promise<number> =>
+      ((await server.command('HKEYS', meta)) as string[]).filter((name) => name.startsWith('f:')).length;
+    for (let node = 1; node <= 30; node++) {
+      const { broker, lose } = await losing(server, { stamp: () => now });
+      await lose(() => broker.append('c', appendOf('"given up"')));
+      await broker.append('c', appendOf('1'));
+      if (node < 20) expect(await noted()).toBe(node);
+      if (node === 20) now += 2 * 3_600_000;
+    }
+    expect(await noted()).toBe(10);
   });
 });

@@ -59,11 +59,15 @@ export class Place {
   /** Parts that have not worked yet. */
   readonly #missing = new Set<Part>(['answers', 'announcements']);
   #onReady: () => void = () => {};
-  /** The connection on which all subscriptions stand, and what is probed on it. */
+  /** The connection on which all subscriptions stand. */
+  #stands: Connection | undefined;
+  /** What is probed on it; undefined while nothing can be: a place without slots hears nothing, and may get some. */
   #hears: { readonly connection: Connection; readonly topic: string } | undefined;
+  /** The connection on which a probe is being subscribed to. */
+  #joins: Connection | undefined;
   #wasReady = false;
   #replicating: Replicating | undefined;
-  #offsetMs = 0;
+  #offsetMs: number | undefined;
   /** How far that may be from the truth. */
   #offsetErrorMs = Number.POSITIVE_INFINITY;
   #down: Error = new Unanswered('There is no connection yet.');
@@ -101,8 +105,8 @@ export class Place {
     return this.#commands.current?.address;
   }
 
-  /** How far the clock of this Redis is ahead of the node's, in ms, as far as is known. */
-  get offsetMs(): number {
+  /** How far the clock of this Redis is ahead of the node's, in ms; undefined before it was asked. */
+  get offsetMs(): number | undefined {
     return this.#offsetMs;
   }
 
@@ -174,7 +178,7 @@ export class Place {
       },
       onDown: (why) => {
         this.#down = why;
-        if (part === 'announcements') this.#hears = undefined;
+        if (part === 'announcements') this.#stands = this.#hears = undefined;
         this.#trouble(part, why.message);
         onDown(why);
       },
@@ -205,6 +209,8 @@ export class Place {
     };
     try {
       await onSubscriber(connection);
+      if (this.#subscriber.current !== connection) return;
+      this.#stands = connection;
       await this.#hear(connection);
     } catch (thrown) {
       if (this.#subscriber.current === connection) this.#subscriber.rebuild(asError(thrown));
@@ -216,7 +222,12 @@ export class Place {
     const { probe, sharded, commandMs } = this.#setting;
     const topic = probe.topic();
     if (topic === undefined) return this.#fine('announcements');
-    await connection.subscribe([topic], sharded, commandMs);
+    this.#joins = connection;
+    try {
+      await connection.subscribe([topic], sharded, commandMs);
+    } finally {
+      if (this.#joins === connection) this.#joins = undefined;
+    }
     if (this.#subscriber.current !== connection) return;
     this.#hears = { connection, topic };
     this.#watch.soon();
@@ -252,14 +263,10 @@ export class Place {
   #publish(): boolean {
     const { sharded, commandMs, probe, onDown } = this.#setting;
     const connection = this.#commands.current;
-    if (!connection || !this.#hears) return false;
-    const { topic, connection: subscriber } = this.#hears;
-    if (!probe.holds(topic)) {
-      // Its slot has gone to another place.
-      this.#hears = undefined;
-      this.#hear(subscriber).catch((thrown: unknown) => {
-        if (this.#subscriber.current === subscriber) this.#subscriber.rebuild(asError(thrown));
-      });
+    const topic = this.#hears?.topic;
+    if (!connection) return false;
+    if (topic === undefined || !probe.holds(topic)) {
+      this.#hearElsewhere();
       return false;
     }
     connection.send([sharded ? 'SPUBLISH' : 'PUBLISH', topic, ''], commandMs).catch((thrown: unknown) => {
@@ -267,6 +274,16 @@ export class Place {
       if (thrown instanceof Refused) onDown(thrown);
     });
     return true;
+  }
+
+  /** The slot of what was probed has gone to another place, or there was none, and this one has slots by now. */
+  #hearElsewhere(): void {
+    const connection = this.#stands;
+    if (!connection || this.#joins === connection) return;
+    this.#hears = undefined;
+    this.#hear(connection).catch((thrown: unknown) => {
+      if (this.#subscriber.current === connection) this.#subscriber.rebuild(asError(thrown));
+    });
   }
 
   #silent(what: 'answers' | 'announcements', ms: number): void {
@@ -287,7 +304,7 @@ export class Place {
     const errorMs = (now - asked) / 2;
     this.#offsetErrorMs += driftMs;
     // An answer that took long says little, unless it proves that what was known can't be so: a clock was set.
-    const fits = Math.abs(offsetMs - this.#offsetMs) <= errorMs + this.#offsetErrorMs;
+    const fits = Math.abs(offsetMs - (this.#offsetMs ?? offsetMs)) <= errorMs + this.#offsetErrorMs;
     if (fits && errorMs > this.#offsetErrorMs) return;
     this.#offsetMs = Math.round(offsetMs);
     this.#offsetErrorMs = errorMs;

@@ -193,7 +193,7 @@ describe.skipIf(noRedis)('brokers on one Redis', () => {
       'x'.repeat(2 * 1024 * 1024),
     ];
     for (const message of hostile) await server.command('PUBLISH', 'app:{c}', message);
-    await expect.poll(() => two.troubles.dropped).toBe(hostile.length);
+    await expect.poll(() => two.troubles.messagesDropped).toBe(hostile.length);
     await one.append('c', appendOf('1'));
     await expect.poll(() => toldOffsets(heard)).toEqual([1]);
     expect(heard.length).toBe(1);
