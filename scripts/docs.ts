@@ -6,6 +6,8 @@ import { pathToFileURL } from 'node:url';
 type Row = Readonly<Record<string, unknown>>;
 type Column = { head: string; cell: (row: Row) => unknown };
 type Page = { file: string; title: string; about: string; module: string; table: string; columns: Column[] };
+/** A page that a function of its module writes, but for its title. */
+type Written = { file: string; title: string; about: string; module: string; write: string };
 
 const OUT = 'docs/reference';
 
@@ -21,7 +23,7 @@ const range: Column = {
 
 const OPTIONS = [code('name'), field('type'), code('default'), field('unit'), range, field('doc', 'meaning')];
 
-const PAGES: Page[] = [
+const PAGES: (Page | Written)[] = [
   {
     file: 'errors.md',
     title: 'Errors',
@@ -73,6 +75,13 @@ const PAGES: Page[] = [
     columns: [field('direction'), code('name'), code('shape'), field('doc', 'meaning')],
   },
   {
+    file: 'http-api.md',
+    title: 'The HTTP API',
+    about: 'What backends may ask for by plain HTTP.',
+    module: 'packages/server/src/transports/http/api/reference.ts',
+    write: 'httpApi',
+  },
+  {
     file: 'metrics.md',
     title: 'Metrics',
     about: 'What a server counts and measures.',
@@ -91,16 +100,17 @@ function show(value: unknown): string {
 const cellText = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 const line = (cells: string[]): string => `| ${cells.map(cellText).join(' | ')} |`;
 
+function head({ title, about, module }: Page | Written): string[] {
+  return [`# ${title}`, '', `${about} Generated from \`${module}\` by \`npm run docs\`; edit it there.`, ''];
+}
+
 function render(page: Page, table: Row | readonly Row[]): string {
   const rows = Array.isArray(table)
     ? (table as readonly Row[])
     : Object.entries(table).map(([name, row]): Row => ({ name, ...(row as Row) }));
   const used = page.columns.filter((column) => rows.some((row) => show(column.cell(row)) !== ''));
   return [
-    `# ${page.title}`,
-    '',
-    `${page.about} Generated from \`${page.module}\` by \`npm run docs\`; edit it there.`,
-    '',
+    ...head(page),
     line(used.map((column) => column.head)),
     line(used.map(() => '---')),
     ...rows.map((row) => line(used.map((column) => show(column.cell(row))))),
@@ -108,8 +118,13 @@ function render(page: Page, table: Row | readonly Row[]): string {
   ].join('\n');
 }
 
-async function build(page: Page): Promise<string> {
+async function build(page: Page | Written): Promise<string> {
   const module: Record<string, unknown> = await import(pathToFileURL(page.module).href);
+  if ('write' in page) {
+    const write = module[page.write];
+    if (typeof write !== 'function') throw new Error(`${page.module} exports no function '${page.write}'`);
+    return [...head(page), String(write()), ''].join('\n');
+  }
   const table = module[page.table];
   if (typeof table !== 'object' || table === null) {
     throw new Error(`${page.module} exports no table '${page.table}', which ${OUT}/${page.file} is made of`);

@@ -39,6 +39,14 @@ const others = {
     expected: 'a function',
     fits: (v: unknown) => typeof v === 'function',
   },
+  apiKeys: {
+    type: 'object of names and keys',
+    default: '{}',
+    doc: 'keys by which backends show who they are, by name: `{ hash, capabilities, may }`, where `hash` is the SHA-256 of the key in hex (or a list of some, while it is being changed), and `may` a list of `disconnect` and `revoke`; a key is sent as `Authorization: Bearer …`',
+    expected:
+      'an object of names and keys, such as { backend: { hash, capabilities: { "chat/:room": ["publish"] } } }',
+    fits: (v: unknown) => typeof v === 'object' && v !== null && !Array.isArray(v),
+  },
   broker: {
     type: 'broker',
     default: "disk({ dir: 'syncline-data' })",

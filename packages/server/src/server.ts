@@ -6,6 +6,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Contract, type Position, SyncError } from '@syncline/protocol';
 import { type Clock, type Lookup, lookup, systemClock } from '@syncline/protocol/wire';
+import { KeyRing } from './access/apikeys.ts';
 import { Access, type Identity } from './access.ts';
 import type { Broker, Health } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
@@ -19,7 +20,9 @@ import { calm, type Logger, type Metrics, newMetrics, reason, silentLogger } fro
 import { show } from './options/show.ts';
 import { checkOption, type Numbers, resolveNumbers } from './options.ts';
 import { Pulse } from './pulse.ts';
+import { backends } from './server/backends.ts';
 import type { At, Server, ServerOptions } from './server/front.ts';
+import { Lookups } from './session/lookups.ts';
 import { Posts } from './session/posts.ts';
 import { Sessions } from './session/sessions.ts';
 import { networkOf } from './transports/crowd.ts';
@@ -78,6 +81,7 @@ class Node<C extends Contract> implements Server<C> {
   readonly #doors: Doors;
   readonly #sessions: Sessions;
   readonly #posts: Posts;
+  readonly #backends: ReturnType<typeof backends>;
   readonly #withdrawals: Withdrawals | undefined;
   readonly #own = new Set<OwnServer>();
   /** What stops waiting for attached servers to listen. */
@@ -122,6 +126,7 @@ class Node<C extends Contract> implements Server<C> {
     );
     this.#access = new Access({
       authenticate: options.authenticate ?? null,
+      apiKeys: keyRing(options),
       authorize: options.authorize ?? null,
       beforePublish: options.beforePublish ?? null,
       tokenParameter: options.tokenParameter ?? null,
@@ -142,6 +147,12 @@ class Node<C extends Contract> implements Server<C> {
     this.#sessions = new Sessions({ ...shared, pulse: this.#pulse });
     health?.onChange(() => this.#tellHealth(health));
     this.#posts = new Posts(shared, this.#sessions);
+    this.#backends = backends({
+      access: this.#access,
+      lookups: new Lookups(shared, this.#sessions),
+      disconnect: async (user, why) => this.disconnect(user, why),
+      revoke: async (tokenId, untilMs) => this.revoke(tokenId, untilMs),
+    });
     this.#doors = new Doors({
       ...this.#reach,
       identify: (credentials) => this.#access.identify(credentials),
@@ -170,6 +181,7 @@ class Node<C extends Contract> implements Server<C> {
         identify: (credentials) => this.#access.identify(credentials),
         issueTicket: (credentials) => this.#access.issueTicket(credentials),
         publish: (post, address) => this.#posts.publish({ ...post, network: networkOf(address) }),
+        ...this.#backends,
         wait: (address) => this.#doors.wait(address),
         ready: () => this.#isReady && !this.#closing,
         healthy: () => (this.#broker.health?.brokenSince ?? null) === null,
@@ -333,6 +345,15 @@ class Node<C extends Contract> implements Server<C> {
     await this.#hub.close();
     await this.#broker.close();
   }
+}
+
+/** @throws SyncError `bad_option` */
+function keyRing({ apiKeys, authenticate }: ServerOptions<Contract>): KeyRing | undefined {
+  if (!apiKeys || authenticate) return apiKeys && new KeyRing(apiKeys);
+  throw new SyncError(
+    'bad_option',
+    'Expected `authenticate` beside `apiKeys`: without it everybody on this machine may do everything, with a key or without.',
+  );
 }
 
 /** An edit of a document may hold all that somebody pasted: there is room for that, unless somebody says how much there is. */

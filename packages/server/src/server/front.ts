@@ -13,6 +13,7 @@ import type {
 } from '@syncline/protocol';
 import type { CarriedBy, Clock, NameOf } from '@syncline/protocol/wire';
 import type { Doc } from 'yjs';
+import type { ApiKeys } from '../access/apikeys.ts';
 import type { Authenticate, Authorize, BeforePublish } from '../access.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Seed } from '../fold/docs.ts';
@@ -31,6 +32,8 @@ export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
   readonly authorize?: Authorize;
   /** Looks at what clients publish before it is stored, but for edits of documents: refuses it, or replaces it. */
   readonly beforePublish?: BeforePublish;
+  /** Keys by which your backends show who they are, by name: their hashes, and what they may do. Default none. */
+  readonly apiKeys?: ApiKeys;
   /** The query parameter in which a token may come, such as `token`. Default none: addresses end up in logs. */
   readonly tokenParameter?: string;
   /** Fills a document that nobody has edited; the same name must give the same content. Default: documents begin empty. */

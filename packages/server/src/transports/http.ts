@@ -5,10 +5,11 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { pathOf } from './caller.ts';
 import { type Route, respond } from './http/answer.ts';
-import { type PublishSettings, publishRoute } from './http/publish.ts';
+import { type ApiSettings, apiRoutes } from './http/api.ts';
+import { publishRoute } from './http/publish.ts';
 import { readyRoute, type TicketSettings, ticketRoute } from './http/tickets.ts';
 
-export type HttpSettings = TicketSettings & PublishSettings;
+export type HttpSettings = TicketSettings & ApiSettings;
 
 /** A route, and what of the path it is told. */
 interface Found {
@@ -17,11 +18,12 @@ interface Found {
 }
 
 /** Every route below the base path. One that ends with a `/` takes whatever follows, and is told it. */
-function routesOf(settings: HttpSettings): Readonly<Record<string, Route>> {
+function routesOf(settings: HttpSettings, base: string): Readonly<Record<string, Route>> {
   const publish = publishRoute(settings);
   return {
     '/ticket': ticketRoute(settings),
     '/ready': readyRoute(settings),
+    ...apiRoutes(settings, base),
     // Without a channel there is nothing to publish on, and that is told too.
     '/publish': publish,
     '/publish/': publish,
@@ -34,7 +36,7 @@ function routesOf(settings: HttpSettings): Readonly<Record<string, Route>> {
  * @returns what ends it.
  */
 export function serveHttp(server: HttpServer, base: string, settings: HttpSettings): () => void {
-  const routes = new Map(Object.entries(routesOf(settings)));
+  const routes = new Map(Object.entries(routesOf(settings, base)));
   // Frameworks add their listener when they like, and two listeners would both answer: so ours comes before all of them.
   const emit = server.emit.bind(server);
   const own = ((event: string, ...args: unknown[]): boolean => {
