@@ -3,7 +3,7 @@
  * appended on the condition that nothing came between, and else it is judged anew. Whoever takes such requests calls it, and has
  * asked for rights before. It knows no header field and no status.
  */
-import { type Definition, type Position, SyncError } from '@syncline/protocol';
+import { type Position, SyncError } from '@syncline/protocol';
 import type { Channel } from '../channel.ts';
 import { type DurableRequest, type Facts, judge, type Verdict } from '../fold/durable/judge.ts';
 import type { Ledgers } from '../fold/durable/ledgers.ts';
@@ -41,11 +41,6 @@ export class Durables {
 
   constructor(hub: Opening) {
     this.#hub = hub;
-  }
-
-  /** Whether channels of this definition are such logs. */
-  takes({ kind }: Definition): boolean {
-    return kind === 'durable';
   }
 
   /**

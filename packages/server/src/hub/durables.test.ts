@@ -1,0 +1,309 @@
+/**
+ * Durable logs as a node, or several on one broker, do what is asked of them: what is known of a log comes from the log, whoever wrote
+ * it; what was deleted or has expired is gone for everyone; and no news that is lost makes a wrong answer. Time passes by the test's clock.
+ */
+import { defineChannels, durable, SyncError } from '@syncline/protocol';
+import { fakeClock } from '@syncline/protocol/testing';
+import { lookup, type ProducerTuple, readDurableEntry } from '@syncline/protocol/wire';
+import { describe, expect, it } from 'vitest';
+import type { Broker } from '../broker/broker.ts';
+import { memory } from '../broker/memory.ts';
+import { Hub } from '../hub.ts';
+import { newMetrics, silentLogger } from '../observe.ts';
+import { resolveNumbers } from '../options.ts';
+import { type Meddled, meddle, turns } from '../testing/meddle.ts';
+import { Turn } from '../turn.ts';
+import type { DurableRequest } from './durables.ts';
+
+const name = 'log/a';
+const channels = defineChannels({
+  'log/:name': durable(),
+  'short/:name': durable({ keep: { entries: 3 } }),
+});
+
+function create(more: Partial<DurableRequest & { op: 'create' }> = {}): DurableRequest {
+  const facts = { type: 'text/plain', ttlS: null, expiresAt: null, closed: false };
+  return { op: 'create', ...facts, body: bodyOf(''), ...more };
+}
+
+function append(text: string, more: Partial<DurableRequest & { op: 'append' }> = {}): DurableRequest {
+  return {
+    op: 'append',
+    type: 'text/plain',
+    body: bodyOf(text),
+    closed: false,
+    seq: null,
+    producer: null,
+    ...more,
+  };
+}
+
+const bodyOf = (text: string) => ({ bytes: Buffer.from(text), fault: null });
+const by = (id: string, seq: number): { producer: ProducerTuple } => ({ producer: { id, epoch: 0, seq } });
+
+/** One broker, and nodes on it that a test can meddle with. */
+function world(shape: (broker: Broker) => Broker = (broker) => broker) {
+  const clock = fakeClock();
+  const broker = shape(memory({ clock }));
+  const node = () => {
+    const meddled: Meddled = meddle(broker);
+    const metrics = newMetrics();
+    const tools = { broker: meddled.broker, clock, turn: new Turn(clock), metrics, logger: silentLogger };
+    const hub = new Hub(resolveNumbers({ channelIdleMs: 1000 }), tools, lookup(channels));
+    const outcome = async (request: DurableRequest, of = name) =>
+      (await hub.durables.ask(of, request, null)).outcome;
+    return { hub, metrics, ...meddled, outcome };
+  };
+  /** What the log holds now. */
+  const log = async (of = name) => {
+    const range = { direction: 'after', offset: 0, entriesMax: 1e6, bytesMax: 1e9, keep: null } as const;
+    const slice = await broker.read(of, range);
+    const entries = slice.entries.map(({ data }) => readDurableEntry(data));
+    const text = entries.map(({ body }) => Buffer.from(body).toString()).join('');
+    return { ...slice, text, ops: entries.map(({ header }) => header.op) };
+  };
+  return { clock, broker, node, log };
+}
+
+describe('durable logs on one node', () => {
+  it('are created, appended to, closed and deleted', async () => {
+    const { node, log } = world();
+    const { hub, outcome } = node();
+    expect(await outcome(append('x'))).toBe('missing');
+    expect(await outcome(create({ body: bodyOf('a') }))).toBe('created');
+    expect(await outcome(append('b'))).toBe('appended');
+    expect(await hub.durables.look(name, false)).toMatchObject({
+      facts: { type: 'text/plain', closed: false },
+      start: { offset: 0, check: 0 },
+    });
+    expect(await outcome(append('c', { closed: true }))).toBe('appended');
+    expect(await outcome(append('d'))).toBe('ended');
+    expect(await log()).toMatchObject({ text: 'abc', top: { offset: 3 } });
+    expect(await outcome({ op: 'delete' })).toBe('deleted');
+    expect(await hub.durables.look(name, false)).toBeUndefined();
+    expect(await log()).toMatchObject({ entries: [], oldest: 5, snapshot: { offset: 4 } });
+  });
+
+  it('are asked for one after another, in the order in which they were', async () => {
+    const { node, log } = world();
+    const { outcome } = node();
+    const outcomes = await Promise.all([
+      outcome(create()),
+      ...Array.from({ length: 50 }, (_, i) => outcome(append(`${i},`))),
+      outcome(append('', { closed: true })),
+      outcome(append('x')),
+    ]);
+    expect(outcomes.slice(-2)).toEqual(['closed', 'ended']);
+    expect((await log()).text).toBe(Array.from({ length: 50 }, (_, i) => `${i},`).join(''));
+  });
+
+  it('[P26] are another log when they are created anew: what was before is dropped', async () => {
+    const { node, log } = world();
+    const { hub, outcome } = node();
+    for (const request of [
+      create(),
+      append('old', by('p', 0)),
+      { op: 'delete' } as const,
+      create({ type: 'a/b' }),
+    ])
+      await outcome(request);
+    expect(await outcome(append('new', { type: 'a/b', ...by('p', 0) }))).toBe('appended');
+    expect(await log()).toMatchObject({ text: 'new', oldest: 4 });
+    expect((await hub.durables.look(name, false))?.start).toMatchObject({ offset: 3 });
+    // Another node finds it so.
+    expect(await node().outcome(append('new', { type: 'a/b', ...by('p', 0) }))).toBe('duplicate');
+  });
+
+  it('[P26] never show what was before, though it could not be dropped', async () => {
+    let broken = true;
+    const { node, log } = world((broker) => ({
+      ...meddle(broker).broker,
+      compact: (channel, epoch, snapshot) =>
+        broken ? Promise.reject(new SyncError('storage')) : broker.compact(channel, epoch, snapshot),
+    }));
+    const { hub, outcome } = node();
+    for (const request of [create(), append('old'), { op: 'delete' } as const, create()])
+      await outcome(request);
+    expect((await log()).text).toBe('old');
+    const [, , deleted] = (await log()).entries;
+    expect(deleted?.offset).toBe(3);
+    expect((await hub.durables.look(name, false))?.start).toMatchObject({ offset: 3, check: deleted?.check });
+    broken = false;
+    await node().hub.open(name);
+    expect(await log()).toMatchObject({ text: '', oldest: 4 });
+  });
+
+  it('are known though most of what they held is no longer kept', async () => {
+    const { node, log } = world();
+    const { outcome } = node();
+    const short = 'short/a';
+    await outcome(create({ ttlS: 3600 }), short);
+    for (let i = 0; i < 20; i++) await outcome(append(`${i},`, by('p', i)), short);
+    expect(await log(short)).toMatchObject({ text: '17,18,19,', oldest: 19 });
+    const other = node();
+    expect(await other.outcome(append('', by('p', 19)), short)).toBe('duplicate');
+    expect(await other.hub.durables.look(short, false)).toMatchObject({
+      facts: { type: 'text/plain', ttlS: 3600 },
+      start: undefined,
+    });
+  });
+
+  it('are read from their newest entries only when they are opened', async () => {
+    const { node } = world();
+    const { outcome } = node();
+    await outcome(create());
+    for (let i = 0; i < 300; i++) await outcome(append('x'.repeat(1000), by('p', i)));
+    const other = node();
+    let entries = 0;
+    other.meddling.read = async (read) => {
+      const slice = await read();
+      entries += slice.entries.length;
+      return slice;
+    };
+    expect(await other.outcome(append('', by('p', 299)))).toBe('duplicate');
+    expect(entries).toBeLessThan(200);
+  });
+
+  it('are followed anew when their log turns out to be another one', async () => {
+    const { clock, node } = world();
+    const { hub, outcome, replace } = node();
+    await outcome(create());
+    await outcome(append('a'));
+    replace(memory({ clock }));
+    expect(await hub.durables.look(name, false)).toBeUndefined();
+    expect(await outcome(append('a'))).toBe('missing');
+    expect(await outcome(create({ type: 'a/b' }))).toBe('created');
+  });
+});
+
+describe('durable logs that end', () => {
+  const seconds = (count: number) => count * 1000;
+
+  it('[P27] end after so long without a use, and are dropped then', async () => {
+    const { clock, node, log } = world();
+    const { hub, outcome } = node();
+    await outcome(create({ ttlS: 16, body: bodyOf('a') }));
+    await clock.advance(seconds(15));
+    expect(await hub.durables.look(name, false)).toBeDefined();
+    await outcome(append('b'));
+    await clock.advance(seconds(15));
+    expect(await hub.durables.look(name, true)).toBeDefined();
+    await clock.advance(seconds(15));
+    expect(await hub.durables.look(name, false)).toBeDefined();
+    await clock.advance(seconds(3));
+    await turns();
+    expect(await log()).toMatchObject({ entries: [], snapshot: { offset: 4 } });
+    expect(await hub.durables.look(name, false)).toBeUndefined();
+  });
+
+  it('[P27] are dropped when their time comes, though the node has closed them meanwhile', async () => {
+    const { clock, node, log } = world();
+    const { hub, outcome } = node();
+    await outcome(create({ expiresAt: clock.now() + seconds(60), body: bodyOf('a') }));
+    await clock.advance(seconds(10));
+    expect(hub.opened(name)).toBeUndefined();
+    await clock.advance(seconds(49));
+    expect((await log()).text).toBe('a');
+    await clock.advance(seconds(1));
+    await turns();
+    expect(await log()).toMatchObject({ entries: [] });
+  });
+
+  it('[P27] are gone for whoever comes later, and may be created anew', async () => {
+    const { clock, node, log } = world();
+    const first = node();
+    await first.outcome(create({ ttlS: 60, body: bodyOf('a') }));
+    await first.hub.close();
+    await clock.advance(seconds(64));
+    const second = node();
+    expect(await second.outcome(create({ type: 'a/b', body: bodyOf('b') }))).toBe('created');
+    expect((await log()).text).toBe('b');
+  });
+
+  it('[P27] go on for as long as somebody reads them live', async () => {
+    const { clock, node } = world();
+    const { hub, outcome } = node();
+    await outcome(create({ ttlS: 16 }));
+    const { cursor } = await (await hub.open(name)).join(0, { wake: () => {} });
+    for (let i = 0; i < 10; i++) {
+      await clock.advance(seconds(8));
+      await turns();
+    }
+    expect(await hub.durables.look(name, false)).toBeDefined();
+    cursor.release();
+    await clock.advance(seconds(35));
+    await turns();
+    expect(await hub.durables.look(name, false)).toBeUndefined();
+  });
+
+  it('are tried again where they could not be ended', async () => {
+    const { clock, node, log } = world();
+    const { meddling, outcome } = node();
+    await outcome(create({ ttlS: 1, body: bodyOf('a') }));
+    meddling.append = () => Promise.reject(new SyncError('storage'));
+    await clock.advance(seconds(2));
+    expect((await log()).text).toBe('a');
+    meddling.append = (pass) => pass();
+    await clock.advance(seconds(2));
+    await turns();
+    expect(await log()).toMatchObject({ entries: [] });
+  });
+});
+
+describe('durable logs on several nodes', () => {
+  it('[P25] are found, though no news of them came', async () => {
+    const { node } = world();
+    const [one, two] = [node(), node()];
+    two.meddling.news = () => {};
+    expect(await two.outcome(append('x'))).toBe('missing');
+    await one.outcome(create());
+    expect(await two.hub.durables.look(name, false)).toBeDefined();
+    expect(await two.outcome(append('a', by('p', 0)))).toBe('appended');
+    expect(await one.outcome(append('b', by('p', 1)))).toBe('appended');
+    expect(await two.outcome(append('b', by('p', 1)))).toBe('duplicate');
+    expect(await two.outcome(append('', { closed: true }))).toBe('closed');
+    expect(await one.outcome(append('c', by('p', 2)))).toBe('ended');
+    expect(await one.outcome({ op: 'delete' })).toBe('deleted');
+    expect(await two.outcome(create({ type: 'a/b' }))).toBe('created');
+    expect(await one.outcome(append('d'))).toBe('mistyped');
+  });
+
+  it('[P25] take each request of a producer once, wherever it is repeated, and nothing after a close', async () => {
+    const { node, log } = world();
+    const nodes = [node(), node(), node()];
+    await nodes[0]?.outcome(create());
+    const all = Array.from({ length: 40 }, (_, i) =>
+      Promise.all(nodes.map(({ outcome }) => outcome(append(`${i},`, by(`p${i}`, 0))))),
+    );
+    for (const outcomes of await Promise.all(all))
+      expect(outcomes.toSorted()).toEqual(['appended', 'duplicate', 'duplicate']);
+    const numbers = (await log()).text.split(',').slice(0, -1).map(Number);
+    expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, i) => i));
+    const late = await Promise.all([
+      ...nodes.map(({ outcome }, i) => outcome(append(`${i};`))),
+      nodes[1]?.outcome(append('end', { closed: true })),
+      ...nodes.map(({ outcome }, i) => outcome(append(`${i};`))),
+    ]);
+    const { text } = await log();
+    expect(text.endsWith('end')).toBe(true);
+    expect(text.split(';').length - 1).toBe(
+      late
+        .slice(0, 3)
+        .concat(late.slice(4))
+        .filter((one) => one === 'appended').length,
+    );
+  });
+
+  it('[P25] say so when others kept writing first', async () => {
+    const { node, log } = world();
+    const { meddling, outcome } = node();
+    const other = node();
+    await outcome(create());
+    meddling.append = async (pass) => {
+      await other.outcome(append('x'));
+      return await pass();
+    };
+    await expect(outcome(append('a'))).rejects.toMatchObject({ code: 'unavailable' });
+    expect((await log()).text).not.toContain('a');
+  });
+});
