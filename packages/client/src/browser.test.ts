@@ -144,7 +144,7 @@ describe('the WebSocket', () => {
       .poll(() => client.status.get())
       .toMatchObject({
         state: 'waiting',
-        error: { message: 'No link to ws://localhost:1/sync: not there, or not for this page? (1006)' },
+        error: { message: 'No link to ws://localhost:1/sync: not there, not for this page? (1006)' },
       });
     client.close();
   });

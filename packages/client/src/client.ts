@@ -16,7 +16,7 @@ import type { GetToken } from './rights.ts';
 import type { StateChannel } from './state.ts';
 import { type Report, reporter, type Store } from './store.ts';
 import type { StreamChannel } from './stream.ts';
-import type { Transport } from './transports/transport.ts';
+import type { Fallback, Transport } from './transports/transport.ts';
 import { resolveUrl } from './transports/websocket.ts';
 import type { Terms } from './values.ts';
 
@@ -33,6 +33,11 @@ export interface ClientOptions<C extends Contract = Contract> {
    * characters; must answer within 10 s.
    */
   readonly getToken?: GetToken;
+  /**
+   * By which ways to connect, those of `@syncline/client/http` among them: tried in order, and what worked is begun with for an hour.
+   * Default: WebSocket alone.
+   */
+  readonly transports?: readonly Transport[];
   /** How long an answer may take before the connection is given up and made anew, in ms. Default 10 000. */
   readonly requestTimeoutMs?: number;
   /** Most messages that wait to be sent or answered, over all channels. Default 1000. */
@@ -123,13 +128,20 @@ export function createClientWith<const C extends Contract, K extends string>(
   kinds: { readonly [Kind in K]: Maker },
   options: ClientOptions<C> = {},
 ): Connected & Pick<Channels<C>, K & keyof Channels<C>> {
-  const { channels, url, getToken, onError, ...numbers } = options;
+  const { channels, url, getToken, onError, transports, ...numbers } = options;
   for (const [name, value] of Object.entries(numbers)) {
-    const known = name in defaults;
-    if (!(known && value > 0)) throw badOption(`\`${name}\` to be ${known ? 'above 0' : 'an option'}`, value);
+    if (!(name in defaults && value > 0)) throw badOption(`\`${name}\` to be an option above 0`, value);
   }
-  const world = { getToken, url: resolveUrl(url), report: reporter(onError) };
-  const core = new Core({ ...defaults, ...numbers, ...surroundings, ...world });
+  const core = new Core({
+    ...defaults,
+    ...numbers,
+    ...surroundings,
+    getToken,
+    url: resolveUrl(url),
+    report: reporter(onError),
+    transport:
+      transports?.find((one): one is Fallback => 'among' in one)?.among(transports) ?? surroundings.transport,
+  });
   const { connection, clock, unsent } = core;
   const made = new Map<string, ReturnType<Maker>>();
   const client: Connected & { [kind: string]: unknown } = {
@@ -145,7 +157,7 @@ export function createClientWith<const C extends Contract, K extends string>(
     client[kind] = (name: string, options?: never) => {
       const channel = made.get(name) ?? make(core, name, definitionOf(kind, name, channels), options);
       // Two of them would each take the other's entries for their own.
-      if (channel.kind !== kind) throw notA(`${kind}: it was asked for as a ${channel.kind} before`, name);
+      if (channel.kind !== kind) throw notA(`${kind}: it is a ${channel.kind} already`, name);
       made.set(name, channel);
       return channel;
     };

@@ -359,6 +359,6 @@ export class Connection {
  */
 function errorOfClose(close: number, reason: string, url: string): SyncError {
   const code = (Object.keys(steps) as ErrorCode[]).find((one) => steps[one].close === close && close > 1000);
-  const message = reason || `No link to ${url}: not there, or not for this page? (${close})`;
+  const message = reason || `No link to ${url}: not there, not for this page? (${close})`;
   return new SyncError(code ?? 'unavailable', message);
 }

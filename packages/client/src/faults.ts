@@ -26,7 +26,7 @@ export function toFault(thrown: unknown, code: ErrorCode = 'unavailable'): SyncE
 
 /** The server said what no server of this version says. */
 export function misread(): SyncError {
-  return new SyncError('bad_frame', 'A frame of another version?');
+  return new SyncError('bad_frame', 'Another version?');
 }
 
 /** A link on which nothing came for too long. */

@@ -87,7 +87,7 @@ test('[C2] a channel has one kind: a name that was asked for as one is refused a
     const channel = open(name);
     for (const [other, ask] of Object.entries(doors)) {
       if (other === first) continue;
-      const message = `"${name}" is no ${other}: it was asked for as a ${first} before.`;
+      const message = `"${name}" is no ${other}: it is a ${first} already.`;
       expect(() => ask(name)).toThrow(expect.objectContaining({ code: 'unknown_channel', message }));
     }
     expect(open(name)).toBe(channel);

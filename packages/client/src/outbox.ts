@@ -229,7 +229,7 @@ export class Outbox {
   /** Fails an item that has waited too long, but not while its answer may still come. */
   #expire(item: Item): void {
     if (!item.old || item.flying || !this.#items.includes(item)) return;
-    this.#fail(item, new SyncError('offline', 'It grew too old.'));
+    this.#fail(item, new SyncError('offline', 'It is too old.'));
   }
 
   #fail(item: Item, error: SyncError): void {

@@ -25,6 +25,11 @@ export const clientOptions = {
     type: 'function',
     doc: 'called with `{ rejected }` before each attempt to connect, and again before the rights of a session end; returns the token, a text of JWT or base64url characters, or a promise of it',
   },
+  transports: {
+    type: 'list',
+    default: '[websocket]',
+    doc: 'by which ways to connect, tried in order: `websocket`, `sse` and `longPoll` of `@syncline/client/http`',
+  },
   requestTimeoutMs: {
     type: 'number',
     default: 10_000,

@@ -18,3 +18,4 @@ export type { DeleteOptions, SetOptions } from './state.ts';
 export type { Report } from './store.ts';
 export type { HistoryOptions, HistoryPage } from './stream.ts';
 export type { TimelineOptions, TimelineView } from './timeline.ts';
+export type { Fallback, Link, LinkHandlers, Transport } from './transports/transport.ts';

@@ -30,3 +30,9 @@ export interface Transport {
    */
   open(url: string, token: string | undefined, handlers: LinkHandlers): Link;
 }
+
+/** A transport to fall back to. It brings along how several are tried in order, so that who needs one only loads nothing of that. */
+export interface Fallback extends Transport {
+  /** All of a list as one transport. */
+  among(all: readonly Transport[]): Transport;
+}

@@ -1,0 +1,210 @@
+/**
+ * `{base}/link` and `{base}/link/frames`: the requests of which a link over HTTP is made (rules L4 to L9). Who opens one is asked what
+ * a handshake is asked; later requests show the link's name, which is a secret. It knows requests; what a link tells is the link's.
+ */
+
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SyncError } from '@syncline/protocol';
+import type { Clock } from '@syncline/protocol/wire';
+import type { Credentials, Identity } from '../../access.ts';
+import type { Place } from '../../session/sessions.ts';
+import { type CallerRules, checkCaller, credentials } from '../caller.ts';
+import type { Ask, Reply } from '../link/link.ts';
+import type { Links } from '../link/links.ts';
+import { Refusal } from '../refusal.ts';
+import { checkSecure, clientAddress, type SecureRules } from '../secure.ts';
+import type { Answer, Route } from './answer.ts';
+import { readBody } from './body.ts';
+import { leaving } from './leaving.ts';
+
+export interface LinkSettings extends CallerRules, SecureRules {
+  readonly links: Links;
+  /** Finds out who is asking, in time; throws to refuse. */
+  readonly identify: (credentials: Credentials) => Promise<Identity>;
+  /** Takes a place for a session, or throws when there is no room for one. */
+  readonly admit: (identity: Identity, credentials: Credentials) => Place;
+  /** Counts a request that waits for its answer, by address; throws when there are too many. */
+  readonly wait: (address: string) => () => void;
+  /** Counts somebody who stays, likewise. */
+  readonly enter: (address: string) => () => void;
+  /** The connection of a request belongs to somebody who was let in. */
+  readonly welcome: (request: IncomingMessage) => void;
+  readonly ready: () => boolean;
+  readonly clock: Clock;
+  readonly frameBytesMax: number;
+}
+
+/** The body of a request for a link. */
+const openBytesMax = 256;
+/** What stands around frames in a body. */
+const aroundBytes = 4096;
+const headers = 'Authorization, Content-Type, Syncline-Link';
+/** No proxy on the way may keep, change or gather what is told. */
+const streaming = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-store, no-transform',
+  'X-Accel-Buffering': 'no',
+};
+const piece = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store, no-transform' };
+
+/** `POST {base}/link`. */
+export function linkRoute(settings: LinkSettings): Route {
+  const open = async (request: IncomingMessage): Promise<Answer> => {
+    checkCaller(request, settings);
+    checkSecure(request, settings);
+    if (!settings.ready()) throw leaving();
+    const remoteAddress = clientAddress(request, settings.trustProxy);
+    const leave = settings.wait(remoteAddress);
+    try {
+      const given = { ...credentials(request), remoteAddress };
+      const identity = await settings.identify(given);
+      const as = readAs(await readBody(request, { clock: settings.clock, bytesMax: openBytesMax }));
+      if (!settings.ready()) throw leaving();
+      const place = placeOf(settings, identity, given);
+      settings.welcome(request);
+      if (as === 'long-poll')
+        return { status: 200, body: { link: opened(place, () => settings.links.poll(place)) } };
+      return { status: 200, headers: streaming, write: (response) => begin(settings.links, place, response) };
+    } finally {
+      leave();
+    }
+  };
+  return { methods: { POST: open }, headers };
+}
+
+/** `POST {base}/link/frames` and `GET {base}/link/frames`. */
+export function framesRoute(settings: LinkSettings): Route {
+  const post = async (request: IncomingMessage): Promise<Answer> => {
+    const link = linkOf(request, settings);
+    const number = numberOf(request, 'n', 1);
+    const end = new URLSearchParams(request.url?.split('?')[1]).has('end');
+    if (!settings.links.mayBe(link)) throw gone();
+    const leave = settings.wait(clientAddress(request, settings.trustProxy));
+    try {
+      const bytesMax = Math.ceil(settings.frameBytesMax / 3) * 4 + aroundBytes;
+      const body = Buffer.from(await readBody(request, { clock: settings.clock, bytesMax }));
+      if (!isUtf8(body)) throw new SyncError('bad_frame', 'The body is not UTF-8.');
+      const reply = await asked(settings, request, link, { what: end ? 'end' : 'frames', number, body });
+      return answerOf(reply);
+    } finally {
+      leave();
+    }
+  };
+  const poll = async (request: IncomingMessage): Promise<Answer> => {
+    const link = linkOf(request, settings);
+    const number = numberOf(request, 'after', 0);
+    if (!settings.links.mayBe(link)) throw gone();
+    // What is passed on is somebody who stays here too, for a while.
+    const leave = settings.links.has(link)
+      ? () => {}
+      : settings.enter(clientAddress(request, settings.trustProxy));
+    try {
+      settings.welcome(request);
+      return answerOf(await asked(settings, request, link, { what: 'poll', number, body: Buffer.alloc(0) }));
+    } finally {
+      leave();
+    }
+  };
+  return { methods: { GET: poll, POST: post }, headers };
+}
+
+/** Asks the link, for as long as the client waits. */
+function asked({ links }: LinkSettings, request: IncomingMessage, link: string, ask: Ask): Promise<Reply> {
+  return new Promise((resolve) => {
+    const { socket } = request;
+    const broke = (): void => {
+      leave();
+      resolve({ status: 503, body: Buffer.alloc(0) });
+    };
+    const leave = links.ask(link, ask, (reply) => {
+      socket.off('close', broke);
+      resolve(reply);
+    });
+    if (socket.destroyed) broke();
+    else socket.once('close', broke);
+  });
+}
+
+function answerOf({ status, body }: Reply): Answer {
+  switch (status) {
+    case 200:
+      return { status, headers: piece, bytes: body };
+    case 204:
+      return { status };
+    case 404:
+      throw gone();
+    case 409:
+      throw new SyncError('sequence', 'That number follows none that was sent or given on this link.');
+    case 503:
+      throw new SyncError('unavailable', 'The node that has this link could not be reached. Ask again.');
+  }
+}
+
+function gone(): Refusal {
+  return new Refusal(404, 'silent', 'There is no such link any more, or its node is gone: open another one.');
+}
+
+/** Takes a place, and counts whoever gets it. @throws SyncError `too_many` */
+function placeOf({ admit, enter }: LinkSettings, identity: Identity, given: Credentials): Place {
+  const leave = enter(given.remoteAddress);
+  try {
+    const place = admit(identity, given);
+    const out = (): void => {
+      leave();
+      place.gone();
+    };
+    return { open: (port) => place.open(port), gone: out };
+  } catch (thrown) {
+    leave();
+    throw thrown;
+  }
+}
+
+/** What opening a link makes; where it fails, its place is given back. */
+function opened<T>(place: Place, open: () => T): T {
+  try {
+    return open();
+  } catch (thrown) {
+    place.gone();
+    throw thrown;
+  }
+}
+
+function begin(links: Links, place: Place, response: ServerResponse): void {
+  // Who went away meanwhile will not be heard of again.
+  if (response.destroyed || response.socket?.destroyed !== false) return place.gone();
+  try {
+    opened(place, () => links.stream(place, response));
+  } catch {
+    response.destroy();
+  }
+}
+
+/** The link that a request names. @throws Refusal */
+function linkOf(request: IncomingMessage, settings: LinkSettings): string {
+  checkCaller(request, settings);
+  checkSecure(request, settings);
+  const link = request.headers['syncline-link'];
+  if (typeof link === 'string') return link;
+  throw new SyncError('bad_frame', 'Name the link that this is for, with "Syncline-Link: …".');
+}
+
+/** @throws SyncError `bad_frame` */
+function numberOf({ url = '' }: IncomingMessage, name: string, least: number): number {
+  const [text = '', ...more] = new URLSearchParams(url.split('?')[1]).getAll(name);
+  const number = Number(text);
+  if (/^\d{1,15}$/.test(text) && number >= least && more.length === 0) return number;
+  throw new SyncError('bad_frame', `Expected "?${name}=…" once, an integer of at least ${least}.`);
+}
+
+/** @throws SyncError `bad_frame` */
+function readAs(body: Uint8Array): 'sse' | 'long-poll' {
+  try {
+    const { as }: { as?: unknown } = JSON.parse(Buffer.from(body).toString());
+    if (as === 'sse' || as === 'long-poll') return as;
+  } catch {
+    // What is no JSON names none of the two either.
+  }
+  throw new SyncError('bad_frame', 'Expected the body to be {"as":"sse"} or {"as":"long-poll"}.');
+}

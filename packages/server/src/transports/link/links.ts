@@ -1,0 +1,93 @@
+/**
+ * The links of this node by their secret names, and the way to those of other nodes: a request may reach any node, whichever has the
+ * session. The routes ask here; what a link tells is its own matter.
+ */
+import type { ServerResponse } from 'node:http';
+import type { Nodes } from '../../broker/broker.ts';
+import type { Place } from '../../session/sessions.ts';
+import { type Ask, type HttpLink, type LinkTools, nobody, type OnReply, unknown } from './link.ts';
+import { PolledLink } from './polled.ts';
+import { Relay } from './relay.ts';
+import { StreamedLink } from './streamed.ts';
+
+/** `<node>.<128 random bits>`. */
+const idShape = /^([\w-]{1,64})\.[\w-]{22}$/;
+
+export class Links {
+  readonly #tools: LinkTools;
+  readonly #node: string;
+  readonly #links = new Map<string, HttpLink>();
+  readonly #relay: Relay | undefined;
+
+  /** @param nodes those that share the logs; left out where there is one only */
+  constructor(tools: LinkTools, nodes: Nodes | undefined) {
+    this.#tools = tools;
+    this.#node = nodes?.id ?? this.#random();
+    this.#relay = nodes && new Relay(nodes, tools, (id, ask, onReply) => this.#here(id, ask, onReply));
+  }
+
+  /** Opens a link whose client polls; returns its name. @throws what opening its session threw */
+  poll(place: Place): string {
+    const link = new PolledLink(this.#name(), this.#tools, place, this.#onGone);
+    this.#links.set(link.id, link);
+    link.await();
+    return link.id;
+  }
+
+  /** Opens a link that is written to a response. @throws what opening its session threw */
+  stream(place: Place, response: ServerResponse): void {
+    const link = new StreamedLink(this.#name(), this.#tools, place, this.#onGone, response);
+    this.#links.set(link.id, link);
+  }
+
+  /**
+   * Asks something of the link of that name, wherever it is. `onReply` is called once, unless what is returned is called first.
+   *
+   * @example
+   * const leave = links.ask(id, { what: 'poll', number: 0, body: Buffer.alloc(0) }, ({ status, body }) => …)
+   */
+  ask(id: string, ask: Ask, onReply: OnReply): () => void {
+    const node = this.#elsewhere(id);
+    if (this.#relay && node !== undefined) return this.#relay.ask(node, id, ask, onReply);
+    return this.#here(id, ask, onReply);
+  }
+
+  /** Whether this node has the link of that name. */
+  has(id: string): boolean {
+    return this.#links.has(id);
+  }
+
+  /** Whether there may be a link of that name, here or on another node. */
+  mayBe(id: string): boolean {
+    return this.has(id) || this.#elsewhere(id) !== undefined;
+  }
+
+  /** Cuts off whoever is still there, and hears no more of other nodes. */
+  close(): void {
+    for (const link of [...this.#links.values()]) link.gone();
+    this.#relay?.close();
+  }
+
+  /** The other node that a link of that name would be on. */
+  #elsewhere(id: string): string | undefined {
+    const node = idShape.exec(id)?.[1];
+    return this.#relay && node !== this.#node ? node : undefined;
+  }
+
+  readonly #onGone = ({ id }: HttpLink): void => void this.#links.delete(id);
+
+  #here(id: string, ask: Ask, onReply: OnReply): () => void {
+    const link = this.#links.get(id);
+    if (link) return link.ask(ask, onReply);
+    onReply(unknown);
+    return nobody;
+  }
+
+  #name(): string {
+    return `${this.#node}.${this.#random()}`;
+  }
+
+  #random(): string {
+    return Buffer.from(this.#tools.clock.randomBytes(16)).toString('base64url');
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * Requests that reach a node whose they aren't, passed on to the one that has the session, and its replies, passed back. What nodes tell
+ * each other may be lost, repeated or late: what is lost is given up after a while, and the client asks again. The links have one.
+ */
+
+import type { Cancel, Clock } from '@syncline/protocol/wire';
+import type { Nodes } from '../../broker/broker.ts';
+import { type Ask, type OnReply, type Reply, unknown } from './link.ts';
+import { Pieces, readSent, type Sent, split } from './pieces.ts';
+
+/** Asks something of a link of this node. */
+export type AskHere = (id: string, ask: Ask, onReply: OnReply) => () => void;
+
+/** How long a node may take to say that it has a request, in ms. */
+const heldMs = 2000;
+/** How much longer than a poll waits its reply may take, in ms. */
+const lateMs = 5000;
+
+const lost: Reply = { status: 503, body: Buffer.alloc(0) };
+
+/** A request of a client of this node, which another node is to reply to. */
+interface Waiting {
+  readonly node: string;
+  readonly what: Ask['what'];
+  readonly onReply: OnReply;
+  cancel: Cancel;
+}
+
+export class Relay {
+  readonly #nodes: Nodes;
+  readonly #clock: Clock;
+  readonly #pollMs: number;
+  readonly #here: AskHere;
+  readonly #waiting = new Map<string, Waiting>();
+  /** What is being done for other nodes, by node and number; what ends it. */
+  readonly #doing = new Map<string, () => void>();
+  readonly #pieces: Pieces;
+  readonly #stops: (() => void)[];
+  #asked = 0;
+
+  constructor(nodes: Nodes, tools: { readonly clock: Clock; readonly longPollMs: number }, here: AskHere) {
+    this.#nodes = nodes;
+    this.#clock = tools.clock;
+    this.#pollMs = tools.longPollMs;
+    this.#here = here;
+    this.#pieces = new Pieces(tools.clock);
+    this.#stops = [
+      nodes.hear(topicOf(nodes.id), (text) => this.#hear(text)),
+      nodes.onGone((id) => this.#gone(id)),
+    ];
+  }
+
+  /** Passes a request on. `onReply` is called once, unless what is returned is called first. */
+  ask(node: string, link: string, { what, number, body }: Ask, onReply: OnReply): () => void {
+    const ref = String(++this.#asked);
+    const cancel = this.#clock.timer(heldMs, () => this.#lose(ref));
+    this.#waiting.set(ref, { node, what, onReply, cancel });
+    this.#tell(node, { kind: 'ask', ref, head: [link, what, number] }, body);
+    return () => {
+      if (!this.#waiting.has(ref)) return;
+      this.#settle(ref);
+      this.#tell(node, { kind: 'drop', ref, head: [] });
+    };
+  }
+
+  close(): void {
+    for (const stop of this.#stops) stop();
+    for (const ref of [...this.#waiting.keys()]) this.#settle(ref)?.(lost);
+    for (const drop of [...this.#doing.values()]) drop();
+    this.#doing.clear();
+    this.#pieces.clear();
+  }
+
+  #tell(node: string, sent: Omit<Sent, 'from'>, body: Uint8Array = Buffer.alloc(0)): void {
+    for (const text of split({ ...sent, from: this.#nodes.id }, body)) this.#nodes.tell(topicOf(node), text);
+  }
+
+  #hear(text: string): void {
+    const sent = readSent(text);
+    if (!sent) return;
+    if (sent.kind === 'held') return this.#held(sent);
+    if (sent.kind === 'drop') return this.#drop(keyOf(sent));
+    const body = this.#pieces.add(sent);
+    if (!body) return;
+    if (sent.kind === 'ask') this.#do(sent, body);
+    else this.#replied(sent, body);
+  }
+
+  /** Does for another node what one of its clients asks. */
+  #do(sent: Sent, body: Buffer): void {
+    const { from, ref, head } = sent;
+    const [link, what, number] = head;
+    if (typeof link !== 'string' || !isWhat(what) || typeof number !== 'number') return;
+    const key = keyOf(sent);
+    if (this.#doing.has(key)) return;
+    // Some replies come at once, before it is known how to end what was asked.
+    let waits = true;
+    const onReply = ({ status, body: reply }: Reply): void => {
+      waits = false;
+      this.#doing.delete(key);
+      this.#tell(from, { kind: 'reply', ref, head: [status] }, reply);
+    };
+    const drop = this.#here(link, { what, number, body }, onReply);
+    if (!waits) return;
+    this.#doing.set(key, drop);
+    this.#tell(from, { kind: 'held', ref, head: [] });
+  }
+
+  #drop(key: string): void {
+    const drop = this.#doing.get(key);
+    this.#doing.delete(key);
+    drop?.();
+  }
+
+  /** The other node has the request, and replies when there is something to tell. */
+  #held({ from, ref }: Sent): void {
+    const waiting = this.#waiting.get(ref);
+    if (waiting?.node !== from) return;
+    waiting.cancel();
+    waiting.cancel = this.#clock.timer(this.#pollMs + lateMs, () => this.#settle(ref)?.(lost));
+  }
+
+  #replied({ from, ref, head }: Sent, body: Buffer): void {
+    const [status] = head;
+    if (this.#waiting.get(ref)?.node !== from || !isStatus(status)) return;
+    this.#settle(ref)?.({ status, body });
+  }
+
+  /** Nothing was heard: the node is gone, or what was told was lost. */
+  #lose(ref: string): void {
+    const node = this.#waiting.get(ref)?.node;
+    if (node === undefined) return;
+    const settle = (gone: boolean) => this.#settle(ref)?.(gone ? unknown : lost);
+    this.#nodes.gone([node]).then(
+      ([gone]) => settle(gone !== undefined),
+      () => settle(false),
+    );
+  }
+
+  #gone(id: string): void {
+    for (const [ref, { node }] of [...this.#waiting]) if (node === id) this.#settle(ref)?.(unknown);
+    for (const key of [...this.#doing.keys()]) if (key.startsWith(`${id} `)) this.#drop(key);
+  }
+
+  /** Waits no longer; returns what takes the reply, if anyone still does. */
+  #settle(ref: string): OnReply | undefined {
+    const waiting = this.#waiting.get(ref);
+    waiting?.cancel();
+    this.#waiting.delete(ref);
+    return waiting?.onReply;
+  }
+}
+
+/** No channel has such a name. */
+function topicOf(node: string): string {
+  return `?link/${node}`;
+}
+
+function keyOf({ from, ref }: Sent): string {
+  return `${from} ${ref}`;
+}
+
+function isWhat(what: unknown): what is Ask['what'] {
+  return what === 'frames' || what === 'poll' || what === 'end';
+}
+
+function isStatus(status: unknown): status is Reply['status'] {
+  return [200, 204, 404, 409, 503].includes(status as number);
+}
