@@ -2,12 +2,11 @@
  * `syncline serve`: a server by itself, with channels from a module and logs on disk. It says where it is in one line, and leaves in
  * order when it is told to. It knows the command's words, and nothing of what is served.
  */
-import { existsSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
 import { createServer, disk, jwt, type Server, type ServerOptions } from '@syncline/server';
 import { devCertificate } from './certificate.ts';
+import { type Channels, loadChannels } from './channels.ts';
 import { readSecret } from './secret.ts';
 
 /** The options, as they are read. */
@@ -23,8 +22,6 @@ export interface ServeOptions {
   readonly tlsDev?: true;
   readonly trustProxy?: true | number;
 }
-
-type Channels = ServerOptions<Record<string, never>>['channels'];
 
 /** Serves until the process is told to end. @throws what keeps it from starting */
 export async function serve(options: ServeOptions): Promise<void> {
@@ -88,25 +85,6 @@ async function certificate(options: ServeOptions): Promise<ServerOptions<Channel
   if (options.tlsDev) return devCertificate(join(options.data, 'tls'));
   const { tlsCert, tlsKey } = options;
   return tlsCert === undefined || tlsKey === undefined ? undefined : { cert: tlsCert, key: tlsKey };
-}
-
-/** @throws Error that names the module */
-async function loadChannels(module: string): Promise<Channels> {
-  const path = resolve(module);
-  if (!existsSync(path))
-    throw new Error(
-      `--channels ${module}: there is no such file. It exports \`channels\`, made by defineChannels().`,
-    );
-  const loaded: unknown = await import(pathToFileURL(path).href).catch((thrown: unknown) => {
-    throw new Error(
-      `--channels ${module} can't be loaded: ${thrown instanceof Error ? thrown.message : thrown}`,
-    );
-  });
-  const channels = typeof loaded === 'object' && loaded !== null && 'channels' in loaded && loaded.channels;
-  if (typeof channels === 'object' && channels !== null) return channels as Channels;
-  throw new Error(
-    `--channels ${module} exports no \`channels\`. Write: export const channels = defineChannels({ … })`,
-  );
 }
 
 function logLine(message: string, facts: Readonly<Record<string, unknown>>): string {

@@ -1,0 +1,108 @@
+/**
+ * How the commands that are clients find their server and say who they are: the same options, the same words for what is wrong. It
+ * must not know what is done with the connection.
+ */
+import { readFile } from 'node:fs/promises';
+import { createLogClient, type LogClient, type Status } from '@syncline/client/log';
+import { links } from './link.ts';
+import { writeNotice } from './output.ts';
+
+/** Options that all of them have. */
+export interface ConnectOptions {
+  readonly url: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
+}
+
+/** Where a server is that nobody named. */
+export const urlDefault = 'ws://localhost:8080/sync';
+
+/** What an address without a path means; one with a path means what it says. @throws Error for what is no address */
+export function addressOf(text: string): URL {
+  // "localhost:8080" is taken for what it is meant to be: an address without its scheme.
+  const whole = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `ws://${text}`;
+  const url = URL.parse(whole.replace(/^http/i, 'ws'));
+  if (!url || !/^wss?:$/.test(url.protocol))
+    throw new Error(`Expected an address such as wss://app.example/sync, got ${JSON.stringify(text)}.`);
+  if (url.pathname === '/') url.pathname = '/sync';
+  url.hash = '';
+  return url;
+}
+
+/** What gives the token at each handshake: a file, which is read anew each time, or the environment; undefined: nobody gave one. */
+export function tokens({
+  tokenFile,
+}: Pick<ConnectOptions, 'tokenFile'>): (() => Promise<string>) | undefined {
+  if (tokenFile !== undefined)
+    return async () => (await readText('--token-file', tokenFile, 'Make one: syncline token --help')).trim();
+  const token = process.env['SYNCLINE_TOKEN']?.trim();
+  return token ? () => Promise.resolve(token) : undefined;
+}
+
+/** A file that an option names. @throws an Error that names both */
+export async function readText(option: string, file: string, mend: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (thrown) {
+    const { code, message } = thrown as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such file' : message;
+    throw new Error(`${option} ${file} can't be read: ${why}. ${mend}`);
+  }
+}
+
+/** The certificate to trust besides those that Node trusts, as PEM. @throws Error */
+export async function readCa({ ca }: Pick<ConnectOptions, 'ca'>): Promise<string | undefined> {
+  if (ca === undefined) return undefined;
+  const pem = await readText('--ca', ca, 'It is the PEM file of whoever signed the server’s certificate.');
+  if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
+  throw new Error(
+    `--ca ${ca} holds no certificate. It is a PEM file: it begins with -----BEGIN CERTIFICATE-----`,
+  );
+}
+
+/**
+ * A client of the server that the options name. What happens to the connection is written to stderr, once for each time it breaks.
+ *
+ * @param waitMs how long a payload may wait for its answer
+ * @throws an Error when a file can't be read or the address is none
+ */
+export async function connect(
+  options: ConnectOptions,
+  { waitMs, entriesMax }: { readonly waitMs: number; readonly entriesMax: number },
+): Promise<LogClient> {
+  const { href } = addressOf(options.url);
+  const getToken = tokens(options);
+  // Once here, so that a file that can't be read is told at once and not as a connection that fails.
+  await getToken?.();
+  const client = createLogClient({
+    url: href,
+    transport: links(await readCa(options)),
+    getToken,
+    outboxAgeMs: waitMs,
+    outboxEntriesMax: entriesMax,
+    // What can't go on is told to whoever waits for it; what is repeated is shown by the status.
+    onError: () => {},
+  });
+  tellOutages(client, href);
+  return client;
+}
+
+/** Says that the connection is gone, and that it is back. */
+function tellOutages({ status }: LogClient, href: string): void {
+  let told = '';
+  status.subscribe(() => {
+    const now: Status = status.get();
+    if (now.state === 'waiting' && told === '') {
+      told = `There is no connection to ${href}: ${sentence(now.error.message)} It is tried again until it works.`;
+      writeNotice(told);
+    } else if (now.state === 'open' && told !== '') {
+      told = '';
+      writeNotice(`Connected to ${href}.`);
+    }
+  });
+}
+
+/** A text that ends as sentences do. */
+export function sentence(text: string): string {
+  return /[.!?)]$/.test(text) ? text : `${text}.`;
+}
