@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { type Contract, type Position, SyncError } from '@syncline/protocol';
 import { type Clock, type Lookup, lookup, systemClock } from '@syncline/protocol/wire';
 import { KeyRing } from './access/apikeys.ts';
-import { Access, type Identity } from './access.ts';
+import { Access, type Credentials, type Identity } from './access.ts';
 import type { Broker, Health } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
 import type { DocJson } from './fold/doc/child.ts';
@@ -24,10 +24,11 @@ import { backends } from './server/backends.ts';
 import type { At, Server, ServerOptions } from './server/front.ts';
 import { Lookups } from './session/lookups.ts';
 import { Posts } from './session/posts.ts';
-import { Sessions } from './session/sessions.ts';
+import { type Place, Sessions } from './session/sessions.ts';
 import { networkOf } from './transports/crowd.ts';
 import { Doors, type Paths } from './transports/doors.ts';
 import { serveHttp } from './transports/http.ts';
+import { Links } from './transports/link/links.ts';
 import {
   checkHttpServer,
   checkPlace,
@@ -79,6 +80,7 @@ class Node<C extends Contract> implements Server<C> {
   readonly #documents: Documents;
   readonly #pulse: Pulse;
   readonly #doors: Doors;
+  readonly #links: Links;
   readonly #sessions: Sessions;
   readonly #posts: Posts;
   readonly #backends: ReturnType<typeof backends>;
@@ -153,15 +155,16 @@ class Node<C extends Contract> implements Server<C> {
       disconnect: async (user, why) => this.disconnect(user, why),
       revoke: async (tokenId, untilMs) => this.revoke(tokenId, untilMs),
     });
+    const connection = { clock: this.#clock, metrics: this.metrics, takesBinary, ...this.#numbers };
     this.#doors = new Doors({
       ...this.#reach,
       identify: (credentials) => this.#access.identify(credentials),
       originsAllowed: options.originsAllowed ?? [],
       hostsAllowed: options.hostsAllowed ?? [],
-      connection: { clock: this.#clock, metrics: this.metrics, takesBinary, ...this.#numbers },
-      admit: (identity, credentials) =>
-        this.#sessions.admit(this.#access.good(identity), this.#access.caller(credentials)),
+      connection,
+      admit: (identity, credentials) => this.#admit(identity, credentials),
     });
+    this.#links = new Links(connection, this.#broker.nodes);
   }
 
   attach(server: HttpServer, at: At = {}): void {
@@ -183,6 +186,10 @@ class Node<C extends Contract> implements Server<C> {
         publish: (post, address) => this.#posts.publish({ ...post, network: networkOf(address) }),
         ...this.#backends,
         wait: (address) => this.#doors.wait(address),
+        links: this.#links,
+        admit: (identity, credentials) => this.#admit(identity, credentials),
+        enter: (address) => this.#doors.enter(address),
+        welcome: ({ socket }) => this.#doors.welcome(socket),
         ready: () => this.#isReady && !this.#closing,
         healthy: () => (this.#broker.health?.brokenSince ?? null) === null,
       }),
@@ -277,6 +284,11 @@ class Node<C extends Contract> implements Server<C> {
     },
   };
 
+  /** Takes a place for a session. @throws SyncError `too_many`, or why the identity is good no longer */
+  #admit(identity: Identity, credentials: Credentials): Place {
+    return this.#sessions.admit(this.#access.good(identity), this.#access.caller(credentials));
+  }
+
   /** @param at whoever was let in later may stay */
   #sendAway(user: string, why: string, at = Number.POSITIVE_INFINITY): number {
     this.#access.withdraw(user, at);
@@ -337,6 +349,7 @@ class Node<C extends Contract> implements Server<C> {
     await Promise.all([this.#sessions.emptied(lastMs), this.#posts.emptied(lastMs)]);
     this.#pulse.stop();
     this.#doors.detach();
+    this.#links.close();
     for (const stop of this.#answering.splice(0)) stop();
     for (const { cut } of this.#own) cut();
     await this.#sessions.emptied(cutMs);

@@ -127,6 +127,13 @@ export const optionsTable = {
     'ms',
     'time between heartbeats; a session that answers none for two of them is ended',
   ),
+  longPollMs: number(
+    25_000,
+    1000,
+    300_000,
+    'ms',
+    'time that a poll by plain HTTP waits for something to tell; less than what proxies on the way allow',
+  ),
   payloadBytesMax: number(
     limits.payloadBytesMax.default,
     1,

@@ -6,10 +6,11 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import { pathOf } from './caller.ts';
 import { type Route, respond } from './http/answer.ts';
 import { type ApiSettings, apiRoutes } from './http/api.ts';
+import { framesRoute, type LinkSettings, linkRoute } from './http/links.ts';
 import { publishRoute } from './http/publish.ts';
 import { readyRoute, type TicketSettings, ticketRoute } from './http/tickets.ts';
 
-export type HttpSettings = TicketSettings & ApiSettings;
+export type HttpSettings = TicketSettings & ApiSettings & LinkSettings;
 
 /** A route, and what of the path it is told. */
 interface Found {
@@ -23,6 +24,8 @@ function routesOf(settings: HttpSettings, base: string): Readonly<Record<string,
   return {
     '/ticket': ticketRoute(settings),
     '/ready': readyRoute(settings),
+    '/link': linkRoute(settings),
+    '/link/frames': framesRoute(settings),
     ...apiRoutes(settings, base),
     // Without a channel there is nothing to publish on, and that is told too.
     '/publish': publish,
