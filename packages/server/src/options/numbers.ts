@@ -127,6 +127,13 @@ export const optionsTable = {
     'ms',
     'time between heartbeats; a session that answers none for two of them is ended',
   ),
+  linkGraceMs: number(
+    10_000,
+    100,
+    300_000,
+    'ms',
+    'time that a link by long polling is kept for its client’s next poll; then it counts as gone',
+  ),
   longPollMs: number(
     25_000,
     1000,
