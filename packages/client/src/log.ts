@@ -2,7 +2,7 @@
  * The door for tools that look at logs as they are, such as the `syncline` command: what stands in a channel's log, whatever its
  * kind, and payloads as text. Who resumes, repeats and repairs is the client of everybody else; applications have no use for it.
  */
-import { type Position, SyncError } from '@syncline/protocol';
+import type { Position, SyncError } from '@syncline/protocol';
 import { type Data, nextCheck, systemClock } from '@syncline/protocol/wire';
 import type { Status } from './connection.ts';
 import { Core, type Member } from './core.ts';
