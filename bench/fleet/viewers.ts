@@ -23,7 +23,7 @@ interface Held {
 
 const WARMUP_MS = 4_000;
 const SAMPLE_MS = 250;
-/** All come from one address, of which so many may stand at the door at once (`handshakesPerIpMax`) and no more than twice that. */
+/** Half of those from one address that may wait at the door at once (`handshakesPerIpMax`). */
 const DIALLED_TOGETHER = 64;
 
 const [contender = '', port = '', text = '{}', slowPort = ''] = process.argv.slice(2);
