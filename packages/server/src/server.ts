@@ -22,6 +22,7 @@ import { checkOption, type Numbers, resolveNumbers } from './options.ts';
 import { Pulse } from './pulse.ts';
 import { backends } from './server/backends.ts';
 import type { At, Server, ServerOptions } from './server/front.ts';
+import { Webhooks } from './server/webhooks.ts';
 import { Lookups } from './session/lookups.ts';
 import { Posts } from './session/posts.ts';
 import { type Place, Sessions } from './session/sessions.ts';
@@ -85,6 +86,7 @@ class Node<C extends Contract> implements Server<C> {
   readonly #posts: Posts;
   readonly #backends: ReturnType<typeof backends>;
   readonly #withdrawals: Withdrawals | undefined;
+  readonly #webhooks: Webhooks;
   readonly #own = new Set<OwnServer>();
   /** What stops waiting for attached servers to listen. */
   readonly #watching: (() => void)[] = [];
@@ -105,7 +107,7 @@ class Node<C extends Contract> implements Server<C> {
     const definitions = Object.values(options.channels);
     const takesBinary = definitions.some(({ carries }) => carries === 'bytes');
     this.#numbers = resolveNumbers({ ...(takesBinary && room(options)), ...options });
-    if (takesBinary) demandYjs();
+    if (definitions.some(({ kind }) => kind === 'doc')) demandYjs();
     this.#paths({});
     this.#clock = options.clock ?? systemClock;
     this.#broker = options.broker ?? disk({ dir: 'syncline-data' });
@@ -119,6 +121,7 @@ class Node<C extends Contract> implements Server<C> {
     const turn = new Turn(this.#clock);
     const now = () => this.#broker.now?.() ?? this.#clock.now();
     const common = { broker: this.#broker, clock: this.#clock, turn, metrics: this.metrics, logger };
+    this.#webhooks = new Webhooks(options.webhooks ?? [], { ...common, ...this.#numbers });
     // Where nobody is asked who they are there is nobody to send away.
     this.#withdrawals = options.authenticate && new Withdrawals(this.#numbers, common, this.#sentAway);
     this.ready = (this.#broker.ready ?? Promise.resolve()).then(() => this.#withdrawals?.open());
@@ -140,7 +143,9 @@ class Node<C extends Contract> implements Server<C> {
       broker: this.#broker,
     });
     const tools = { ...common, access: this.#access };
-    this.#hub = new Hub(this.#numbers, tools, this.#find, { seed: options.seed });
+    const watched = { ...tools, broker: this.#webhooks.watch(this.#broker) };
+    const { news } = this.#webhooks;
+    this.#hub = new Hub(this.#numbers, watched, this.#find, { seed: options.seed, news });
     this.#writer = new Writer(this.#hub);
     this.#documents = new Documents(this.#hub, this.#clock);
     this.#pulse = new Pulse(this.#clock, this.#numbers.heartbeatMs);
@@ -356,6 +361,7 @@ class Node<C extends Contract> implements Server<C> {
     this.#access.close();
     await this.#withdrawals?.close();
     await this.#hub.close();
+    await this.#webhooks.close(lastMs);
     await this.#broker.close();
   }
 }
