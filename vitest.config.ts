@@ -1,9 +1,28 @@
 // Which tests there are and how they run. Type tests (*.types.test.ts) are the compiler's: `npm run check` runs those.
 import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const browserTests = ['tests/browser/**', '**/*.browser.test.ts'];
 const redisTests = ['**/{redis,*.redis}.test.ts'];
+
+/** What takes longest, in that order: it begins first, so that in the end nobody waits for one file alone. */
+const longest = [
+  'tests/faults/harness/faults.redis.test.ts',
+  'tests/simulation/simulation.test.ts',
+  'tests/faults/harness/faults.test.ts',
+  'tests/browser/',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const turn = ({ moduleId }: TestSpecification): number => {
+      const found = longest.findIndex((path) => moduleId.includes(path));
+      return found === -1 ? longest.length : found;
+    };
+    return (await super.sort(files)).sort((a, b) => turn(a) - turn(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -14,7 +33,9 @@ export default defineConfig({
       ...(process.env['NO_BROWSER'] ? browserTests : []),
       ...(process.env['NO_REDIS'] ? redisTests : []),
     ],
+    globalSetup: './scripts/setup.ts',
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     // Much of what the slowest do is waiting: for a process, a browser, a time that is the subject.
     maxWorkers: availableParallelism() + 1,
     testTimeout: 20_000,

@@ -7,18 +7,20 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { channels } from '../../examples/chat/channels.ts';
 import { noBrowser, openBrowser } from './chromium.ts';
-import { openWindow, type Running, run } from './examples.ts';
+import { openWindow, run, runForAll, type Served } from './examples.ts';
 
 describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   let browser: Browser;
+  const served = runForAll();
   beforeAll(async () => {
     browser = await openBrowser();
   });
   afterAll(() => browser?.close());
 
   test('a server killed while two people type: all of it arrives at both, once and in order', async () => {
-    const server = await start();
-    const [ada, mira] = await joinBoth(browser, server);
+    const server = await run();
+    const room = inRoom(server);
+    const [ada, mira] = await joinBoth(browser, room);
     const typing = [type(ada, numbered('ada', 1, 36)), type(mira, numbered('mira', 1, 36))];
     await Promise.all([shown(ada, 'mira 6'), shown(mira, 'ada 6')]);
     await server.kill();
@@ -36,7 +38,7 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
     expect(log.filter((text) => text.startsWith('mira'))).toEqual(numbered('mira', 1, 40));
     await ada.getByText('Live', { exact: true }).waitFor();
     // Whoever comes later reads the same, and after a reload one's own messages are still one's own.
-    const late = await join(browser, server, 'Jonas');
+    const late = await join(browser, room, 'Jonas');
     await scrollUp(late, 80);
     expect(await texts(late)).toEqual(log);
     expect(await texts(late, '.own')).toEqual([]);
@@ -46,9 +48,9 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   });
 
   test('history loads upward, and what is on the screen stays where it is', async () => {
-    const server = await start();
-    await server.write(numbered('line', 1, 250));
-    const page = await join(browser, server, 'Ada');
+    const room = inRoom(served());
+    await room.write(numbered('line', 1, 250));
+    const page = await join(browser, room, 'Ada');
     await settled(page, 100);
     await shown(page, 'line 250');
     const moved = await page.evaluate(async () => {
@@ -73,15 +75,15 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   });
 
   test('who reads above is not moved, and is told what is new below', async () => {
-    const server = await start();
-    await server.write(numbered('line', 1, 60));
-    const page = await join(browser, server, 'Ada');
+    const room = inRoom(served());
+    await room.write(numbered('line', 1, 60));
+    const page = await join(browser, room, 'Ada');
     await settled(page, 60);
     await page.evaluate(() => document.querySelector('ol')?.parentElement?.scrollTo({ top: -700 }));
     const button = page.getByRole('button', { name: 'Latest' });
     await button.waitFor();
     const top = await topOf(page, 'line 30');
-    await server.write(['news 1', 'news 2']);
+    await room.write(['news 1', 'news 2']);
     await page.getByRole('button', { name: '2 new' }).waitFor();
     expect(await topOf(page, 'line 30')).toBeCloseTo(top, 0);
     await page.getByRole('button', { name: '2 new' }).click();
@@ -93,9 +95,9 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   });
 
   test('[W1] [W2] five lines without the SDK chat with the page', async () => {
-    const server = await start();
-    const ada = await join(browser, server, 'Ada');
-    const other = await join(browser, server, 'Mira');
+    const room = inRoom(served(), 'lobby');
+    const ada = await join(browser, room, 'Ada');
+    const other = await join(browser, room, 'Mira');
     await other.evaluate(() => {
       const socket = new WebSocket(`ws://${location.host}/chat`);
       const heard: string[] = [];
@@ -110,40 +112,42 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   });
 
   test('a message is shown as it was typed, and never becomes part of the page', async () => {
-    const server = await start();
-    const [ada, mira] = await joinBoth(browser, server);
+    const room = inRoom(served());
+    const [ada, mira] = await joinBoth(browser, room);
     const hostile =
       '<img src=x onerror="document.title=1"><b>bold</b> &amp; <script>document.title=2</script>';
     await type(ada, [hostile]);
-    await ada.getByLabel('Message lobby').fill('two');
+    await ada.getByLabel(`Message ${room.name}`).fill('two');
     await ada.keyboard.press('Shift+Enter');
     await ada.keyboard.type('lines');
     await ada.keyboard.press('Enter');
     await settled(mira, 2);
     expect(await texts(mira)).toEqual([hostile, 'two\nlines']);
     expect(await mira.locator('main :is(img, b b, script)').count()).toBe(0);
-    expect(await mira.title()).toContain('lobby');
+    expect(await mira.title()).toContain(room.name);
   });
 
   test('rooms are opened by name and everybody sees them; a message stays in its room', async () => {
-    const server = await start();
-    const [ada, mira] = await joinBoth(browser, server);
-    await ada.getByLabel('New room').fill('Büro & Garten');
-    await ada.keyboard.press('Enter');
+    const room = inRoom(served());
+    const [ada, mira] = await joinBoth(browser, room);
+    for (const name of ['Empty', 'Büro & Garten']) {
+      await ada.getByLabel('New room').fill(name);
+      await ada.keyboard.press('Enter');
+    }
     await type(ada, ['only here'], 'buro-garten');
     await mira.getByRole('link', { name: 'buro-garten' }).click();
     await shown(mira, 'only here');
-    await mira.getByRole('link', { name: 'lobby' }).click();
+    await mira.getByRole('link', { name: 'empty' }).click();
     await mira.getByText('Nothing here yet').waitFor();
     expect(await texts(mira)).toEqual([]);
   });
 
   test('who is here, who types, and how far each has read', async () => {
-    const server = await start();
-    const [ada, mira] = await joinBoth(browser, server);
+    const room = inRoom(served());
+    const [ada, mira] = await joinBoth(browser, room);
     await ada.getByTitle('Here: you and Mira').waitFor();
     await mira.getByTitle('Here: you and Ada').waitFor();
-    await mira.getByLabel('Message lobby').fill('I am');
+    await mira.getByLabel(`Message ${room.name}`).fill('I am');
     await ada.getByText('Mira is typing …').waitFor();
     await type(mira, ['I am here', 'and there']);
     await ada.getByText('Mira is typing …').waitFor({ state: 'hidden' });
@@ -154,8 +158,8 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   });
 
   test('edits and reactions reach everybody, also who comes later; only authors may edit', async () => {
-    const server = await start();
-    const [ada, mira] = await joinBoth(browser, server);
+    const room = inRoom(served());
+    const [ada, mira] = await joinBoth(browser, room);
     await type(ada, ['helo', 'oops']);
     await settled(mira, 2);
     const row = (page: Page, text: string) => page.locator('.message', { hasText: text });
@@ -170,18 +174,18 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
     await ada.keyboard.press('Enter');
     await row(ada, 'oops').hover();
     await row(ada, 'oops').getByRole('button', { name: 'Delete' }).click();
-    for (const page of [mira, await join(browser, server, 'Jonas')]) {
+    for (const page of [mira, await join(browser, room, 'Jonas')]) {
       await shown(page, 'hello');
       await page.getByText('edited', { exact: true }).waitFor();
       await row(page, 'hello').getByRole('button', { name: '👍 2' }).waitFor();
       await page.getByText('oops').waitFor({ state: 'detached' });
     }
-    await ada.getByLabel('Message lobby').waitFor();
+    await ada.getByLabel(`Message ${room.name}`).waitFor();
   });
 
   test('an edit that is given up leaves nothing behind, and one that changes nothing is none', async () => {
-    const server = await start();
-    const page = await join(browser, server, 'Ada');
+    const room = inRoom(served());
+    const page = await join(browser, room, 'Ada');
     await type(page, ['one', 'two']);
     await settled(page, 2);
     const row = (text: string) => page.locator('.message', { hasText: text });
@@ -196,13 +200,13 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
     await edit('one');
     await field.fill('never');
     await page.getByLabel('Cancel editing').click();
-    await page.getByLabel('Message lobby').waitFor();
+    await page.getByLabel(`Message ${room.name}`).waitFor();
     await edit('two');
     await field.fill('never');
     await page.keyboard.press('Escape');
     await edit('one');
     await page.keyboard.press('Enter');
-    await page.getByLabel('Message lobby').waitFor();
+    await page.getByLabel(`Message ${room.name}`).waitFor();
     await edit('two');
     await field.fill('2');
     await page.keyboard.press('Enter');
@@ -212,8 +216,9 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   });
 
   test('what waited too long is marked, and can be sent again or dropped', async () => {
-    const server = await start();
-    const page = await join(browser, server, 'Ada', (made) => made.clock.install());
+    const server = await run();
+    const room = inRoom(server);
+    const page = await join(browser, room, 'Ada', (made) => made.clock.install());
     await server.kill();
     await type(page, ['again', 'never mind']);
     await page.clock.fastForward('01:00:01');
@@ -227,48 +232,52 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   });
 });
 
-interface Server extends Running {
+interface Room extends Served {
+  readonly name: string;
   /** Writes messages as somebody else. */
   write(texts: readonly string[]): Promise<void>;
 }
 
-async function start(): Promise<Server> {
-  const running = await run();
-  const client = createClient<typeof channels>({ url: `${running.url}/sync` });
+let rooms = 0;
+
+/** A room that no other test is in, unless it asks for it by name. */
+function inRoom({ url }: Served, name = `room-${++rooms}`): Room {
+  const client = createClient<typeof channels>({ url: `${url}/sync` });
   const write = async (texts: readonly string[]): Promise<void> => {
-    const lobby = client.stream('chat/lobby');
-    await Promise.all(texts.map((text) => lobby.publish({ name: 'Writer', text })));
+    const room = client.stream(`chat/${name}`);
+    await Promise.all(texts.map((text) => room.publish({ name: 'Writer', text })));
   };
   onTestFinished(() => client.close());
-  return { ...running, write };
+  return { url, name, write };
 }
 
 /** A person: a window of their own, with a name. */
 async function join(
   browser: Browser,
-  { url }: Server,
+  room: Room,
   name: string,
   prepare?: (page: Page) => Promise<void>,
 ): Promise<Page> {
   const page = await openWindow(browser);
   await prepare?.(page);
-  await page.goto(`${url}/chat/`);
+  await page.goto(`${room.url}/chat/#${room.name}`);
   await page.getByLabel('Your name').fill(name);
   await page.keyboard.press('Enter');
   await page.getByText('Live', { exact: true }).waitFor();
   return page;
 }
 
-function joinBoth(browser: Browser, server: Server): Promise<[Page, Page]> {
-  return Promise.all([join(browser, server, 'Ada'), join(browser, server, 'Mira')]);
+function joinBoth(browser: Browser, room: Room): Promise<[Page, Page]> {
+  return Promise.all([join(browser, room, 'Ada'), join(browser, room, 'Mira')]);
 }
 
 function numbered(word: string, from: number, to: number): string[] {
   return Array.from({ length: to - from + 1 }, (_, i) => `${word} ${from + i}`);
 }
 
-async function type(page: Page, messages: readonly string[], room = 'lobby'): Promise<void> {
-  const field = page.getByLabel(`Message ${room}`);
+/** @param room the one that the page is in, or is about to show. Default: whichever it shows */
+async function type(page: Page, messages: readonly string[], room?: string): Promise<void> {
+  const field = page.getByLabel(room ? `Message ${room}` : /^Message /);
   for (const message of messages) {
     await field.fill(message);
     await field.press('Enter');

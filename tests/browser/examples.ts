@@ -1,14 +1,18 @@
 /**
- * The examples for tests in a browser: a server of its own for each test, which can be killed and comes back where it was, and windows
- * in which nothing may go wrong. The tests say which page they open; it must not know any.
+ * The examples for tests in a browser: one server for all tests of a file, or one of a test's own, which can be killed and comes back
+ * where it was; and windows in which nothing may go wrong. The tests say which page they open; it must not know any.
  */
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { expect, onTestFinished } from 'vitest';
+import { beforeAll, expect, onTestFinished } from 'vitest';
 import { type Launched, launch, temporaryFolder } from '../../examples/testing.ts';
 
-/** The examples, as a process that is there until the test is over. */
-export interface Running {
+/** Where the examples are. */
+export interface Served {
   readonly url: string;
+}
+
+/** The examples, as a process that is there until the test is over. */
+export interface Running extends Served {
   kill(): Promise<void>;
   /** Starts it again on the same port and folder. */
   restart(): Promise<void>;
@@ -31,6 +35,25 @@ export async function run(): Promise<Running> {
     remove();
   });
   return { url, kill, restart };
+}
+
+/**
+ * The examples for the tests of a `describe`, as one process: starting it and building its pages is most of what a short test costs.
+ * Who kills it wants one of its own, and who writes brings a name that no other test has.
+ */
+export function runForAll(): () => Served {
+  let url = '';
+  beforeAll(async () => {
+    const { dir, remove } = temporaryFolder();
+    const launched = await launch({ DATA_DIR: dir });
+    url = launched.url;
+    return async () => {
+      launched.kill('SIGKILL');
+      await launched.ended;
+      remove();
+    };
+  });
+  return () => ({ url });
 }
 
 /**

@@ -5,19 +5,20 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noBrowser, openBrowser } from './chromium.ts';
-import { openWindow, type Running, run } from './examples.ts';
+import { openWindow, run, runForAll, type Served } from './examples.ts';
 
 type Bbox = readonly [west: number, south: number, east: number, north: number];
 
 describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => {
   let browser: Browser;
+  const served = runForAll();
   beforeAll(async () => {
     browser = await openBrowser({ webgl: true });
   });
   afterAll(() => browser?.close());
 
   test('the map is drawn and couriers ride on it, with nothing asked of anybody else', async () => {
-    const server = await start();
+    const server = at(served());
     const { page, requests } = await open(browser, server);
     const { seen, all } = await counted(page);
     expect(all).toBe(500);
@@ -30,7 +31,7 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
   });
 
   test('[V5] one view moves with the map, and is sent what is on the screen only', async () => {
-    const server = await start();
+    const server = at(served());
     const { page, views, told } = await open(browser, server);
     // Some hundred are on the screen, once all have told where they are.
     await expect.poll(async () => (await counted(page)).seen, patience).toBeGreaterThan(60);
@@ -56,7 +57,7 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
   });
 
   test('an order page follows one courier by its own fixes, and says how old they are', async () => {
-    const server = await start();
+    const server = at(served());
     const { page, told } = await open(browser, server, '#order/mira');
     await page.getByText('No position yet').waitFor();
     const spot = { lat: 55.2, lng: 6.9 };
@@ -75,31 +76,31 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
   });
 
   test('nobody moves without a fix, is marked after ten seconds, and is offline when the server says so', async () => {
-    const server = await start();
-    const { page } = await open(browser, server, '#order/mira');
+    const server = at(served());
+    const { page } = await open(browser, server, '#order/noor');
     const south = { lat: 55.2, lng: 6.9, heading: 0, speed: 5 };
     // Ahead of the server's clock, so that they aren't old before the picture was looked at.
     const ahead = () => ({ at: Date.now() + 120_000 });
-    await server.fix('mira', south, ahead());
+    await server.fix('noor', south, ahead());
     await page.getByRole('heading', { name: 'On the way' }).waitFor();
     await page.getByRole('button', { name: 'Following' }).click();
     const early = await restful(page);
-    await server.fix('mira', { ...south, lat: 55.2004 }, ahead());
+    await server.fix('noor', { ...south, lat: 55.2004 }, ahead());
     await expect.poll(() => overlay(page), patience).not.toBe(early);
     const there = await restful(page);
     expect(there).not.toBe(early);
     expect(await frames(page, 40)).toEqual(new Set([there]));
-    await server.fix('mira', { ...south, lat: 55.2008 });
+    await server.fix('noor', { ...south, lat: 55.2008 });
     await page.getByRole('heading', { name: /^No position for 1\d s$/ }).waitFor({ timeout: 30_000 });
     expect(
-      (await server.post('fleet/city', ['set', 'mira', south, { at: Date.now() - 60_000 }])).status,
+      (await server.post('fleet/city', ['set', 'noor', south, { at: Date.now() - 60_000 }])).status,
     ).toBe(409);
-    await server.fix('mira', south, { ttlMs: 1000 });
+    await server.fix('noor', south, { ttlMs: 1000 });
     await page.getByRole('heading', { name: 'Offline' }).waitFor({ timeout: 30_000 });
   });
 
   test('a server that is killed takes nobody off the map, and goes on when it is back', async () => {
-    const server = await start();
+    const server = await run();
     const { page } = await open(browser, server);
     const { seen } = await counted(page);
     await server.kill();
@@ -115,16 +116,15 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
 
 const patience = { timeout: 60_000, interval: 100 };
 
-interface Server extends Running {
+interface Server extends Served {
   /** Publishes by plain HTTP. */
   post(channel: string, payload: unknown): Promise<Response>;
   fix(courier: string, fix: object, options?: object): Promise<void>;
 }
 
-async function start(): Promise<Server> {
-  const running = await run();
+function at({ url }: Served): Server {
   const post = (channel: string, payload: unknown): Promise<Response> =>
-    fetch(`${running.url}/sync/publish/${channel}`, {
+    fetch(`${url}/sync/publish/${channel}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(payload),
@@ -133,11 +133,11 @@ async function start(): Promise<Server> {
     const given = { at: Date.now(), ...options };
     expect((await post('fleet/city', ['set', courier, value, given])).status).toBe(200);
   };
-  return { ...running, post, fix };
+  return { url, post, fix };
 }
 
 /** A window on the fleet: what it asks for, and what it is told. */
-async function open(browser: Browser, { url }: Server, hash = '') {
+async function open(browser: Browser, { url }: Served, hash = '') {
   const page = await openWindow(browser, { viewport: { width: 900, height: 640 } });
   const requests: string[] = [];
   const views: { readonly id: number; readonly bbox?: Bbox }[] = [];

@@ -16,20 +16,21 @@ import { Board, type Placed } from '../../examples/whiteboard/board.ts';
 import { channels } from '../../examples/whiteboard/channels.ts';
 import type { Kind, Shape } from '../../examples/whiteboard/shapes.ts';
 import { noBrowser, openBrowser } from './chromium.ts';
-import { openWindow, type Running, run } from './examples.ts';
+import { openWindow, run, runForAll, type Served } from './examples.ts';
 
 const square: Shape = { kind: 'rectangle', x: 300, y: 200, w: 100, h: 80, color: 'blue', size: 2, z: 0 };
 
 describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => {
   let browser: Browser;
+  const served = runForAll();
   beforeAll(async () => {
     browser = await openBrowser();
   });
   afterAll(() => browser?.close());
 
   test('two draw: each sees the other point, draw and write, and takes back only what is their own', async () => {
-    const server = await start();
-    const [ada, mira] = await Promise.all([join(browser, server, 'Ada'), join(browser, server, 'Mira')]);
+    const shared = onBoard(served());
+    const [ada, mira] = await Promise.all([join(browser, shared, 'Ada'), join(browser, shared, 'Mira')]);
     await ada.getByRole('listitem').filter({ hasText: 'Mira' }).waitFor();
     await mira.mouse.move(300, 300);
     await mira.mouse.down();
@@ -51,10 +52,10 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
     await mira.mouse.click(700, 300);
     await field(mira).press('Control+End');
     await mira.keyboard.type(' and bread');
-    await until(() => texts(server)).toEqual(['Milk and bread']);
+    await until(() => texts(shared)).toEqual(['Milk and bread']);
     await mira.keyboard.press('Escape');
     await mira.getByRole('button', { name: 'Undo' }).click();
-    await until(() => texts(server)).toEqual(['Milk']);
+    await until(() => texts(shared)).toEqual(['Milk']);
     await mira.keyboard.press('Control+z');
     await has(ada, 2);
     await painted(ada, 400, 300, false);
@@ -67,8 +68,9 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
   });
 
   test('the server is killed: both draw on, one even reloads, and all of it comes together', async () => {
-    const server = await start();
-    const [ada, mira] = await Promise.all([join(browser, server, 'Ada'), join(browser, server, 'Mira')]);
+    const server = await run();
+    const shared = onBoard(server);
+    const [ada, mira] = await Promise.all([join(browser, shared, 'Ada'), join(browser, shared, 'Mira')]);
     await pull(ada, 'r', [200, 200], [300, 300]);
     await has(mira, 1);
     await ada.getByText('Saved', { exact: true }).waitFor();
@@ -92,13 +94,13 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
       await has(page, 5);
       await page.getByText('Saved', { exact: true }).waitFor();
     }
-    const stored = await server.read();
+    const stored = await shared.read();
     expect(stored.map(({ shape }) => shape.kind).sort()).toEqual(
       ['arrow', 'ellipse', 'note', 'rectangle', 'rectangle'].sort(),
     );
     expect(stored.find(({ shape }) => shape.kind === 'note')?.text).toBe('written offline');
     expect(stored.some(({ box }) => box.x === 200 && box.y === 300)).toBe(true);
-    const late = await join(browser, server, 'Jonas');
+    const late = await join(browser, shared, 'Jonas');
     await has(late, 5);
     for (const page of [ada, mira, late])
       for (const [x, y] of [
@@ -110,8 +112,8 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
   });
 
   test('fingers: one draws, two move and zoom and leave nothing behind', async () => {
-    const server = await start();
-    const page = await join(browser, server, 'Ada', {
+    const shared = onBoard(served());
+    const page = await join(browser, shared, 'Ada', {
       viewport: { width: 390, height: 844 },
       hasTouch: true,
       isMobile: true,
@@ -127,7 +129,7 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
     await touch('End');
     await has(page, 1);
     await painted(page, 175, 325);
-    const [drawn] = await server.read();
+    const [drawn] = await shared.read();
     expect(drawn?.box.w).toBeGreaterThan(140);
     await touch('Start', [160, 400]);
     await touch('Start', [160, 400], [250, 400]);
@@ -145,31 +147,31 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
     await page.getByRole('button', { name: 'Note', pressed: true }).waitFor();
     await page.touchscreen.tap(200, 500);
     await field(page).fill('tapped');
-    await until(() => texts(server)).toEqual(['tapped']);
+    await until(() => texts(shared)).toEqual(['tapped']);
   });
 
   test('keys: tools, all of it, moving, painting, stacking, copying, deleting, and back', async () => {
-    const server = await start();
-    const page = await join(browser, server, 'Ada');
+    const shared = onBoard(served());
+    const page = await join(browser, shared, 'Ada');
     await pull(page, 'r', [300, 200], [400, 300]);
     await pull(page, 'o', [500, 200], [600, 300]);
     await page.keyboard.press('Control+a');
     await page.keyboard.press('Shift+ArrowRight');
     await page.keyboard.press('ArrowDown');
-    await until(() => corners(server)).toEqual([
+    await until(() => corners(shared)).toEqual([
       [310, 201],
       [510, 201],
     ]);
     await page.getByRole('button', { name: 'red', exact: true }).click();
     await page.getByRole('button', { name: 'Thickness 3' }).click();
-    await until(async () => (await server.read()).map(({ shape }) => [shape.color, shape.size])).toEqual([
+    await until(async () => (await shared.read()).map(({ shape }) => [shape.color, shape.size])).toEqual([
       ['red', 3],
       ['red', 3],
     ]);
     await page.keyboard.press('Escape');
     await page.mouse.click(360, 250);
     await page.keyboard.press(']');
-    await until(() => corners(server)).toEqual([
+    await until(() => corners(shared)).toEqual([
       [510, 201],
       [310, 201],
     ]);
@@ -191,10 +193,10 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
   });
 
   test('what is repainted piece by piece while others edit is what a newcomer sees', async () => {
-    const server = await start();
-    const page = await join(browser, server, 'Ada');
+    const shared = onBoard(served());
+    const page = await join(browser, shared, 'Ada');
     const placeOf = (i: number): At => [40 + ((i * 337) % 1000), 80 + ((i * 211) % 500)];
-    await server.write((board) => {
+    await shared.write((board) => {
       for (let i = 0; i < 90; i++) {
         const [x, y] = placeOf(i);
         const [shape, ink] = oneOf(i);
@@ -203,7 +205,7 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
       }
     });
     await has(page, 90);
-    await server.write((board) => {
+    await shared.write((board) => {
       for (const [i, id] of [...board.ids()].entries()) {
         const from = board.get(id)?.box ?? square;
         const [x, y] = placeOf(i * 7 + 3);
@@ -217,15 +219,15 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
     await page.mouse.move(640, 400);
     await page.mouse.wheel(300, 200);
     await page.mouse.wheel(-300, -200);
-    const late = await join(browser, server, 'Mira');
+    const late = await join(browser, shared, 'Mira');
     await has(late, 72);
     await until(async () => differing(page, late)).toBe(0);
   });
 
   test('5,000 shapes: all of them are there, and moving, zooming and drawing stay fluid', async () => {
-    const server = await start();
-    const page = await join(browser, server, 'Ada');
-    await server.write((board) => {
+    const shared = onBoard(served());
+    const page = await join(browser, shared, 'Ada');
+    await shared.write((board) => {
       for (let i = 0; i < 5000; i++) board.add(...oneOf(i));
     });
     await has(page, 5000);
@@ -296,17 +298,20 @@ function until<T>(look: () => T) {
   return expect.poll(look, { timeout: 20_000 });
 }
 
-interface Shared extends Running {
+/** A board that no other test draws on. */
+interface Shared extends Served {
+  readonly name: string;
   /** Edits the board as somebody else. */
   write(edit: (board: Board) => void): Promise<void>;
   /** What is stored of it, the lowest shape first. */
   read(): Promise<Placed[]>;
 }
 
-async function start(): Promise<Shared> {
-  const running = await run();
-  const client = createClient<typeof channels>({ url: `${running.url}/sync` });
-  const channel = client.doc('board/team');
+let boards = 0;
+
+function onBoard({ url }: Served, name = `team-${++boards}`): Shared {
+  const client = createClient<typeof channels>({ url: `${url}/sync` });
+  const channel = client.doc(`board/${name}`);
   const board = new Board(channel.doc);
   const write = (edit: (board: Board) => void): Promise<void> => {
     edit(board);
@@ -317,7 +322,7 @@ async function start(): Promise<Shared> {
     return board.all();
   };
   onTestFinished(() => client.close());
-  return { ...running, write, read };
+  return { url, name, write, read };
 }
 
 /** A server in this process, whose board a test can change from behind. */
@@ -338,13 +343,13 @@ async function inProcess(contract: Contract): Promise<{ url: string; server: Ser
 /** A person: a window of their own, with a name. */
 async function join(
   browser: Browser,
-  { url }: { readonly url: string },
+  { url, name: board = 'team' }: Served & Partial<Shared>,
   name: string,
   options?: BrowserContextOptions,
   expected?: RegExp,
 ): Promise<Page> {
   const page = await openWindow(browser, options, expected);
-  await page.goto(`${url}/board/#team`);
+  await page.goto(`${url}/board/#${board}`);
   await page.getByLabel('Your name').fill(name);
   await page.keyboard.press('Enter');
   await page.getByText('Saved', { exact: true }).waitFor();
@@ -352,7 +357,7 @@ async function join(
 }
 
 /** From now on this person's page comes from here, so that it can be loaded while the server is dead. */
-async function keepFiles(context: BrowserContext, { url }: Running): Promise<void> {
+async function keepFiles(context: BrowserContext, { url }: Served): Promise<void> {
   const files = new Map<string, { body: Buffer; contentType: string }>();
   for (const path of ['/board/', '/board/main.js', '/board/board.css', '/board/icon.svg']) {
     const response = await fetch(url + path);

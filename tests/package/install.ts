@@ -100,6 +100,7 @@ function locate(name: string, from: string): string {
 
 /** Starts a program of the application where Node takes JavaScript only. */
 export function start(app: string, ...args: readonly string[]): ChildProcessWithoutNullStreams {
-  const env = { ...process.env, NODE_OPTIONS: '' };
+  // What is compiled in a folder that goes needn't be kept.
+  const env = { ...process.env, NODE_OPTIONS: '', NODE_DISABLE_COMPILE_CACHE: '1' };
   return spawn(process.execPath, ['--no-experimental-strip-types', ...args], { cwd: app, env });
 }

@@ -125,12 +125,14 @@ export class DocWorker {
   }
 
   #start(): ChildProcess {
+    const { SystemRoot, NODE_COMPILE_CACHE } = process.env;
     const heapMebibytes = Math.ceil(this.#settings.docHeapBytesMax / mebibyte);
     const child = fork(fileURLToPath(this.#script), [], {
       serialization: 'advanced',
       execArgv: [`--max-old-space-size=${heapMebibytes}`, '--disable-warning=ExperimentalWarning'],
-      // What it works on comes from strangers: it isn't told what this process knows. Windows starts nothing without this one.
-      env: { SystemRoot: process.env['SystemRoot'] },
+      // What it works on comes from strangers: it isn't told what this process knows, but for what it starts by. Windows starts
+      // nothing without the first; where Node keeps what it compiled, the second says where.
+      env: { SystemRoot, NODE_COMPILE_CACHE },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
     });
     this.#ready = false;

@@ -1,0 +1,57 @@
+/**
+ * What vitest does before the tests and after them, so that processes which tests start begin soon, and what they write costs little.
+ * It knows which modules those processes load, and nothing of what is tested.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+/** Where Linux keeps files in memory. Tests are about processes that die; that a flush outlives the power no test can show. */
+const memory = '/dev/shm';
+const memoryBytesMin = 2 ** 31;
+/** Most of what the tests' processes load: nodes over each broker, crowds, the command, the examples. */
+const loaded = [
+  ...['client/src/doc', 'server/src/index', 'server/src/redis', 'server/src/broker/disk/store'],
+  ...['server/src/fold/doc/work', 'cli/src/certificate', 'cli/src/serve'],
+].map((name) => `packages/${name}.ts`);
+const examples = ['channels', 'site', 'fleet/simulator', 'fleet/town/tours'].map(
+  (name) => `examples/${name}.ts`,
+);
+
+let folder: string | undefined;
+let compiling: Promise<unknown> | undefined;
+
+export function setup(): void {
+  const { TMPDIR, NODE_COMPILE_CACHE } = process.env;
+  if (TMPDIR === undefined && hasRoom(memory)) {
+    folder = mkdtempSync(join(memory, 'syncline-tests-'));
+    process.env['TMPDIR'] = folder;
+    process.once('exit', clear);
+  }
+  // Those that are killed keep nothing of what they compiled; this one does it for them, beside the first tests.
+  process.env['NODE_COMPILE_CACHE'] = NODE_COMPILE_CACHE ?? join(root, 'node_modules/.cache/node');
+  const imports = [...loaded, ...examples].map((path) => `await import('./${path}');`);
+  const flags = ['--disable-warning=ExperimentalWarning', '--input-type=module'];
+  const code = `${imports.join(' ')} process.exit();`;
+  compiling = once(spawn(process.execPath, [...flags, '-e', code], { cwd: root, stdio: 'ignore' }), 'exit');
+}
+
+export async function teardown(): Promise<void> {
+  await compiling;
+  clear();
+}
+
+function clear(): void {
+  if (folder) rmSync(folder, { recursive: true, force: true });
+}
+
+function hasRoom(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize >= memoryBytesMin;
+  } catch {
+    return false;
+  }
+}
