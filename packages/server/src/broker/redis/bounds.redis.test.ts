@@ -2,6 +2,7 @@
  * What bounds the broker: how much waits for Redis, how much one script call takes and gives, what replicas must have, and what a Redis
  * that is full still does.
  */
+import { systemClock } from '@syncline/protocol/wire';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { noRedis, type RedisServer, replicaOf } from '../../testing/redis.ts';
 import { appendOf, data, everything, expectWhole, offsets, rangeOf, refusal } from '../testing.ts';
@@ -37,6 +38,24 @@ describe.skipIf(noRedis)('redis, its bounds', () => {
     await Promise.all(Array.from({ length: 9 }, () => broker.append('c', appendOf(large))));
     expect(await callsOf(server, 'hmget')).toBe(5);
     expectWhole(await broker.read('c', rangeOf({ entriesMax: 10_000 })));
+  });
+
+  it('a Redis that is slow has 64 calls of a node to do; appends that wait meanwhile go together', async () => {
+    const server = await redisFor();
+    const broker = await brokerOn(server);
+    const channels = Array.from({ length: 200 }, (_, i) => `c/${i}`);
+    const appendToAll = () => channels.map((channel) => broker.append(channel, appendOf('1')));
+    await Promise.all(appendToAll());
+    await server.command('CONFIG', 'RESETSTAT');
+    server.freeze();
+    const first = appendToAll();
+    await new Promise<void>((resolve) => systemClock.endOfTurn(resolve));
+    const second = appendToAll();
+    server.thaw();
+    const offsets = (await Promise.all([...first, ...second])).map(({ offset }) => offset);
+    expect(offsets).toEqual([...channels.map(() => 2), ...channels.map(() => 3)]);
+    // Each call reads one head: those that were on their way have a second one to follow, the others took both with them.
+    expect(await callsOf(server, 'hmget')).toBe(channels.length + 64);
   });
 
   it('heads of many logs are looked at together', async () => {

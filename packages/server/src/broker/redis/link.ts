@@ -19,6 +19,7 @@ import type { Script } from './scripts.ts';
 import { Sentinels } from './sentinel.ts';
 import { type Ear, Topics } from './topics.ts';
 import type { AddressMap, Ground, Topology, Way } from './topology.ts';
+import type { Leave } from './window.ts';
 
 /** How many replicas must have a write, and how long that may take in ms. */
 export interface Replicas {
@@ -29,6 +30,8 @@ export interface Replicas {
 export interface Link {
   /** Resolves once every part works; rejects with a SyncError that says what keeps it from that. */
   readonly ready: Promise<void>;
+  /** Waits until there is room for a call where `slotKey` lives; what it gives is to be called when that is done. Never rejects. */
+  enter(slotKey: string): Leave | Promise<Leave>;
   /**
    * Runs a script where `slotKey` lives. Reply as RESP gives it, bulk strings as Buffer.
    *
@@ -104,6 +107,8 @@ const commandsMax = 200_000;
 /** How often a command is sent on to where a Cluster says that its key is now. */
 const redirectsMax = 8;
 
+const nothing: Leave = () => {};
+
 /** Opens a link. @example const link = openLink({ target: { address: { host: 'localhost', port: 6379 } }, prefix: 'syncline' }) */
 export function openLink(setting: LinkSetting): Link {
   return new RedisLink(setting);
@@ -142,6 +147,10 @@ class RedisLink implements Link {
     // Whoever asks for it hears of it; a link that nobody waits for must not end the process.
     this.ready.catch(() => {});
     this.#cancelStart = this.#clock.timer(setting.startMs ?? 10_000, () => this.#give(this.#down));
+  }
+
+  enter(slotKey: string): Leave | Promise<Leave> {
+    return this.#topology?.placeOf(slotKey)?.window.enter() ?? nothing;
   }
 
   async run(

@@ -91,7 +91,13 @@ export class Log {
     this.#channel = channel;
     this.#topic = `${prefix}:{${tagOf(channel)}}`;
     this.#keys = ['m', 'l', 's', 'p', 'pa', 'po', 'k', 'o'].map((part) => `${this.#topic}:${part}`);
-    this.#queue = new Queue(tools.clock, tools.load, (batch) => this.#append(batch), onIdle);
+    this.#queue = new Queue(
+      ...([tools.clock, tools.load] as const),
+      // What waits for replicas is held up by them: it is bounded by their time.
+      () => (tools.replicas ? () => {} : tools.link.enter(this.#topic)),
+      (batch) => this.#append(batch),
+      onIdle,
+    );
     this.#order = new Order(tools.clock, tell);
     this.#heard = (message) => this.#hear(message);
   }
@@ -209,7 +215,7 @@ export class Log {
       ...[direction, String(offset), until === undefined ? '' : String(until)],
       ...[numberText(entriesMax), numberText(bytesMax), leastOne ? '1' : ''],
     ];
-    const page = parsed(parsePage, await this.#run(scripts.read, own, stamp));
+    const page = parsed(parsePage, await this.#inTurn(() => this.#run(scripts.read, own, stamp)));
     this.#noteAside(page.aside);
     return page;
   }
@@ -256,6 +262,11 @@ export class Log {
         `${done.replicas} of ${replicas.replicasMin} replicas had this within ${replicas.ms} ms. Whether it outlives its Redis is unknown; try again.`,
       );
     return done.reply;
+  }
+
+  async #inTurn<Value>(run: () => Promise<Value>): Promise<Value> {
+    const leave = await this.#tools.link.enter(this.#topic);
+    return run().finally(leave);
   }
 
   async #run(script: Script, own: readonly Argument[], stamp = ''): Promise<unknown> {

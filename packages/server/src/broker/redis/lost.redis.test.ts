@@ -285,6 +285,7 @@ describe.skipIf(noRedis)('a call that was given up', () => {
         ...{ ready: link.ready, health: link.health, run, runReplicated: link.runReplicated.bind(link) },
         ...{ subscribe: link.subscribe.bind(link), hear: link.hear.bind(link), now: () => link.now() },
         ...{ publish: link.publish.bind(link), onResubscribed: link.onResubscribed.bind(link) },
+        enter: (slotKey) => link.enter(slotKey),
         close: () => link.close(),
       },
       { ...options, prefix: 'app' },

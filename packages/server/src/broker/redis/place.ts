@@ -11,6 +11,7 @@ import { Kept } from './kept.ts';
 import { Replicating } from './replicating.ts';
 import { scriptOf } from './scripts.ts';
 import { Watch } from './watch.ts';
+import { Window } from './window.ts';
 
 /**
  * Being one that may write, it is refused where writes are: by a replica, by a Redis that is loading. It may run where there is no
@@ -20,6 +21,12 @@ const probe = scriptOf('probe', "#!lua flags=allow-oom\nreturn redis.call('TIME'
 
 /** How much less sure the time of a Redis is with each time that it was asked since: two clocks drift apart. */
 const driftMs = 0.1;
+
+/**
+ * Calls on their way at a time. More would not be answered sooner: so many keep a Redis busy that is some milliseconds away. With
+ * many nodes it has as many times this to work off, which must take it less than a call's deadline.
+ */
+const callsMax = 64;
 
 /** What can fail by itself. */
 const parts = ['answers', 'announcements', 'replicated'] as const;
@@ -51,6 +58,8 @@ export class Place {
   readonly name: string;
   /** Resolves when it could be used for the first time, or was closed. */
   readonly ready: Promise<void>;
+  /** What calls on logs go through. */
+  readonly window = new Window(callsMax);
   readonly #setting: PlaceSetting;
   readonly #commands: Kept;
   readonly #subscriber: Kept;

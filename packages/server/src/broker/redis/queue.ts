@@ -6,6 +6,7 @@
 import type { Clock } from '@syncline/protocol/wire';
 import type { Append, Appended } from '../broker.ts';
 import type { Load } from './load.ts';
+import type { Leave } from './window.ts';
 
 /** One call of the script takes so much, and one append at least. */
 const batchEntriesMax = 128;
@@ -27,6 +28,7 @@ type Call = () => Promise<void>;
 export class Queue {
   readonly #clock: Clock;
   readonly #load: Load;
+  readonly #enter: () => Leave | Promise<Leave>;
   readonly #run: (batch: readonly Waiting[]) => Promise<void>;
   readonly #onIdle: () => void;
   #waiting: (Waiting | Call)[] = [];
@@ -35,17 +37,20 @@ export class Queue {
   #working = false;
 
   /**
+   * @param enter waits until appends may be carried out; those that come meanwhile go with them
    * @param run carries out appends that are to be stored together, and answers each; it never rejects
    * @param onIdle called when nothing waits any more
    */
   constructor(
     clock: Clock,
     load: Load,
+    enter: () => Leave | Promise<Leave>,
     run: (batch: readonly Waiting[]) => Promise<void>,
     onIdle: () => void,
   ) {
     this.#clock = clock;
     this.#load = load;
+    this.#enter = enter;
     this.#run = run;
     this.#onIdle = onIdle;
   }
@@ -56,15 +61,15 @@ export class Queue {
 
   /** @throws SyncError `too_many` when there is no room, and what `run` refuses it with */
   append(append: Append, bytes: number, stamp: string): Promise<Appended> {
-    return this.#enter(bytes, (resolve, reject) => ({ append, bytes, stamp, resolve, reject }));
+    return this.#add(bytes, (resolve, reject) => ({ append, bytes, stamp, resolve, reject }));
   }
 
   /** Runs something that waits for everything before it, and for which everything after it waits. */
   call<Value>(bytes: number, run: () => Promise<Value>): Promise<Value> {
-    return this.#enter(bytes, (resolve, reject) => () => run().then(resolve, reject));
+    return this.#add(bytes, (resolve, reject) => () => run().then(resolve, reject));
   }
 
-  #enter<Value>(
+  #add<Value>(
     bytes: number,
     entry: (resolve: (value: Value) => void, reject: (error: Error) => void) => Waiting | Call,
   ): Promise<Value> {
@@ -89,9 +94,11 @@ export class Queue {
         this.#next++;
         await first();
       } else {
+        const leave = await this.#enter();
         const batch = this.#batch();
         this.#next += batch.length;
         await this.#run(batch);
+        leave();
       }
       this.#forget();
     }
