@@ -45,6 +45,11 @@ export const metricsTable = {
     unit: 'batches',
     doc: 'batches encoded; each is shared by all subscribers that need it',
   },
+  streamReads: {
+    type: 'counter',
+    unit: 'requests',
+    doc: 'reads of streams by plain HTTP; each is a session for as long as it takes',
+  },
   bytesSent: { type: 'counter', unit: 'bytes', doc: 'bytes handed to sockets' },
   framesReceived: { type: 'counter', unit: 'frames', doc: 'frames that clients sent' },
   framesRefused: { type: 'counter', unit: 'frames', doc: 'frames answered with an error' },

@@ -13,6 +13,7 @@ import { disk } from './broker/disk.ts';
 import type { DocJson } from './fold/doc/child.ts';
 import { demandYjs, type Write } from './fold/doc/yjs.ts';
 import { Documents } from './hub/documents.ts';
+import { Faces } from './hub/faces.ts';
 import { type WithdrawalHooks, Withdrawals } from './hub/withdrawals.ts';
 import { type DeleteIf, type SetFor, Writer } from './hub/writer.ts';
 import { Hub } from './hub.ts';
@@ -26,6 +27,7 @@ import { Webhooks } from './server/webhooks.ts';
 import { Lookups } from './session/lookups.ts';
 import { Posts } from './session/posts.ts';
 import { type Place, Sessions } from './session/sessions.ts';
+import { Streams } from './session/streams.ts';
 import { networkOf } from './transports/crowd.ts';
 import { Doors, type Paths } from './transports/doors.ts';
 import { serveHttp } from './transports/http.ts';
@@ -84,6 +86,7 @@ class Node<C extends Contract> implements Server<C> {
   readonly #links: Links;
   readonly #sessions: Sessions;
   readonly #posts: Posts;
+  readonly #streams: Streams;
   readonly #backends: ReturnType<typeof backends>;
   readonly #withdrawals: Withdrawals | undefined;
   readonly #webhooks: Webhooks;
@@ -154,6 +157,7 @@ class Node<C extends Contract> implements Server<C> {
     this.#sessions = new Sessions({ ...shared, pulse: this.#pulse });
     health?.onChange(() => this.#tellHealth(health));
     this.#posts = new Posts(shared, this.#sessions);
+    this.#streams = new Streams(shared, this.#sessions, new Faces(this.#hub, options.channels));
     this.#backends = backends({
       access: this.#access,
       lookups: new Lookups(shared, this.#sessions),
@@ -192,6 +196,8 @@ class Node<C extends Contract> implements Server<C> {
         ...this.#backends,
         wait: (address) => this.#doors.wait(address),
         links: this.#links,
+        streams: this.#streams,
+        metrics: this.metrics,
         admit: (identity, credentials) => this.#admit(identity, credentials),
         enter: (address) => this.#doors.enter(address),
         welcome: ({ socket }) => this.#doors.welcome(socket),
@@ -351,7 +357,8 @@ class Node<C extends Contract> implements Server<C> {
     this.#sessions.leave(why, drainMs * windowShare);
     await this.#sessions.emptied(drainMs - lastMs);
     this.#sessions.finish(why);
-    await Promise.all([this.#sessions.emptied(lastMs), this.#posts.emptied(lastMs)]);
+    const without = [this.#posts.emptied(lastMs), this.#streams.emptied(lastMs)];
+    await Promise.all([this.#sessions.emptied(lastMs), ...without]);
     this.#pulse.stop();
     this.#doors.detach();
     this.#links.close();

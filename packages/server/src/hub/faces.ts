@@ -45,6 +45,11 @@ export class Faces {
     }
   }
 
+  /** Whether a channel is created, closed and deleted by those who write to it. @throws SyncError `unknown_channel` */
+  isCreated(name: string): boolean {
+    return this.#hub.definition(name).kind === 'durable';
+  }
+
   /** Where the document begins that is in this place now. What was appended just now may not be known of yet: readers find out. */
   #begun({ settings, top }: Channel): Position | undefined {
     const begun = this.#hub.docs.get(settings.name)?.begun;

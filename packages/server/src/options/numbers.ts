@@ -194,6 +194,13 @@ export const optionsTable = {
     'bytes',
     'bytes that wait in one socket before a session is no longer written to; what comes later is read from the log when there is room',
   ),
+  sseMs: number(
+    60_000,
+    1000,
+    86_400_000,
+    'ms',
+    'time after which a stream of server-sent events is ended, a tenth sooner or later; its reader comes back to where it was',
+  ),
   tailBytesMax: number(
     mebibyte,
     1024,

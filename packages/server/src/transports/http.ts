@@ -8,9 +8,10 @@ import { type Route, respond } from './http/answer.ts';
 import { type ApiSettings, apiRoutes } from './http/api.ts';
 import { framesRoute, type LinkSettings, linkRoute } from './http/links.ts';
 import { publishRoute } from './http/publish.ts';
+import { type StreamSettings, streamsRoute } from './http/streams.ts';
 import { readyRoute, type TicketSettings, ticketRoute } from './http/tickets.ts';
 
-export type HttpSettings = TicketSettings & ApiSettings & LinkSettings;
+export type HttpSettings = TicketSettings & ApiSettings & LinkSettings & StreamSettings;
 
 /** A route, and what of the path it is told. */
 interface Found {
@@ -30,6 +31,7 @@ function routesOf(settings: HttpSettings, base: string): Readonly<Record<string,
     // Without a channel there is nothing to publish on, and that is told too.
     '/publish': publish,
     '/publish/': publish,
+    '/streams/': streamsRoute(settings),
   };
 }
 

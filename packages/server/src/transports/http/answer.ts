@@ -20,8 +20,17 @@ export interface Answer {
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
 
-/** Answers a request; throws to refuse. Whoever doesn't want the body doesn't read it. @param rest what follows a prefix */
-export type Answering = (request: IncomingMessage, rest: string) => Answer | Promise<Answer>;
+/**
+ * Answers a request; throws to refuse. Whoever doesn't want the body doesn't read it.
+ *
+ * @param rest what follows a prefix
+ * @param response to hear when it is over; what is written is what the answer says
+ */
+export type Answering = (
+  request: IncomingMessage,
+  rest: string,
+  response: ServerResponse,
+) => Answer | Promise<Answer>;
 
 /** What a path answers to. */
 export interface Route {
@@ -48,7 +57,7 @@ export async function respond(
   // Those who break off in the midst of it are nobody's concern.
   request.on('error', () => {});
   response.on('error', () => {});
-  const answer = await answerOf(route, rest, request, settings).catch(refused);
+  const answer = await answerOf(route, rest, request, response, settings).catch(refused);
   const { bytes = answer.body === undefined ? undefined : Buffer.from(JSON.stringify(answer.body)) } = answer;
   // No length goes with a 204 or a 304 (RFC 9110 section 8.6).
   const empty = answer.status === 204 || answer.status === 304;
@@ -82,12 +91,13 @@ async function answerOf(
   { methods, headers }: Route,
   rest: string,
   request: IncomingMessage,
+  response: ServerResponse,
   settings: CallerRules,
 ): Promise<Answer> {
   const known = new Map(Object.entries(methods));
   const method = request.method ?? '';
   const answering = known.get(method) ?? (method === 'HEAD' ? known.get('GET') : undefined);
-  if (answering) return await answering(request, rest);
+  if (answering) return await answering(request, rest, response);
   const names = [...known.keys()].join(', ');
   if (method !== 'OPTIONS')
     throw new Refusal(405, 'bad_frame', `Use ${names}.`, { Allow: `${names}, OPTIONS` });

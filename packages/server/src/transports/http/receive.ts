@@ -43,13 +43,23 @@ export async function receive(
   settings: ReceiveSettings,
   withBody: boolean,
 ): Promise<Received> {
+  const { body, ...from } = await receiveBytes(request, settings, withBody);
+  return { ...from, text: textOf(body), bytes: body.length };
+}
+
+/** The same, with the body as it came. @throws SyncError, Refusal */
+export async function receiveBytes(
+  request: IncomingMessage,
+  settings: ReceiveSettings,
+  withBody: boolean,
+): Promise<Pick<Received, 'identity' | 'remoteAddress'> & { readonly body: Uint8Array }> {
   const remoteAddress = clientAddress(request, settings.trustProxy);
   const leave = settings.wait(remoteAddress);
   try {
     const identity = await settings.identify({ ...credentials(request), remoteAddress });
-    if (!withBody) return { identity, remoteAddress, text: '', bytes: 0 };
-    const body = await readBody(request, { clock: settings.clock, bytesMax: settings.frameBytesMax });
-    return { identity, remoteAddress, text: textOf(body), bytes: body.length };
+    const bytesMax = settings.frameBytesMax;
+    const body = withBody ? await readBody(request, { clock: settings.clock, bytesMax }) : new Uint8Array();
+    return { identity, remoteAddress, body };
   } finally {
     leave();
   }

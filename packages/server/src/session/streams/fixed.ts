@@ -1,0 +1,214 @@
+/**
+ * Requests that write to channels which the contract made: their messages are appended as what clients publish, and nobody creates,
+ * closes or deletes them. The streams of a node call it; it goes by what faces and definitions say, and knows no header.
+ */
+import { type Definition, type ErrorCode, type Position, SyncError } from '@syncline/protocol';
+import { type Data, toSyncError } from '@syncline/protocol/wire';
+import type { Append, Appended } from '../../broker/broker.ts';
+import type { Channel } from '../../channel.ts';
+import type { Intake } from '../../hub/admission.ts';
+import type { Face, Shown } from '../../hub/face.ts';
+import type { Faces } from '../../hub/faces.ts';
+import { Allowance, sourceOf } from '../allowance.ts';
+import { producerAs } from '../scope.ts';
+import type { Sessions } from '../sessions.ts';
+import type { SessionTools } from '../tools.ts';
+import { definitionOf, vet } from '../vetting.ts';
+import type { Producing, StreamAnswer, StreamWrite, Writes } from './request.ts';
+
+/** Messages in one request. */
+const messagesMax = 1000;
+/** Of ids of producers. */
+const charsMax = 255;
+
+type Asked = Pick<StreamWrite, 'identity' | 'network' | 'channel'>;
+
+export class FixedWrites implements Writes {
+  readonly #tools: SessionTools;
+  readonly #sessions: Sessions;
+  readonly #faces: Faces;
+
+  constructor(tools: SessionTools, sessions: Sessions, faces: Faces) {
+    this.#tools = tools;
+    this.#sessions = sessions;
+    this.#faces = faces;
+  }
+
+  /** It is there already: whoever wants it as it is finds it so. */
+  async create(write: StreamWrite): Promise<StreamAnswer> {
+    const { channel, type, closes, ttl, expiresAt } = write;
+    this.#charge(write, 1, write.body.length);
+    await this.#demand(write);
+    const { face, head } = await this.#show(channel);
+    const differs = (type !== undefined && !sameType(type, face.type)) || closes;
+    if (!differs && ttl === undefined && expiresAt === undefined)
+      return { status: 200, next: head(), type: face.type };
+    const why = `"${channel}" is there by the server's contract: of type ${face.type}, open, and without an end of its own.`;
+    return refused(409, 'unsupported_data', why);
+  }
+
+  async append(write: StreamWrite): Promise<StreamAnswer> {
+    const { identity, channel: name, body, closes, producer } = write;
+    this.#charge(write, 1, body.length);
+    const definition = await this.#demand(write);
+    if (closes) return fixed(name, 'closed');
+    checkMarks(write);
+    const { face } = await this.#show(name);
+    if (write.type !== undefined && !sameType(write.type, face.type))
+      return refused(409, 'unsupported_data', `"${name}" takes ${face.type}, not what was sent.`);
+    const payloads = payloadsOf(write, face);
+    this.#charge(write, payloads.length - 1, 0);
+    const rights = this.#tools.access.rights(identity);
+    const intakes: Intake[] = [];
+    // All are looked at before any is stored: what is wrong with one is wrong with the request.
+    for (const payload of payloads) intakes.push(await vet(this.#tools, rights, name, definition, payload));
+    const channel = await this.#channel(name);
+    this.#tools.access.good(identity);
+    const appends = intakes.map(({ append }, i) => ({
+      ...append,
+      from: identity.user,
+      ...(producer && producedBy(write, producer, append, i)),
+    }));
+    return await stored(channel, appends, producer);
+  }
+
+  async remove(asked: Asked): Promise<StreamAnswer> {
+    this.#charge(asked, 1, 0);
+    await this.#demand(asked);
+    return fixed(asked.channel, 'deleted');
+  }
+
+  async #demand({ identity, channel }: Asked): Promise<Definition> {
+    const { access, hub } = this.#tools;
+    const definition = definitionOf(hub, channel);
+    await access.rights(identity).demand('publish', channel, definition);
+    return definition;
+  }
+
+  async #show(channel: string): Promise<Shown> {
+    const shown = await this.#faces.show(channel, false);
+    if (shown) return shown;
+    throw new SyncError('unknown_channel', `There is no stream at ${JSON.stringify(channel)}.`);
+  }
+
+  async #channel(name: string): Promise<Channel> {
+    const { hub } = this.#tools;
+    return hub.opened(name) ?? (await hub.open(name));
+  }
+
+  /** @throws SyncError `too_many` */
+  #charge({ identity, network, channel }: Asked, count: number, bytes: number): void {
+    const { clock, hub, metrics } = this.#tools;
+    metrics.framesReceived += count;
+    const bucket = this.#sessions.bucketOf(identity.user, sourceOf(identity, network));
+    const opens = hub.opened(channel) === undefined;
+    const retryMs = new Allowance(bucket, clock).charge('publish', opens, count, bytes);
+    if (retryMs === 0) return;
+    metrics.requestsLimited++;
+    throw new SyncError(
+      'too_many',
+      `You asked for more than the server takes from one. Go on in ${retryMs} ms.`,
+      { retryMs },
+    );
+  }
+}
+
+/** What a request says besides its messages. @throws SyncError `bad_frame` */
+function checkMarks({ channel, type, body, order, producer }: StreamWrite): void {
+  if (body.length === 0) throw new SyncError('bad_frame', 'The body is empty: there is nothing to append.');
+  if (type === undefined) throw new SyncError('bad_frame', 'Say with a Content-Type what the body is.');
+  if (order !== undefined)
+    throw new SyncError(
+      'bad_frame',
+      `"${channel}" keeps no Stream-Seq. To repeat a request safely send Producer-Id, Producer-Epoch and Producer-Seq.`,
+    );
+  if ((producer?.id.length ?? 0) > charsMax)
+    throw new SyncError('bad_frame', `A Producer-Id has up to ${charsMax} characters.`);
+}
+
+/** @throws SyncError `bad_payload`, `frame_too_large` */
+function payloadsOf({ channel, body }: StreamWrite, face: Face): readonly Data[] {
+  if (!face.payloads) throw new SyncError('internal', `Nobody knows what is appended to "${channel}".`);
+  const payloads = face.payloads(body);
+  if (payloads.length <= messagesMax) return payloads;
+  throw new SyncError(
+    'frame_too_large',
+    `A request holds up to ${messagesMax} messages, not ${payloads.length}. Send several.`,
+  );
+}
+
+/**
+ * As whose an append is stored, so that a repeated request stores nothing twice: the first message takes the producer's next number, and
+ * so proves that no request is missing; each further one is the only one of a producer of its own. An older epoch is fenced off
+ * where the entries have no keys of their own: then the producer is one, and its epochs are in order.
+ */
+function producedBy(
+  { identity }: StreamWrite,
+  { id, epoch, sequence }: Producing,
+  { key }: Intake['append'],
+  item: number,
+): Pick<Append, 'producer' | 'key' | 'order'> {
+  const name = `${id}.${epoch}`;
+  if (item > 0) return { producer: { id: producerAs(identity, `${name}.${sequence}.${item}`), sequence: 1 } };
+  const producer = { id: producerAs(identity, name), sequence: sequence + 1 };
+  return key === undefined ? { producer, key: producerAs(identity, id), order: epoch } : { producer };
+}
+
+/**
+ * Stores all, in their order, and says where the last one is. The others wait for the first, which proves that the producer's turn has
+ * come; none of them waits for the one before it, since a log takes them in the order in which they are given to it.
+ */
+async function stored(
+  channel: Channel,
+  [first, ...rest]: readonly Omit<Append, 'keep'>[],
+  producer: Producing | undefined,
+): Promise<StreamAnswer> {
+  if (!first) throw new SyncError('internal', 'A request without messages.');
+  const places: Appended[] = [];
+  try {
+    places.push(await channel.append(first));
+    places.push(...(await Promise.all(rest.map((append) => channel.append(append)))));
+  } catch (thrown) {
+    return notStored(thrown, channel.top, producer);
+  }
+  const { epoch, offset, check } = places.reduce((last, one) => (one.offset > last.offset ? one : last));
+  const isNew = places.some(({ duplicate }) => !duplicate);
+  return {
+    status: producer && isNew ? 200 : 204,
+    next: { epoch, offset, check },
+    ...(producer && { producerEpoch: producer.epoch, producerSequence: producer.sequence }),
+  };
+}
+
+/** Why something was not stored, as an answer, where the producer is what is wrong; else it is thrown. */
+function notStored(thrown: unknown, top: Position, producer: Producing | undefined): StreamAnswer {
+  const { code, message, detail } = toSyncError(thrown);
+  if (!producer) throw thrown;
+  if (code === 'superseded')
+    return refused(
+      403,
+      code,
+      'The producer has begun anew since, with a higher epoch: this one writes no more.',
+    );
+  const next = Number(detail?.['expected']) - 1;
+  if (code !== 'sequence' || Number.isNaN(next)) throw thrown;
+  // It was stored so long ago that nobody remembers where: the numbers have no holes.
+  if (producer.sequence < next)
+    return { status: 204, next: top, producerEpoch: producer.epoch, producerSequence: next - 1 };
+  return { ...refused(409, code, message), expected: next, received: producer.sequence };
+}
+
+function fixed(channel: string, what: 'closed' | 'deleted'): StreamAnswer {
+  const why = `"${channel}" is there by the server's contract: it can't be ${what}. Streams that clients create and end are those of durable() channels.`;
+  return refused(405, 'bad_frame', why);
+}
+
+function refused(status: number, code: ErrorCode, message: string): StreamAnswer {
+  return { status, error: { code, message } };
+}
+
+/** Whether a media type is the one that is meant, whatever its case; of its parameters only a charset may be said, and only UTF-8. */
+function sameType(given: string, type: string): boolean {
+  const [essence = '', ...parameters] = given.split(';').map((part) => part.trim().toLowerCase());
+  return essence === type && parameters.every((one) => /^(charset="?utf-8"?)?$/.test(one));
+}
