@@ -45,7 +45,7 @@ export interface SnapshotFace {
   /** As that of a face: what is made of a part is kept with it under this name. */
   readonly name: string;
   /**
-   * The messages that a reader sees of the next part.
+   * The messages that a reader sees of the next part. Of a list the first part has some; bytes come with one part, all of them.
    *
    * @param at the place where the snapshot leads
    * @throws SyncError where it can't be shown

@@ -29,7 +29,7 @@ export function retryIn(ms: number): Uint8Array {
  */
 export function eventsOf(form: Form, messages: readonly Data[], standing: Standing): Uint8Array {
   if (messages.length === 0) return Buffer.from(controlEvent(standing, true));
-  const data = `event: data\nid: ${writeToken(standing.at)}\n${lines(textOf(form, messages))}\n`;
+  const data = `${idOf(standing.at)}event: data\n${lines(textOf(form, messages))}\n`;
   return Buffer.from(data + controlEvent(standing, false));
 }
 
@@ -42,7 +42,12 @@ export function controlEvent({ at, cursor, upToDate, closed }: Standing, named: 
     ...(upToDate && { upToDate }),
     ...(closed && { streamClosed: true }),
   };
-  return `event: control\n${named ? `id: ${streamNextOffset}\n` : ''}data: ${JSON.stringify(told)}\n\n`;
+  return `${named ? idOf(at) : ''}event: control\ndata:${JSON.stringify(told)}\n\n`;
+}
+
+/** The line by which a browser knows where it stands once it has the event that it is of. */
+function idOf(at: Position): string {
+  return `id:${writeToken(at)}\n`;
 }
 
 /**
@@ -56,12 +61,11 @@ export function partOf(
   { isFirst, isLast }: { readonly isFirst: boolean; readonly isLast: boolean },
   at: Position,
 ): Uint8Array {
-  const [before, after] = form === 'json' ? [isFirst ? '[' : ',', isLast ? ']' : ''] : ['', ''];
-  const head = isFirst ? `event: data\nid: ${writeToken(at)}\n` : '';
-  const none = messages.length === 0 && before !== '[' && after === '';
-  const text =
-    form === 'json' ? `${before}${messages.map(String).join(',')}${after}` : textOf(form, messages);
-  return Buffer.from(`${head}${none ? '' : lines(text)}${isLast ? '\n' : ''}`);
+  const head = isFirst ? `${idOf(at)}event: data\n` : '';
+  const comma = isFirst || messages.length === 0 ? '' : ',';
+  const list = `${isFirst ? '[' : comma}${messages.map(asText).join(',')}${isLast ? ']' : ''}`;
+  const text = form === 'json' ? list : textOf(form, messages);
+  return Buffer.from(`${head}${text === '' ? '' : lines(text)}${isLast ? '\n' : ''}`);
 }
 
 /** Messages as one text, as it is between the marks of an event. */
@@ -75,10 +79,11 @@ function asText(message: Data): string {
   return typeof message === 'string' ? message : Buffer.from(message).toString();
 }
 
-/** A text as lines of an event: whatever ends a line in it begins another one, so that no text can end the event or name another. */
+/**
+ * A text as lines of an event: whatever ends a line in it begins another one, so that no text can end the event or name another. Of a
+ * line's own first space readers take one away.
+ */
 function lines(text: string): string {
-  return `${text
-    .split(/\r\n|\r|\n/)
-    .map((line) => `data: ${line}`)
-    .join('\n')}\n`;
+  const named = text.split(/\r\n|\r|\n/).map((line) => `data:${line.startsWith(' ') ? ' ' : ''}${line}\n`);
+  return named.join('');
 }
