@@ -79,6 +79,53 @@ describe('members of a node that dies', () => {
     expect(at(0).server.metrics.membersReaped).toBe(20);
   });
 
+  it('[N8] are not taken away again and again from one that entered them just now, and gives its sign of life a little late', async () => {
+    const { at, clock, logs } = await cluster(2);
+    const watcher = await Watcher.join(at(0).port, room);
+    const { key } = await memberAt(at(1).port, 'back');
+    const range = { direction: 'after', offset: 0, entriesMax: 1e6, bytesMax: 1e9, keep: null } as const;
+    const stored = async () => (await logs.read(`${room}?presence`, range)).top.offset;
+    const { node } = at(0);
+    const gone = node.gone.bind(node);
+    // So it is until its sign of life comes.
+    at(1).node.freeze();
+    await clock.advance(goneMs);
+    await passes(async () => expect(await watcher.members()).toEqual({}));
+    node.gone = async (ids) => ids;
+    at(1).node.thaw();
+    await passes(async () => expect(await watcher.members()).toEqual({ [key]: 'back' }));
+    const before = await stored();
+    for (let i = 0; i < 4; i++) await clock.advance(1000);
+    await turns(20);
+    expect(await stored()).toBe(before);
+    let asked = 0;
+    node.gone = (ids) => {
+      asked++;
+      return gone(ids);
+    };
+    await clock.advance(2 * goneMs);
+    expect(await watcher.members()).toEqual({ [key]: 'back' });
+    expect(await stored()).toBe(before);
+    // It is one like any other again: nobody asks about it any more.
+    for (let i = 0; i < 10; i++) {
+      await memberAt(at(1).port, 'back', i);
+      await passes(async () => expect(await watcher.members()).toEqual({ [key]: i }));
+    }
+    expect(asked).toBeLessThan(4);
+  });
+
+  it('[N8] are removed also where they had entered just before it died', async () => {
+    const { at, clock, leaves } = await cluster(2);
+    const watcher = await Watcher.join(at(0).port, room);
+    const first = await memberAt(at(1).port, 'first');
+    await clock.advance(2900);
+    const last = await memberAt(at(1).port, 'last');
+    at(1).node.freeze();
+    await clock.advance(goneMs);
+    await passes(async () => expect(await watcher.members()).toEqual({}));
+    expect(await leaves(room)).toEqual({ [first.key]: 1, [last.key]: 1 });
+  });
+
   it('[N8] stay when they came back by another node meanwhile, though it is asked about long after', async () => {
     const { at, clock, leaves } = await cluster(3);
     const watcher = await Watcher.join(at(0).port, room);

@@ -5,7 +5,7 @@
  */
 import { SyncError } from '@syncline/protocol';
 import { type Clock, deleteEntry, type StateValue } from '@syncline/protocol/wire';
-import type { Nodes } from '../broker/broker.ts';
+import type { Broker, Nodes } from '../broker/broker.ts';
 import type { Channel } from '../channel.ts';
 import type { Changed, Values } from '../fold/state.ts';
 import { type Logger, type Metrics, reason } from '../observe.ts';
@@ -14,6 +14,8 @@ import type { Leases } from './leases.ts';
 
 export interface ReaperTools {
   readonly nodes: Nodes;
+  /** Knows the time by which entries are stamped. */
+  readonly broker: Pick<Broker, 'now'>;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -38,6 +40,11 @@ interface Removal {
 const retryMs = 1000;
 /** Members that are removed within one turn of the event loop. */
 const removalsPerTurn = 256;
+/**
+ * An entry is a sign of life of the node that wrote it, for as long as any other: one that goes on, and of which Redis hasn't heard again,
+ * enters its members as soon as they are removed, and the two would do so again and again.
+ */
+const aliveMs = 9000;
 /** Nodes found gone that are remembered: of one of these an entry may still come. */
 const goneMax = 1000;
 
@@ -49,6 +56,8 @@ export class Reaper {
   /** Nodes that are to be asked about: of many companions that open in one turn it is asked once. */
   readonly #toAsk = new Set<string>();
   #asking = false;
+  /** Nodes that are asked about again when what they wrote last is old enough. */
+  readonly #young = new Set<string>();
   readonly #stop: () => void;
   readonly #waits = new Set<() => void>();
   #closed = false;
@@ -131,8 +140,10 @@ export class Reaper {
     const ids = [...this.#toAsk];
     this.#toAsk.clear();
     try {
-      const gone = await nodes.gone(ids);
-      if (gone.length > 0) this.#reap(new Set(gone));
+      const gone = new Set(await nodes.gone(ids));
+      // One that was found gone and goes on is one of us again: what it writes needs no question.
+      for (const id of ids) if (!gone.has(id)) this.#gone.delete(id);
+      if (gone.size > 0) this.#reap(gone);
     } catch (thrown) {
       if (this.#closed) return;
       logger.error({ reason: reason(thrown) }, 'Which nodes are gone could not be asked; it is tried again.');
@@ -143,10 +154,29 @@ export class Reaper {
     this.#ask([]);
   }
 
+  /** Removes the members of nodes that are gone; those that one entered just now when that is no sign of life any more. */
   #reap(ids: ReadonlySet<string>): void {
+    const { broker, clock } = this.#tools;
+    const now = broker.now?.() ?? clock.now();
     for (const companion of this.#companions.values())
-      for (const [key, value] of companion.values.all())
-        if (ids.has(value.node ?? '')) this.#removals.add({ companion, key, value });
+      for (const [key, value] of companion.values.all()) {
+        const { node = '', since } = value;
+        if (!ids.has(node)) continue;
+        if (now - since >= aliveMs) this.#removals.add({ companion, key, value });
+        else this.#askLater(node, since + aliveMs - now);
+      }
+  }
+
+  #askLater(node: string, ms: number): void {
+    if (this.#young.has(node)) return;
+    this.#young.add(node);
+    this.#later(
+      () => {
+        this.#young.delete(node);
+        this.#ask([node]);
+      },
+      Math.max(ms, retryMs),
+    );
   }
 
   async #remove(removal: Removal): Promise<void> {
@@ -172,8 +202,8 @@ export class Reaper {
     }
   }
 
-  #later(run: () => void): void {
-    const cancel = this.#tools.clock.timer(retryMs, () => {
+  #later(run: () => void, ms = retryMs): void {
+    const cancel = this.#tools.clock.timer(ms, () => {
       this.#waits.delete(cancel);
       run();
     });
