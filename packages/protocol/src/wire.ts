@@ -62,14 +62,21 @@ export {
   updateEntry,
 } from './kinds/document.ts';
 export type {
-  DurableEntry,
+  DurableAct,
   DurableHeader,
   DurableView,
   Life,
   Lifetime,
   ProducerTuple,
 } from './kinds/durable.ts';
-export { durableEntry, durableKind, durableProducersMax, readDurableEntry } from './kinds/durable.ts';
+export {
+  durableAct,
+  durableEntry,
+  durableKind,
+  durableNext,
+  durableProducersMax,
+  readDurableEntry,
+} from './kinds/durable.ts';
 export type { SetOptions, StateOperation } from './kinds/operation.ts';
 export { deleteOperation, readStateOperation, setOperation } from './kinds/operation.ts';
 export type { StateChange, StateFacts, StateValue, StateView } from './kinds/state.ts';

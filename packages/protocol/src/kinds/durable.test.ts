@@ -8,8 +8,10 @@ import { SyncError } from '../codes.ts';
 import {
   type DurableHeader,
   type DurableView,
+  durableAct,
   durableEntry,
   durableKind,
+  durableNext,
   durableProducersMax,
   type Life,
   type ProducerTuple,
@@ -57,28 +59,48 @@ const header: fc.Arbitrary<DurableHeader> = fc.oneof(
   fc.constant<DurableHeader>({ op: 'delete' }),
 );
 const data = fc.array(
-  fc.tuple(header, body).map(([said, bytes]) => durableEntry(said, bytes)),
+  fc
+    .array(
+      fc.tuple(header, body).map(([said, bytes]) => durableAct(said, bytes)),
+      { minLength: 1, maxLength: 4 },
+    )
+    .map(durableEntry),
   { maxLength: 20 },
 );
 
 kindSuite<DurableView>({ kind: durableKind, data, content: (view) => view });
 
+const entryOf = (header: DurableHeader) => durableEntry([durableAct(header)]);
 const fold = (...headers: readonly DurableHeader[]) =>
-  durableKind.apply(durableKind.empty(), logOf(headers.map((one) => durableEntry(one))));
+  durableKind.apply(durableKind.empty(), logOf(headers.map(entryOf)));
 
 describe('what a durable log comes to', () => {
   test('an entry is read as it was written, and its body is as it was sent', () => {
     fc.assert(
-      fc.property(header, body, (said, bytes) => {
-        const read = readDurableEntry(durableEntry(said, bytes));
-        expect(read.header).toEqual(said);
-        expect(new Uint8Array(read.body)).toEqual(bytes);
+      fc.property(fc.array(fc.tuple(header, body), { minLength: 1 }), (acts) => {
+        const read = readDurableEntry(durableEntry(acts.map(([said, bytes]) => durableAct(said, bytes))));
+        expect(read.map((act) => [act.header, new Uint8Array(act.body)])).toEqual(acts);
       }),
     );
   });
 
+  test('what comes next may be judged by what a log would come to, alone or with what is stored in the same entry', () => {
+    const acts = [
+      durableAct({ op: 'append', producer: { id: 'a', epoch: 0, seq: 0 } }),
+      durableAct({ op: 'append', closed: true, seq: '1' }),
+    ];
+    const create = durableEntry([durableAct({ op: 'create', type: 'text/plain' })]);
+    const view = durableKind.apply(durableKind.empty(), logOf([create]));
+    const would = acts.reduce((so, act) => durableNext(so, act, 1001), view);
+    const does = durableKind.apply(durableKind.empty(), logOf([create, durableEntry(acts)]));
+    expect(would.life).toEqual(does.life);
+    // It is never taken for closer to what says all than it is.
+    expect(would.offset - would.mark).toBeGreaterThanOrEqual(does.offset - does.mark);
+    expect(would.sinceMark).toBeGreaterThanOrEqual(does.sinceMark);
+  });
+
   test('an append costs a few bytes beside its body', () => {
-    expect(durableEntry({ op: 'append' }, new Uint8Array(100)).length).toBeLessThan(110);
+    expect(durableEntry([durableAct({ op: 'append' }, new Uint8Array(100))]).length).toBeLessThan(112);
   });
 
   test('its life begins with its creation, is put off by each entry, and ends with its deletion', () => {
@@ -95,7 +117,7 @@ describe('what a durable log comes to', () => {
     expect(fold({ op: 'create', type: 'text/plain' }, { op: 'delete' }).life).toBeNull();
     const anew = fold({ op: 'create', type: 'a/b' }, { op: 'delete' }, { op: 'create', type: 'c/d' });
     expect(anew.life).toMatchObject({ created: 3, type: 'c/d', seq: null, closed: false });
-    const [, mark] = logOf([durableEntry({ op: 'create', type: 'a/b' }), durableEntry({ op: 'delete' })]);
+    const [, mark] = logOf([entryOf({ op: 'create', type: 'a/b' }), entryOf({ op: 'delete' })]);
     expect(anew.life?.createdAfter).toBe(mark?.check);
   });
 
@@ -131,12 +153,16 @@ describe('what a durable log comes to', () => {
   test.each<[string, string | Uint8Array]>([
     ['a text', '{}'],
     ['nothing', new Uint8Array()],
-    ['another format', Uint8Array.of(1, 0, 0, 2, 123, 125)],
-    ['a header beyond its end', Uint8Array.of(0x20, 0, 0, 3, 123, 125)],
-    ['a header that is no JSON', Uint8Array.of(0x20, 0, 0, 1, 123)],
-    ['a header that is no object', Uint8Array.of(0x20, 0, 0, 1, 49)],
-    ['an unknown act', durableEntry({ op: 'unknown' } as unknown as DurableHeader)],
-    ['a creation without a type', durableEntry({ op: 'create' } as unknown as DurableHeader)],
+    ['another format', Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0, 0, 123, 125)],
+    ['a format alone', Uint8Array.of(0x20)],
+    ['half a size', Uint8Array.of(0x20, 0, 0, 0, 2, 0, 0)],
+    ['a header beyond its end', Uint8Array.of(0x20, 0, 0, 0, 3, 0, 0, 0, 0, 123, 125)],
+    ['a body beyond its end', Uint8Array.of(0x20, 0, 0, 0, 2, 0, 0, 0, 1, 123, 125)],
+    ['a header of 4 GiB', Uint8Array.of(0x20, 255, 255, 255, 255, 0, 0, 0, 0, 123, 125)],
+    ['a header that is no JSON', Uint8Array.of(0x20, 0, 0, 0, 1, 0, 0, 0, 0, 123)],
+    ['a header that is no object', Uint8Array.of(0x20, 0, 0, 0, 1, 0, 0, 0, 0, 49)],
+    ['an unknown act', entryOf({ op: 'unknown' } as unknown as DurableHeader)],
+    ['a creation without a type', entryOf({ op: 'create' } as unknown as DurableHeader)],
   ])('%s is no entry', (_what, bytes) => {
     const [entry] = logOf([bytes]);
     const read = () => durableKind.apply(durableKind.empty(), entry ? [entry] : []);

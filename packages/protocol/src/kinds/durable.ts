@@ -1,7 +1,7 @@
 /**
- * The kind for logs that HTTP clients create, append to, close and delete: an entry is a small header and a body of any media type,
- * and what folds is what is known of the log besides its bodies. Servers write and fold it, and what a header asks for they judge
- * before; it must not know requests, nor what is in a body.
+ * The kind for logs that HTTP clients create, append to, close and delete: an entry is one act or several, each a small header and a body
+ * of any media type, and what folds is what is known of the log besides its bodies. Servers write and fold it, and what a header asks
+ * for they judge before; it must not know requests, nor what is in a body.
  */
 import { joined } from '../bytes.ts';
 import { SyncError } from '../codes.ts';
@@ -55,7 +55,7 @@ export interface DurableView {
   readonly sinceMark: number;
 }
 
-/** What an entry does. Facts that are left out are none. */
+/** What is done. Facts that are left out are none. */
 export type DurableHeader =
   | ({
       readonly op: 'create';
@@ -67,15 +67,15 @@ export type DurableHeader =
       readonly closed?: boolean | undefined;
       readonly seq?: string | undefined;
       readonly producer?: ProducerTuple | undefined;
-      /** What the log came to before this entry, so that a fold may begin here. */
+      /** What the log came to before this, so that a fold may begin here. */
       readonly before?: Life | undefined;
     }
   /** It was read, which puts its end off. */
   | { readonly op: 'touch'; readonly before?: Life | undefined }
   | { readonly op: 'delete' };
 
-/** An entry as it is read; the body is a view of its bytes, not a copy. */
-export interface DurableEntry {
+/** One thing that an entry does. */
+export interface DurableAct {
   readonly header: DurableHeader;
   readonly body: Uint8Array;
 }
@@ -85,30 +85,40 @@ export const durableProducersMax = 1000;
 
 const entryFormat = 0x20;
 const snapshotFormat = 0x22;
+/** Of a length, in an entry. */
+const sizeBytes = 4;
 const none = new Uint8Array();
 
-/** The bytes of an entry. */
-export function durableEntry(header: DurableHeader, body: Uint8Array = none): Uint8Array<ArrayBuffer> {
-  const { op, ...facts } = header;
-  const before = 'before' in facts && facts.before ? { before: lifeJson(facts.before) } : {};
-  const producer = 'producer' in facts && facts.producer ? { producer: tupleJson(facts.producer) } : {};
-  // An append says nothing of its sort: there are many.
-  const said = { ...(op === 'append' ? {} : { op }), ...facts, ...producer, ...before };
-  const text = new TextEncoder().encode(JSON.stringify(said));
-  return joined([
-    Uint8Array.of(entryFormat, text.length >>> 16, (text.length >>> 8) & 255, text.length & 255),
-    text,
-    body,
-  ]);
+/** An act without a body, or with one. */
+export function durableAct(header: DurableHeader, body: Uint8Array = none): DurableAct {
+  return { header, body };
 }
 
-/** What an entry holds. @throws SyncError `corrupt` */
-export function readDurableEntry(data: Data): DurableEntry {
-  if (typeof data === 'string') throw damaged('it holds a text');
-  const [format, high = 0, middle = 0, low = 0] = data;
-  const end = 4 + high * 65_536 + middle * 256 + low;
-  if (format !== entryFormat || data.length < end) throw damaged('an entry has no header');
-  return { header: headerOf(json(data.subarray(4, end))), body: data.subarray(end) };
+/** The bytes of an entry: its acts are stored together, in this order. */
+export function durableEntry(acts: readonly DurableAct[]): Uint8Array<ArrayBuffer> {
+  const parts = acts.flatMap(({ header, body }) => {
+    const text = new TextEncoder().encode(headerText(header));
+    return [sized(text.length), sized(body.length), text, body];
+  });
+  return joined([Uint8Array.of(entryFormat), ...parts]);
+}
+
+/** What an entry does; bodies are views of its bytes, not copies. @throws SyncError `corrupt` */
+export function readDurableEntry(data: Data): readonly DurableAct[] {
+  if (typeof data === 'string' || data[0] !== entryFormat) throw damaged('an entry is of another format');
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const acts: DurableAct[] = [];
+  for (let at = 1; at < data.length; ) {
+    const begin = at + 2 * sizeBytes;
+    if (begin > data.length) throw damaged('an entry ends too early');
+    const middle = begin + view.getUint32(at);
+    const end = middle + view.getUint32(at + sizeBytes);
+    if (end > data.length) throw damaged('an entry ends too early');
+    acts.push({ header: headerOf(json(data.subarray(begin, middle))), body: data.subarray(middle, end) });
+    at = end;
+  }
+  if (acts.length === 0) throw damaged('an entry does nothing');
+  return acts;
 }
 
 export const durableKind: Kind<DurableView> = {
@@ -131,24 +141,45 @@ export const durableKind: Kind<DurableView> = {
 
 /** The view with one more entry. */
 function applied(view: DurableView, entry: Entry): DurableView {
-  const { offset, at } = entry;
+  const { offset, at, data, check } = entry;
   if (offset <= view.offset) return view;
-  const { header } = readDurableEntry(entry.data);
+  const length = data.length;
+  const sinceMark = view.mark === 0 ? 0 : view.sinceMark + length;
+  const told = { offset, at, after: () => previousCheck(check, data) };
+  const acts = readDurableEntry(data);
+  const next = acts.reduce((so, { header }) => done(so, header, told), { ...view, offset, sinceMark });
+  return next.mark === offset ? { ...next, sinceMark: length } : next;
+}
+
+/** What is known of the entry that an act is part of. */
+interface Told {
+  readonly offset: number;
+  readonly at: number;
+  /** The check before it. */
+  readonly after: () => number;
+}
+
+/** The view once one more thing was done. */
+function done(view: DurableView, header: DurableHeader, { offset, at, after }: Told): DurableView {
   const marks = header.op === 'create' || header.op === 'delete' || header.before !== undefined;
-  const length = entry.data.length;
-  const mark = marks ? offset : view.mark;
-  const place = { offset, mark, sinceMark: marks ? length : mark === 0 ? 0 : view.sinceMark + length };
+  const place = { ...view, mark: marks ? offset : view.mark };
   if (header.op === 'delete') return { ...place, life: null };
   if (header.op === 'create') {
     const { type, ttlS = null, expiresAt = null, closed = false } = header;
-    const createdAfter = previousCheck(entry.check, entry.data);
-    const facts = { created: offset, createdAfter, type, ttlS, expiresAt, usedAt: at, closed };
+    const facts = { created: offset, createdAfter: after(), type, ttlS, expiresAt, usedAt: at, closed };
     return { ...place, life: { ...facts, closedBy: null, seq: null, producers: new Map() } };
   }
   const before = header.before ?? view.life;
   // A log that is folded from its midst on is unknown until an entry says what was before it.
   if (!before) return { ...place, life: null };
   return { ...place, life: header.op === 'touch' ? { ...before, usedAt: at } : appended(before, header, at) };
+}
+
+/** What a log would come to if that was appended to it, as an entry of its own; what comes next may be judged by that. */
+export function durableNext(view: DurableView, { header, body }: DurableAct, at: number): DurableView {
+  const offset = view.offset + 1;
+  const entry = { offset, at, check: 0, from: null, data: durableEntry([{ header, body }]) };
+  return applied(view, entry);
 }
 
 function appended(before: Life, header: DurableHeader & { op: 'append' }, usedAt: number): Life {
@@ -164,6 +195,20 @@ function appended(before: Life, header: DurableHeader & { op: 'append' }, usedAt
 }
 
 type Json = Readonly<Record<string, unknown>>;
+
+function headerText(header: DurableHeader): string {
+  const { op, ...facts } = header;
+  const before = 'before' in facts && facts.before ? { before: lifeJson(facts.before) } : {};
+  const producer = 'producer' in facts && facts.producer ? { producer: tupleJson(facts.producer) } : {};
+  // An append says nothing of its sort: there are many.
+  return JSON.stringify({ ...(op === 'append' ? {} : { op }), ...facts, ...producer, ...before });
+}
+
+function sized(length: number): Uint8Array {
+  const bytes = new Uint8Array(sizeBytes);
+  new DataView(bytes.buffer).setUint32(0, length);
+  return bytes;
+}
 
 function lifeJson({ producers, closedBy, ...facts }: Life): Json {
   const list = [...producers.values()].map(tupleJson);

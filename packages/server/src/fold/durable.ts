@@ -7,7 +7,9 @@ import { type Position, SyncError } from '@syncline/protocol';
 import {
   type Cancel,
   type Data,
+  type DurableAct,
   type DurableView,
+  durableAct,
   durableEntry,
   durableKind,
   type Entry,
@@ -286,8 +288,8 @@ export class Ledger {
     if (!life || this.#closed) return;
     const isRead = life.ttlS !== null && !this.#channel.idle;
     const { keep } = this.#channel.settings;
-    const { entry } = isRead ? judge(this.#view, { op: 'touch' }, { now: this.now, keep }) : { entry: null };
-    if (entry) await this.#append(entry);
+    const { act } = isRead ? judge(this.#view, { op: 'touch' }, { now: this.now, keep }) : { act: null };
+    if (act) await this.#append(act);
     else await this.#end();
     // Else what was appended has set it anew.
     if (life === this.#view.life) this.#arm(Math.max(endsAt(life), this.now + retryMs));
@@ -297,11 +299,12 @@ export class Ledger {
   async #end(): Promise<void> {
     const { life } = this.#view;
     if (!life || endsAt(life) > this.now) return;
-    if (await this.#append(durableEntry({ op: 'delete' }))) await this.clean();
+    if (await this.#append(durableAct({ op: 'delete' }))) await this.clean();
   }
 
   /** Appends one of the node's own, if nothing came meanwhile, and knows of it then. */
-  async #append(data: Uint8Array): Promise<boolean> {
+  async #append(act: DurableAct): Promise<boolean> {
+    const data = durableEntry([act]);
     const { offset: ifTopAt } = this.#view;
     try {
       const { offset } = await this.#channel.append({ data, from: null, ifTopAt }, true);

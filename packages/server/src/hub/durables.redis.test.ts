@@ -65,10 +65,9 @@ async function nodes(count: number) {
   const entries = async () => {
     const range = { direction: 'after', offset: 0, entriesMax: 1e6, bytesMax: 1e9, keep: null } as const;
     const slice = await made[0]?.broker.read(name, range);
-    return (slice?.entries ?? []).map(({ data }) => {
-      const { header, body } = readDurableEntry(data);
-      return { header, text: Buffer.from(body).toString() };
-    });
+    return (slice?.entries ?? [])
+      .flatMap(({ data }) => readDurableEntry(data))
+      .map(({ header, body }) => ({ header, text: Buffer.from(body).toString() }));
   };
   return { ask, entries };
 }

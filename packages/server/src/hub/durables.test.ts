@@ -58,9 +58,9 @@ function world(shape: (broker: Broker) => Broker = (broker) => broker) {
   const log = async (of = name) => {
     const range = { direction: 'after', offset: 0, entriesMax: 1e6, bytesMax: 1e9, keep: null } as const;
     const slice = await broker.read(of, range);
-    const entries = slice.entries.map(({ data }) => readDurableEntry(data));
-    const text = entries.map(({ body }) => Buffer.from(body).toString()).join('');
-    return { ...slice, text, ops: entries.map(({ header }) => header.op) };
+    const acts = slice.entries.flatMap(({ data }) => readDurableEntry(data));
+    const text = acts.map(({ body }) => Buffer.from(body).toString()).join('');
+    return { ...slice, text, ops: acts.map(({ header }) => header.op) };
   };
   return { clock, broker, node, log };
 }
@@ -95,6 +95,57 @@ describe('durable logs on one node', () => {
     ]);
     expect(outcomes.slice(-2)).toEqual(['closed', 'ended']);
     expect((await log()).text).toBe(Array.from({ length: 50 }, (_, i) => `${i},`).join(''));
+  });
+
+  it('take what waits together as one entry, and answer each of it', async () => {
+    const { node, log } = world();
+    const { hub, outcome } = node();
+    await outcome(create());
+    const slow = outcome(append('0,'));
+    const outcomes = await Promise.all([
+      ...Array.from({ length: 40 }, (_, i) => outcome(append(`${i + 1},`, by('p', i)))),
+      outcome(append('x', by('p', 39))),
+      outcome(append('x', by('p', 41))),
+      outcome(append('end', { closed: true })),
+      outcome(append('x', by('p', 40))),
+    ]);
+    await slow;
+    expect(outcomes.slice(0, 40)).toEqual(Array(40).fill('appended'));
+    expect(outcomes.slice(40)).toEqual(['duplicate', 'skipped', 'appended', 'ended']);
+    const { text, top, ops } = await log();
+    expect(text).toBe(`${Array.from({ length: 41 }, (_, i) => `${i},`).join('')}end`);
+    expect(top.offset).toBe(2);
+    expect(ops).toHaveLength(43);
+    // Whose they are stays known.
+    const two = 'log/two';
+    await outcome(create(), two);
+    await Promise.all(['ada', 'ada', 'bob'].map((from) => hub.durables.ask(two, append(from), from)));
+    expect((await log(two)).entries.map(({ from }) => from)).toEqual([null, 'ada', 'bob']);
+  });
+
+  it('are written apart where that is much', async () => {
+    const { node, log } = world();
+    const { outcome } = node();
+    await outcome(create());
+    await Promise.all(Array.from({ length: 10 }, () => outcome(append('x'.repeat(30_000)))));
+    const { entries, text } = await log();
+    expect(text.length).toBe(300_000);
+    expect(Math.max(...entries.map(({ data }) => data.length))).toBeLessThan(70_000);
+    await outcome(append('x'.repeat(500_000)));
+    expect((await log()).text.length).toBe(800_000);
+  });
+
+  it('tell those whose write failed, and nobody else', async () => {
+    const { node, log } = world();
+    const { outcome, meddling } = node();
+    await outcome(create());
+    meddling.append = () => Promise.reject(new SyncError('storage'));
+    const failing = Promise.allSettled([outcome(append('a')), outcome(append('b'))]);
+    await expect(outcome(create())).rejects.toMatchObject({ code: 'storage' });
+    expect((await failing).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    meddling.append = (pass) => pass();
+    expect(await outcome(append('c'))).toBe('appended');
+    expect((await log()).text).toBe('c');
   });
 
   it('[P26] are another log when they are created anew: what was before is dropped', async () => {

@@ -3,19 +3,14 @@
  * appended on the condition that nothing came between, and else it is judged anew. Whoever takes such requests calls it, and has
  * asked for rights before. It knows no header field and no status.
  */
-import { type Position, SyncError } from '@syncline/protocol';
+import type { Position } from '@syncline/protocol';
 import type { Channel } from '../channel.ts';
-import { type DurableRequest, type Facts, judge, type Verdict } from '../fold/durable/judge.ts';
-import type { Ledgers } from '../fold/durable/ledgers.ts';
-import type { Ledger } from '../fold/durable.ts';
+import { type DurableRequest, type Facts, judge } from '../fold/durable/judge.ts';
+import { type Judged, Line, type Opening, opened } from './durables/line.ts';
 
 export { bodyOf } from '../fold/durable/body.ts';
 export type { Body, DurableRequest, Facts, Outcome, Verdict } from '../fold/durable/judge.ts';
-
-/** What became of a request, and where the log ends then. */
-export interface Judged extends Verdict {
-  readonly position: Position;
-}
+export type { Judged } from './durables/line.ts';
 
 /** A log as it is now, and the place before all that belongs to it, where that isn't the oldest place there is. */
 export interface Looked {
@@ -24,20 +19,10 @@ export interface Looked {
   readonly start: Position | undefined;
 }
 
-/** What the hub does for it: opens channels, and their ledgers with them. */
-export interface Opening {
-  readonly ledgers: Ledgers;
-  opened(name: string): Channel | undefined;
-  open(name: string): Promise<Channel>;
-}
-
-/** How often a request is judged anew because others wrote meanwhile. */
-const triesMax = 64;
-
 export class Durables {
   readonly #hub: Opening;
-  /** What is under way with each log: requests of one node don't get into each other's way. */
-  readonly #lines = new Map<string, Promise<void>>();
+  /** Those of logs that something is asked of. */
+  readonly #lines = new Map<string, Line>();
 
   constructor(hub: Opening) {
     this.#hub = hub;
@@ -50,7 +35,9 @@ export class Durables {
    * @throws SyncError `unavailable` when others kept writing first, or the broker's
    */
   ask(name: string, request: DurableRequest, from: string | null): Promise<Judged> {
-    return this.#inTurn(name, () => this.#ask(name, request, from));
+    const line = this.#lines.get(name) ?? new Line(name, this.#hub, () => this.#lines.delete(name));
+    this.#lines.set(name, line);
+    return line.ask(request, from);
   }
 
   /**
@@ -60,80 +47,11 @@ export class Durables {
    * @throws SyncError the broker's
    */
   async look(name: string, uses: boolean): Promise<Looked | undefined> {
-    const { channel, ledger } = await this.#open(name);
+    const { channel, ledger } = await opened(this.#hub, name);
     await ledger.refresh();
-    const { facts, entry } = judged(channel, ledger, { op: 'touch' }).verdict;
-    // Whoever can't put it off reads it nevertheless.
-    if (uses && entry) await this.ask(name, { op: 'touch' }, null);
+    const { known, now } = ledger;
+    const { facts, act } = judge(known.view, { op: 'touch' }, { now, keep: channel.settings.keep });
+    if (uses && act) await this.ask(name, { op: 'touch' }, null);
     return facts ? { channel, facts, start: ledger.known.start } : undefined;
-  }
-
-  async #ask(name: string, request: DurableRequest, from: string | null): Promise<Judged> {
-    // What stands against a request may be news of yesterday; what is appended is proven by its condition.
-    let isFresh = false;
-    for (let tries = 0; tries < triesMax; tries++) {
-      const { channel, ledger } = await this.#open(name);
-      await ledger.reached(channel.top.offset);
-      const { verdict, position } = judged(channel, ledger, request);
-      if (verdict.entry) {
-        const appended = await append(channel, verdict.entry, from, position.offset);
-        if (appended) {
-          await ledger.reached(appended.offset);
-          if (verdict.outcome === 'deleted' || verdict.outcome === 'created') await ledger.clean();
-          return { ...verdict, position: appended };
-        }
-      } else if (isFresh) return { ...verdict, position };
-      await ledger.refresh();
-      isFresh = true;
-    }
-    throw new SyncError(
-      'unavailable',
-      `Others kept writing to "${name}" first, ${triesMax} times. Nothing was stored; try again.`,
-    );
-  }
-
-  async #open(name: string): Promise<{ channel: Channel; ledger: Ledger }> {
-    const channel = this.#hub.opened(name) ?? (await this.#hub.open(name));
-    const ledger = this.#hub.ledgers.get(name);
-    if (!ledger) throw new SyncError('restart');
-    return { channel, ledger };
-  }
-
-  async #inTurn<T>(name: string, run: () => Promise<T>): Promise<T> {
-    const work = (this.#lines.get(name) ?? Promise.resolve()).then(run);
-    const done = work.then(
-      () => {},
-      () => {},
-    );
-    this.#lines.set(name, done);
-    try {
-      return await work;
-    } finally {
-      if (this.#lines.get(name) === done) this.#lines.delete(name);
-    }
-  }
-}
-
-function judged(
-  { settings }: Channel,
-  { known: { view, position }, now }: Ledger,
-  request: DurableRequest,
-): { verdict: Verdict; position: Position } {
-  return { verdict: judge(view, request, { now, keep: settings.keep }), position };
-}
-
-/** Where it was stored; undefined where something else came first. */
-async function append(
-  channel: Channel,
-  data: Uint8Array,
-  from: string | null,
-  ifTopAt: number,
-): Promise<Position | undefined> {
-  try {
-    const { epoch, offset, check } = await channel.append({ data, from, ifTopAt });
-    return { epoch, offset, check };
-  } catch (thrown) {
-    if (thrown instanceof SyncError && thrown.code === 'precondition') return undefined;
-    throw thrown;
   }
 }

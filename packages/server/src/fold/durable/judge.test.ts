@@ -3,7 +3,9 @@
  * which requests come as they like, are repeated, and are judged by whoever began to read the log anywhere.
  */
 import {
+  type Data,
   type DurableView,
+  durableEntry,
   durableKind,
   type Entry,
   type Keep,
@@ -36,6 +38,12 @@ function by(id: string, epoch: number, seq: number): { producer: ProducerTuple }
   return { producer: { id, epoch, seq } };
 }
 
+const actsOf = (data: Data) => readDurableEntry(data);
+const bodiesOf = (data: Data) =>
+  actsOf(data)
+    .map(({ body }) => new TextDecoder().decode(body))
+    .join('');
+
 /** A log that is written by what is judged. */
 class Log {
   readonly entries: Entry[] = [];
@@ -49,7 +57,7 @@ class Log {
 
   ask(request: DurableRequest): Verdict {
     const verdict = judge(this.view, request, { now: this.now, keep: this.keep });
-    if (verdict.entry) this.#store(verdict.entry);
+    if (verdict.act) this.#store(durableEntry([verdict.act]));
     return verdict;
   }
 
@@ -61,7 +69,7 @@ class Log {
   get text(): string {
     const from = this.view.life?.created ?? Number.POSITIVE_INFINITY;
     const kept = this.entries.filter(({ offset }) => offset >= from);
-    return kept.map(({ data }) => new TextDecoder().decode(readDurableEntry(data).body)).join('');
+    return kept.map(({ data }) => bodiesOf(data)).join('');
   }
 
   /** The entries that are still kept, as a broker trims them. */
@@ -313,8 +321,8 @@ describe('whatever is asked for', () => {
         });
         const again = stored[pick % Math.max(1, stored.length)];
         if (!again || !lives(log.view, log.now)) return;
-        const { outcome, entry } = log.ask(again);
-        expect(entry).toBeNull();
+        const { outcome, act } = log.ask(again);
+        expect(act).toBeNull();
         expect(['duplicate', 'fenced']).toContain(outcome);
       }),
     );
@@ -323,9 +331,9 @@ describe('whatever is asked for', () => {
   test('nothing is stored after what closes a log, until it is deleted or has ended', () => {
     fc.assert(
       fc.property(steps, (all) => {
-        play(all, ({ now }, { request }, before, { entry }) => {
+        play(all, ({ now }, { request }, before, { act }) => {
           if (!before.life?.closed || !lives(before, now)) return;
-          if (request.op === 'append' || request.op === 'create') expect(entry).toBeNull();
+          if (request.op === 'append' || request.op === 'create') expect(act).toBeNull();
         });
       }),
     );
@@ -334,11 +342,11 @@ describe('whatever is asked for', () => {
   test('a producer of an epoch that has passed stores nothing', () => {
     fc.assert(
       fc.property(steps, (all) => {
-        play(all, ({ now }, { request }, before, { entry, outcome }) => {
+        play(all, ({ now }, { request }, before, { act, outcome }) => {
           if (request.op !== 'append' || !request.producer || !lives(before, now)) return;
           const known = before.life?.producers.get(request.producer.id);
           if (!known || request.producer.epoch >= known.epoch) return;
-          expect(entry).toBeNull();
+          expect(act).toBeNull();
           expect(outcome).toBe('fenced');
         });
       }),
@@ -351,7 +359,7 @@ describe('whatever is asked for', () => {
         const { entries } = play(all, () => {});
         const newest = new Map<string, ProducerTuple>();
         for (const { data } of entries) {
-          const { header } = readDurableEntry(data);
+          const [{ header } = { header: { op: 'touch' } as const }] = actsOf(data);
           if (header.op === 'create' || header.op === 'delete') newest.clear();
           if (header.op !== 'append' || !header.producer) continue;
           const { id, epoch, seq } = header.producer;

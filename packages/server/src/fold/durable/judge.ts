@@ -1,11 +1,13 @@
 /**
- * What becomes of a request to a durable log, by what is known of the log: one entry to append, or an answer. It is a pure function, so
+ * What becomes of a request to a durable log, by what is known of the log: one thing to do, or an answer. It is a pure function, so
  * that a node may judge, append on the condition that nothing came between, and judge anew. Whoever writes to such logs calls it;
  * it must not know how a request came, nor where the log is.
  */
 import {
+  type DurableAct,
   type DurableHeader,
   type DurableView,
+  durableAct,
   durableEntry,
   type Keep,
   type Life,
@@ -69,8 +71,8 @@ export type Facts = Pick<Life, 'type' | 'closed' | keyof Lifetime>;
 
 export interface Verdict {
   readonly outcome: Outcome;
-  /** The entry to append, or null. */
-  readonly entry: Uint8Array | null;
+  /** What an entry is to do, or null. */
+  readonly act: DurableAct | null;
   /** What the log is once that is stored; null where there is none. */
   readonly facts: Facts | null;
   /** The newest number of the producer that asked, where it is known. */
@@ -97,14 +99,14 @@ const touchShare = 1 / 16;
  * Decides on a request. The same view, request and circumstances give the same verdict.
  *
  * @example
- * const { entry } = judge(view, { op: 'delete' }, { now, keep: null })
- * if (entry) await channel.append({ data: entry, from, ifTopAt: view.offset })
+ * const { act } = judge(view, { op: 'delete' }, { now, keep: null })
+ * if (act) await channel.append({ data: durableEntry([act]), from, ifTopAt: view.offset })
  */
 export function judge(view: DurableView, request: DurableRequest, circumstances: Circumstances): Verdict {
   const life = view.life && endsAt(view.life) > circumstances.now ? view.life : null;
   if (request.op === 'create') return life ? compare(life, request) : create(request);
   if (!life) return verdict('missing', null);
-  if (request.op === 'delete') return verdict('deleted', null, { entry: durableEntry({ op: 'delete' }) });
+  if (request.op === 'delete') return verdict('deleted', null, { act: durableAct({ op: 'delete' }) });
   if (request.op === 'touch') return touch(view, life, circumstances);
   return append(view, life, request, circumstances);
 }
@@ -126,7 +128,7 @@ export function essence(type: string): string {
 }
 
 function verdict(outcome: Outcome, facts: Facts | null, more: Partial<Verdict> = {}): Verdict {
-  return { outcome, facts, entry: null, producer: null, fault: null, ...more };
+  return { outcome, facts, act: null, producer: null, fault: null, ...more };
 }
 
 /** Whether what is there is what is asked for. */
@@ -143,14 +145,14 @@ function create(request: DurableRequest & { op: 'create' }): Verdict {
   const { type, closed, ttlS, expiresAt, body } = request;
   if (body.fault !== null) return verdict('faulty', null, { fault: body.fault });
   const said = { type, ...(ttlS !== null && { ttlS }), ...(expiresAt !== null && { expiresAt }) };
-  const entry = durableEntry({ op: 'create', ...said, ...(closed && { closed }) }, body.bytes);
-  return verdict('created', { type, ttlS, expiresAt, closed }, { entry });
+  const act = durableAct({ op: 'create', ...said, ...(closed && { closed }) }, body.bytes);
+  return verdict('created', { type, ttlS, expiresAt, closed }, { act });
 }
 
 function touch(view: DurableView, life: Life, circumstances: Circumstances): Verdict {
   if (circumstances.now < touchableAt(life)) return verdict('untouched', life);
-  const entry = marked(view, life, { op: 'touch' }, undefined, circumstances);
-  return verdict('touched', life, { entry });
+  const act = marked(view, life, durableAct({ op: 'touch' }), circumstances);
+  return verdict('touched', life, { act });
 }
 
 function append(
@@ -169,8 +171,8 @@ function append(
     ...(seq !== null && { seq }),
     ...(producer && { producer }),
   };
-  const entry = marked(view, life, header, body.bytes, circumstances);
-  return verdict(isEmpty ? 'closed' : 'appended', { ...life, closed }, { entry, producer });
+  const act = marked(view, life, durableAct(header, body.bytes), circumstances);
+  return verdict(isEmpty ? 'closed' : 'appended', { ...life, closed }, { act, producer });
 }
 
 /** What stands against a producer's number, or answers it; null where it is the next one, or there is none (rules P24, P25). */
@@ -209,18 +211,22 @@ function isAfter(seq: string, last: string): boolean {
   return Buffer.compare(Buffer.from(seq), Buffer.from(last)) > 0;
 }
 
-/** The bytes of an entry, which says what was before it where that is worth its bytes, or what says it may be dropped next. */
+/** The same, saying what was before it where that is worth its bytes, or where what says it may be dropped next. */
 function marked(
   { offset, mark, sinceMark }: DurableView,
   before: Life,
-  header: DurableHeader & { op: 'append' | 'touch' },
-  body: Uint8Array | undefined,
+  { header, body }: DurableAct,
   { keep }: Circumstances,
-): Uint8Array {
-  const plain = durableEntry(header, body);
+): DurableAct {
+  const plain = { header, body };
+  const bytes = sizeOf(plain);
   const entries = offset + 1 - mark;
-  const kept = !keep || (entries < keep.entriesMax && sinceMark + plain.length <= keep.bytesMax);
+  const kept = !keep || (entries < keep.entriesMax && sinceMark + bytes <= keep.bytesMax);
   if (kept && entries < markEntries && sinceMark < markBytes) return plain;
-  const full = durableEntry({ ...header, before }, body);
-  return kept && full.length - plain.length > sinceMark ? plain : full;
+  const full: DurableAct = { header: { ...header, before } as DurableHeader, body };
+  return kept && sizeOf(full) - bytes > sinceMark ? plain : full;
+}
+
+function sizeOf(act: DurableAct): number {
+  return durableEntry([act]).length;
 }

@@ -2,7 +2,7 @@
  * Durable logs as plain HTTP shows them: the bodies of their entries, as their creator said of what media type they are. The faces of a
  * node hand it out; it knows entries and no request.
  */
-import { type DurableEntry, readDurableEntry } from '@syncline/protocol/wire';
+import { type DurableAct, readDurableEntry } from '@syncline/protocol/wire';
 import type { Batch } from '../../cursor.ts';
 import { essence } from '../../fold/durable/judge.ts';
 import type { Durables } from '../durables.ts';
@@ -41,7 +41,7 @@ export function durableFace(type: string): Face {
       read(batch)
         .filter(({ body }) => body.length > 0)
         // Of JSON a body is the messages of one request, with commas between them.
-        .map(({ body }) => (form === 'bytes' ? body : form === 'json' ? decoder.decode(body) : body)),
+        .map(({ body }) => (form === 'json' ? decoder.decode(body) : body)),
     ends: (batch, fresh) => endOf(read(batch), fresh),
     // It stands for what was deleted: whoever has some of that has nothing of what is there now.
     snapshot: (from) => ({ name: 'none', next: () => [], end: from === undefined ? undefined : 'gone' }),
@@ -53,13 +53,13 @@ function formOf(type: string): Form {
   return type.startsWith('text/') ? 'text' : 'bytes';
 }
 
-function read({ entries }: Batch): readonly DurableEntry[] {
-  return entries.map(({ data }) => readDurableEntry(data));
+function read({ entries }: Batch): readonly DurableAct[] {
+  return entries.flatMap(({ data }) => readDurableEntry(data));
 }
 
-function endOf(entries: readonly DurableEntry[], fresh: boolean): End | undefined {
+function endOf(acts: readonly DurableAct[], fresh: boolean): End | undefined {
   let end: End | undefined;
-  for (const [i, { header }] of entries.entries()) {
+  for (const [i, { header }] of acts.entries()) {
     const { op } = header;
     if (op === 'delete' || (op === 'create' && !(fresh && i === 0))) return 'gone';
     if (op !== 'touch' && header.closed) end = 'closed';

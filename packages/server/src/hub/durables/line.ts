@@ -1,0 +1,175 @@
+/**
+ * The requests to one durable log that wait on this node. Those that wait together are judged one after another, each by what the ones
+ * before it would make of the log, and what is to be done for them is stored as one entry: they share one write, and none of them fails
+ * the condition of another. It is judged anew when other nodes were first. It knows the log, and nobody who asks.
+ */
+import { type Position, SyncError } from '@syncline/protocol';
+import { type DurableAct, type DurableView, durableEntry, durableNext } from '@syncline/protocol/wire';
+import type { Channel } from '../../channel.ts';
+import { type DurableRequest, judge, type Verdict } from '../../fold/durable/judge.ts';
+import type { Ledgers } from '../../fold/durable/ledgers.ts';
+import type { Ledger } from '../../fold/durable.ts';
+
+/** What became of a request, and where the log ends then. */
+export interface Judged extends Verdict {
+  readonly position: Position;
+}
+
+/** What the hub does for it: opens channels, and their ledgers with them. */
+export interface Opening {
+  readonly ledgers: Ledgers;
+  opened(name: string): Channel | undefined;
+  open(name: string): Promise<Channel>;
+}
+
+/** How often a request is judged anew because others wrote meanwhile. */
+const triesMax = 64;
+/** What is stored together at most; one request alone may be larger. */
+const actsMax = 128;
+const bytesMax = 64 * 1024;
+
+/** A request that waits for its answer. */
+interface Asked {
+  readonly request: DurableRequest;
+  readonly from: string | null;
+  readonly resolve: (judged: Judged) => void;
+  readonly reject: (thrown: unknown) => void;
+  tries: number;
+}
+
+/** What those who waited longest are to be answered, once `acts` are stored. */
+interface Plan {
+  readonly verdicts: readonly Verdict[];
+  readonly acts: readonly DurableAct[];
+  /** Whose acts they are. */
+  readonly from: string | null;
+  /** Where the log ends by now. */
+  readonly position: Position;
+}
+
+export class Line {
+  readonly #name: string;
+  readonly #hub: Opening;
+  /** Called when nothing waits any more. */
+  readonly #onEmpty: () => void;
+  readonly #waiting: Asked[] = [];
+  #running = false;
+
+  constructor(name: string, hub: Opening, onEmpty: () => void) {
+    this.#name = name;
+    this.#hub = hub;
+    this.#onEmpty = onEmpty;
+  }
+
+  /** Answers what is asked, after what was asked before. @throws SyncError `unavailable` when others kept writing first, or the broker's */
+  ask(request: DurableRequest, from: string | null): Promise<Judged> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ request, from, resolve, reject, tries: 0 });
+      if (!this.#running) void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#waiting.length > 0) {
+      const waited = this.#waiting.length;
+      try {
+        await this.#answerSome();
+      } catch (thrown) {
+        for (const { reject } of this.#waiting.splice(0, waited)) reject(thrown);
+      }
+    }
+    this.#running = false;
+    this.#onEmpty();
+  }
+
+  /** Answers those who have waited longest, as many as one entry can do for. */
+  async #answerSome(): Promise<void> {
+    const { channel, ledger } = await opened(this.#hub, this.#name);
+    await ledger.reached(channel.top.offset);
+    let plan = this.#plan(channel, ledger);
+    // What is answered without an entry may be news of yesterday. An entry that is stored proves the rest.
+    if (plan.acts.length === 0) {
+      await ledger.refresh();
+      plan = this.#plan(channel, ledger);
+    }
+    let position: Position | undefined = plan.position;
+    try {
+      if (plan.acts.length > 0) position = await this.#store(channel, plan);
+    } catch (thrown) {
+      for (const { reject } of this.#waiting.splice(0, plan.verdicts.length)) reject(thrown);
+      return;
+    }
+    if (!position) return await this.#again(ledger, plan);
+    const asked = this.#waiting.splice(0, plan.verdicts.length);
+    // Whoever asks this node next is to find it; where the node leaves, nobody does.
+    await ledger.reached(position.offset).catch(() => {});
+    const begins = plan.verdicts.some(({ outcome }) => outcome === 'created' || outcome === 'deleted');
+    if (begins) await ledger.clean();
+    for (const [i, verdict] of plan.verdicts.entries()) asked[i]?.resolve({ ...verdict, position });
+  }
+
+  #plan({ settings }: Channel, { known, now }: Ledger): Plan {
+    const { keep } = settings;
+    const verdicts: Verdict[] = [];
+    const acts: DurableAct[] = [];
+    let first: Asked | undefined;
+    let view: DurableView = known.view;
+    let bytes = 0;
+    for (const asked of this.#waiting) {
+      const verdict = judge(view, asked.request, { now, keep });
+      const { act } = verdict;
+      if (act) {
+        bytes += act.body.length;
+        const full = acts.length >= actsMax || bytes > bytesMax;
+        if (first && (full || !joins(first, asked))) break;
+        first ??= asked;
+        acts.push(act);
+        view = durableNext(view, act, now);
+      }
+      verdicts.push(verdict);
+    }
+    return { verdicts, acts, from: first?.from ?? null, position: known.position };
+  }
+
+  /** Where it was stored; undefined where something else came first. */
+  async #store(channel: Channel, { acts, from, position }: Plan): Promise<Position | undefined> {
+    try {
+      const data = durableEntry(acts);
+      const { epoch, offset, check } = await channel.append({ data, from, ifTopAt: position.offset });
+      return { epoch, offset, check };
+    } catch (thrown) {
+      if (thrown instanceof SyncError && thrown.code === 'precondition') return undefined;
+      throw thrown;
+    }
+  }
+
+  /** Others wrote first: those who have tried often enough are told so. */
+  async #again(ledger: Ledger, { verdicts }: Plan): Promise<void> {
+    for (const asked of this.#waiting.slice(0, verdicts.length)) {
+      asked.tries++;
+      if (asked.tries < triesMax) continue;
+      this.#waiting.splice(this.#waiting.indexOf(asked), 1);
+      asked.reject(
+        new SyncError(
+          'unavailable',
+          `Others kept writing to "${this.#name}" first, ${triesMax} times. Nothing was stored; try again.`,
+        ),
+      );
+    }
+    await ledger.refresh();
+  }
+}
+
+/** A channel and its ledger. @throws SyncError `restart` when they are closing, or the broker's */
+export async function opened(hub: Opening, name: string): Promise<{ channel: Channel; ledger: Ledger }> {
+  const channel = hub.opened(name) ?? (await hub.open(name));
+  const ledger = hub.ledgers.get(name);
+  if (!ledger) throw new SyncError('restart');
+  return { channel, ledger };
+}
+
+/** Whether what is to be done for both can be one entry: appends of one author. What begins or ends a log stands alone. */
+function joins(first: Asked, next: Asked): boolean {
+  return first.request.op === 'append' && next.request.op === 'append' && first.from === next.from;
+}
