@@ -1,0 +1,16 @@
+/** The public conformance suite of Durable Streams over the Redis broker, on a real Redis. */
+import { redis } from '@syncline/server/redis';
+import { noRedis, type RedisServer, startRedis } from '@syncline/server/testing/redis';
+import { describe } from 'vitest';
+import { conformance } from './suite.ts';
+
+describe.skipIf(noRedis)('over a real Redis', () => {
+  let own: RedisServer | undefined;
+  conformance(
+    async () => {
+      own = await startRedis();
+      return redis({ url: own.url });
+    },
+    async () => await own?.stop(),
+  );
+});
