@@ -48,7 +48,7 @@ export class FixedWrites implements Writes {
   }
 
   async append(write: StreamWrite): Promise<StreamAnswer> {
-    const { identity, channel: name, body, closes, producer } = write;
+    const { channel: name, body, closes } = write;
     this.#charge(write, 1, body.length);
     const definition = await this.#demand(write);
     if (closes) return fixed(name, 'closed');
@@ -56,13 +56,37 @@ export class FixedWrites implements Writes {
     const { face } = await this.#show(name);
     if (write.type !== undefined && !sameType(write.type, face.type))
       return refused(409, 'unsupported_data', `"${name}" takes ${face.type}, not what was sent.`);
-    const payloads = payloadsOf(write, face);
+    let payloads: readonly Data[];
+    try {
+      payloads = payloadsOf(write, face);
+    } catch (thrown) {
+      const { code, message } = toSyncError(thrown);
+      // What can't be read is the request's fault; what is read may still be no payload of this channel.
+      if (code === 'bad_payload') return refused(400, code, message);
+      throw thrown;
+    }
     this.#charge(write, payloads.length - 1, 0);
+    return await this.#append(write, payloads, definition);
+  }
+
+  async remove(asked: Asked): Promise<StreamAnswer> {
+    this.#charge(asked, 1, 0);
+    await this.#demand(asked);
+    return fixed(asked.channel, 'deleted');
+  }
+
+  /** Looks at all before any is stored: what is wrong with one is wrong with the request. */
+  async #append(
+    write: StreamWrite,
+    payloads: readonly Data[],
+    definition: Definition,
+  ): Promise<StreamAnswer> {
+    const { identity, channel: name, producer } = write;
     const rights = this.#tools.access.rights(identity);
     const intakes: Intake[] = [];
-    // All are looked at before any is stored: what is wrong with one is wrong with the request.
     for (const payload of payloads) intakes.push(await vet(this.#tools, rights, name, definition, payload));
     const channel = await this.#channel(name);
+    // Rights may have ended while they were looked at.
     this.#tools.access.good(identity);
     const appends = intakes.map(({ append }, i) => ({
       ...append,
@@ -70,12 +94,6 @@ export class FixedWrites implements Writes {
       ...(producer && producedBy(write, producer, append, i)),
     }));
     return await stored(channel, appends, producer);
-  }
-
-  async remove(asked: Asked): Promise<StreamAnswer> {
-    this.#charge(asked, 1, 0);
-    await this.#demand(asked);
-    return fixed(asked.channel, 'deleted');
   }
 
   async #demand({ identity, channel }: Asked): Promise<Definition> {

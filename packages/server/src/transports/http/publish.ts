@@ -9,6 +9,7 @@ import type { Outcome, Post } from '../../session/posts.ts';
 import { Refusal } from '../refusal.ts';
 import { type Answer, type Answering, errorBody, type Route } from './answer.ts';
 import { checkRequest, checkType, type ReceiveSettings, receive } from './receive.ts';
+import { channelOf } from './streams/query.ts';
 
 export interface PublishSettings extends ReceiveSettings {
   /** Appends; throws when nothing was. */
@@ -41,18 +42,6 @@ function told(outcome: Outcome): unknown {
   if (outcome instanceof SyncError) return { error: errorBody(outcome) };
   const { epoch, offset, check } = outcome;
   return { epoch, offset, check };
-}
-
-/** The name of a channel as it stands in a path: each of its segments may be percent-encoded. @throws SyncError `unknown_channel` */
-function channelOf(rest: string): string {
-  try {
-    const segments = rest.split('/').map(decodeURIComponent);
-    // Else one channel would have two paths, and what a proxy allows for one of them would hold for another.
-    if (!segments.some((segment) => segment.includes('/'))) return segments.join('/');
-  } catch {
-    // What is no percent-encoding is no name.
-  }
-  throw new SyncError('unknown_channel', 'The path holds no channel name: encode each segment by itself.');
 }
 
 function isBatch({ url = '' }: IncomingMessage): boolean {
