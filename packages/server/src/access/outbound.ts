@@ -6,13 +6,27 @@ import { SyncError } from '@syncline/protocol';
 import type { Clock } from '@syncline/protocol/wire';
 import { unreachable } from './checks.ts';
 
-const answerMs = 5000;
+const answerMsDefault = 5000;
 const answerBytesMax = 65_536;
 
 /** An answer with a status; the text is there for 200 only. */
 export interface Reply {
   readonly status: number;
   readonly text: string;
+  /** After how many ms to ask again, as `Retry-After` has it in seconds; 0 where it doesn't say. */
+  readonly retryAfterMs: number;
+}
+
+/** What is asked, and how. */
+export interface Request {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** How long the answer may take. Default 5000 ms. */
+  readonly answerMs?: number;
+  /** Whether nobody wants to know more than the status: then the answer may be as large as it likes, and isn't kept. */
+  readonly statusOnly?: boolean;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -38,16 +52,15 @@ function isThisMachine(host: string): boolean {
 /**
  * Asks, and reads the answer.
  *
- * @throws SyncError `unavailable` when there is none within 5 s, or it is larger than 64 KiB.
+ * @throws SyncError `unavailable` when there is none in time, or it is larger than 64 KiB.
  */
-export async function ask(
-  clock: Clock,
-  url: URL,
-  request: { readonly headers?: Readonly<Record<string, string>>; readonly body?: string } = {},
-): Promise<Reply> {
-  const { body, headers } = request;
+export async function ask(clock: Clock, url: URL, request: Request = {}): Promise<Reply> {
+  const { body, headers, answerMs = answerMsDefault, statusOnly = false, signal } = request;
   const abort = new AbortController();
-  const cancel = clock.timer(answerMs, () => abort.abort());
+  const giveUp = (): void => abort.abort();
+  const cancel = clock.timer(answerMs, giveUp);
+  signal?.addEventListener('abort', giveUp);
+  let whole = false;
   try {
     const response = await fetch(url, {
       method: body === undefined ? 'GET' : 'POST',
@@ -57,14 +70,33 @@ export async function ask(
       signal: abort.signal,
     });
     const { status } = response;
-    return { status, text: status === 200 ? await read(response) : '' };
+    const retryAfterMs = 1000 * Number(/^\d{1,6}$/.exec(response.headers.get('retry-after') ?? '')?.[0] ?? 0);
+    let text = '';
+    if (statusOnly) whole = await drained(response);
+    else if (status === 200) {
+      text = await read(response);
+      whole = true;
+    }
+    return { status, text, retryAfterMs };
   } catch (thrown) {
     const why = abort.signal.aborted ? `gave no answer within ${answerMs} ms` : reasonOf(thrown);
     throw unreachable(`${url.origin} ${why}.`);
   } finally {
     cancel();
-    // Also ends what is still being sent, such as the rest of an answer that isn't read.
-    abort.abort();
+    signal?.removeEventListener('abort', giveUp);
+    // What is read to its end leaves its connection to the next request. Else what is still being sent is ended, such as the rest of
+    // an answer that isn't read.
+    if (!whole) giveUp();
+  }
+}
+
+/** Reads an answer to its end, if that isn't far. */
+async function drained(response: Response): Promise<boolean> {
+  try {
+    await read(response);
+    return true;
+  } catch {
+    return false;
   }
 }
 
