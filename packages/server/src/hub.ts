@@ -17,7 +17,7 @@ import type { FoldSettings } from './fold.ts';
 import { Admission } from './hub/admission.ts';
 import { Crosstalk } from './hub/crosstalk.ts';
 import { Durables } from './hub/durables.ts';
-import { type LeaseSettings, Leases } from './hub/leases.ts';
+import { type LeaseSettings, Leases, type MemberNews } from './hub/leases.ts';
 import { Reaper } from './hub/reaper.ts';
 
 export interface HubSettings extends FoldSettings, DocSettings, LeaseSettings {
@@ -27,6 +27,12 @@ export interface HubSettings extends FoldSettings, DocSettings, LeaseSettings {
   readonly presenceBytesMax: number;
   readonly tailEntriesMax: number;
   readonly tailBytesMax: number;
+}
+
+/** What may be said of a hub. */
+export interface HubOptions extends DocOptions {
+  /** Hears who comes and goes. Default: nobody. */
+  readonly news?: MemberNews | undefined;
 }
 
 /** A channel that is open or opening, and whether anyone asked for it since the last sweep. */
@@ -78,7 +84,7 @@ export class Hub {
   #cancelSweep: Cancel;
   #closed = false;
 
-  constructor(settings: HubSettings, tools: ChannelTools, lookup: Lookup, docs: DocOptions = {}) {
+  constructor(settings: HubSettings, tools: ChannelTools, lookup: Lookup, options: HubOptions = {}) {
     this.#settings = settings;
     this.#tools = tools;
     this.#lookup = lookup;
@@ -96,10 +102,16 @@ export class Hub {
         now,
         values: (name: string) => this.#reaper?.values(name),
       };
-    this.leases = new Leases(settings, { ...tools, shared, open: async (name) => await this.open(name) });
-    this.#reaper = nodes && shared && new Reaper({ ...tools, nodes, leases: this.leases });
+    const { news } = options;
+    this.leases = new Leases(settings, {
+      ...tools,
+      shared,
+      news,
+      open: async (name) => await this.open(name),
+    });
+    this.#reaper = nodes && shared && new Reaper({ ...tools, nodes, leases: this.leases, news });
     this.#crosstalk = nodes && new Crosstalk(nodes, clock, settings.presenceBytesMax);
-    this.docs = new Docs(settings, tools, docs);
+    this.docs = new Docs(settings, tools, options);
     this.ledgers = new Ledgers(tools, (name) => this.open(name));
     this.durables = new Durables(this);
     this.#cancelSweep = this.#sweepLater();

@@ -114,6 +114,18 @@ export const metricsTable = {
     unit: 'messages',
     doc: 'messages that came through Redis, and that no node can have published',
   },
+  webhooksSent: { type: 'counter', unit: 'events', doc: 'events that a webhook was told, and took' },
+  webhooksFailed: {
+    type: 'counter',
+    unit: 'attempts',
+    doc: 'attempts to tell a webhook that failed; each is repeated, or given up',
+  },
+  webhooksDropped: {
+    type: 'counter',
+    unit: 'events',
+    doc: 'events that a webhook was never told: too many waited, it failed for too long, or the node left',
+  },
+  webhooksWaiting: { type: 'gauge', unit: 'events', doc: 'events that webhooks are still to be told' },
 } as const satisfies Record<string, MetricRow>;
 
 export type Metrics = Record<keyof typeof metricsTable, number>;

@@ -115,6 +115,13 @@ const others = {
     fits: (v: unknown) =>
       Array.isArray(v) && v.every((host) => typeof host === 'string' && /^[\w.:[\]-]+$/.test(host)),
   },
+  webhooks: {
+    type: 'list of webhooks',
+    default: '[]',
+    doc: 'addresses of yours that are told what happens: `{ url, secret, events, channels }`, where `secret` is `whsec_` and random bytes in base64, `events` are of `joined`, `left` and `appended` (all, where left out), and `channels` are patterns as in capabilities',
+    expected: 'a list of { url, secret, events, channels }',
+    fits: Array.isArray,
+  },
   logger: {
     type: 'object',
     default: undefined,

@@ -5,6 +5,7 @@
  */
 import { SyncError } from '@syncline/protocol';
 import { type Clock, deleteEntry } from '@syncline/protocol/wire';
+import type { Appended } from '../broker/broker.ts';
 import type { Channel } from '../channel.ts';
 import { type Logger, type Metrics, reason } from '../observe.ts';
 import { ByTurns } from './byturns.ts';
@@ -19,11 +20,20 @@ export interface LeaseSettings {
   readonly channelsPerSessionMax: number;
 }
 
+/** Hears of members who came or went by what this node appended, once that is stored. It must not throw. */
+export interface MemberNews {
+  /** Somebody is in. Of one who changes over to another node it is told again, and so of one who was taken for gone. */
+  joined(channel: string, append: MemberAppend, appended: Appended): void;
+  left(channel: string, append: MemberAppend, appended: Appended): void;
+}
+
 export interface LeaseTools {
   /** Opens the channel of that name. */
   readonly open: (name: string) => Promise<Channel>;
   /** Left out where this node's logs are its own. */
   readonly shared?: Shared | undefined;
+  /** Left out where nobody wants to know. */
+  readonly news?: MemberNews | undefined;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -235,10 +245,12 @@ export class Leases {
     if (stands && stored.append.data === append.data) return;
     const channel = await this.#opened(member);
     try {
-      const { offset } = await channel.append(this.#standing.marked(append, member.enteredAt));
+      const appended = await channel.append(this.#standing.marked(append, member.enteredAt));
       if (member.stored === null) this.#tools.metrics.membersEntered++;
-      member.stored = { append, offset };
+      member.stored = { append, offset: appended.offset };
       member.last = append;
+      // Where it stood already only what it says of itself is another.
+      if (!stands) this.#tools.news?.joined(member.room.name, append, appended);
     } catch (thrown) {
       if (!isRefusal(thrown)) member.stored = undefined;
       throw thrown;
@@ -253,7 +265,10 @@ export class Leases {
       const ifKeyAt = this.#standing.offsetOf(member);
       // Where something newer stands it isn't ours: the client has entered by another node.
       const append = { data: deleteEntry(key), from, key, keyEnds: true, ifKeyAt };
-      if (ifKeyAt !== 0) await channel.append(append);
+      if (ifKeyAt !== 0) {
+        const appended = await channel.append(append);
+        this.#tools.news?.left(member.room.name, append, appended);
+      }
     } catch (thrown) {
       if (!(thrown instanceof SyncError && thrown.code === 'precondition')) {
         this.#again(member, 'A member who is gone could not be removed', thrown, () => this.#remove(member));
@@ -297,8 +312,9 @@ export class Leases {
     if (member.holder === 0) return;
     try {
       const channel = await this.#opened(member);
-      const { offset } = await channel.append(this.#standing.marked(append, member.enteredAt, ifKeyAt));
-      member.stored = { append, offset };
+      const appended = await channel.append(this.#standing.marked(append, member.enteredAt, ifKeyAt));
+      member.stored = { append, offset: appended.offset };
+      this.#tools.news?.joined(member.room.name, append, appended);
     } catch (thrown) {
       // Something else has come, which is compared when it is read.
       if (thrown instanceof SyncError && thrown.code === 'precondition') return;

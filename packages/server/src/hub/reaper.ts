@@ -10,7 +10,7 @@ import type { Channel } from '../channel.ts';
 import type { Changed, Values } from '../fold/state.ts';
 import { type Logger, type Metrics, reason } from '../observe.ts';
 import { ByTurns } from './byturns.ts';
-import type { Leases } from './leases.ts';
+import type { Leases, MemberNews } from './leases.ts';
 
 export interface ReaperTools {
   readonly nodes: Nodes;
@@ -21,6 +21,8 @@ export interface ReaperTools {
   readonly logger: Logger;
   /** Who is told that a companion's log was read on, and knows which keys are somebody's here. */
   readonly leases: Pick<Leases, 'compare' | 'has'>;
+  /** Left out where nobody wants to know who goes. */
+  readonly news?: MemberNews | undefined;
 }
 
 /** A companion that is open here. */
@@ -182,14 +184,15 @@ export class Reaper {
   async #remove(removal: Removal): Promise<void> {
     const { companion, key, value } = removal;
     const { channel, values } = companion;
-    const { nodes, leases, metrics, logger } = this.#tools;
+    const { nodes, leases, metrics, logger, news } = this.#tools;
     const { name } = channel.settings;
     const isOurs = value.node === nodes.id && leases.has(name, key);
     if (this.#companions.get(name) !== companion || values.get(key)?.version !== value.version || isOurs)
       return;
     try {
-      const data = deleteEntry(key);
-      await channel.append({ data, from: value.from, key, keyEnds: true, ifKeyAt: value.version }, true);
+      const append = { data: deleteEntry(key), from: value.from, key, keyEnds: true, ifKeyAt: value.version };
+      const appended = await channel.append(append, true);
+      news?.left(name, append, appended);
       if (value.node !== nodes.id) metrics.membersReaped++;
     } catch (thrown) {
       // Another survivor was first, or the client has entered anew.

@@ -230,6 +230,27 @@ export const optionsTable = {
     'keys with their values that all views of one session may show at once; one that comes to show more is ended',
   ),
   viewsPerSessionMax: number(32, 1, 10_000, 'views', 'views of one session'),
+  webhookBytesMax: number(
+    16 * mebibyte,
+    65_536,
+    4096 * mebibyte,
+    'bytes',
+    'bytes of events that wait to be told to one webhook; what doesn’t fit is dropped, counted and logged',
+  ),
+  webhookEventsMax: number(
+    10_000,
+    1,
+    10_000_000,
+    'events',
+    'events that wait to be told to one webhook, likewise',
+  ),
+  webhookRetryMs: number(
+    3_600_000,
+    1000,
+    86_400_000,
+    'ms',
+    'time for which an event is told again when a webhook doesn’t take it; then it is dropped',
+  ),
 } as const satisfies Record<string, OptionRow>;
 
 export type Numbers = { readonly [K in keyof typeof optionsTable]: number };

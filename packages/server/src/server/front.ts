@@ -21,6 +21,7 @@ import type { DeleteIf, SetFor } from '../hub/writer.ts';
 import type { Logger, Metrics } from '../observe.ts';
 import type { Numbers } from '../options.ts';
 import type { Tls } from '../transports/tls.ts';
+import type { WebhookTarget } from './webhooks.ts';
 
 /** Options of `createServer`. The numbers, with defaults and bounds, are in docs/reference/options.md. */
 export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
@@ -52,6 +53,8 @@ export interface ServerOptions<C extends Contract> extends Partial<Numbers> {
   readonly tls?: Tls;
   /** Whether a proxy of yours serves TLS before this server, or how many in a row. Default false. */
   readonly trustProxy?: boolean | number;
+  /** Addresses of yours that are told, signed, of entries and members. Default none. */
+  readonly webhooks?: readonly WebhookTarget[];
   /** Where the node writes what an operator should know; pino and console fit. Default: nowhere. */
   readonly logger?: Logger;
   /** Time and chance, for tests. */
