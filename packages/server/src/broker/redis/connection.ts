@@ -69,6 +69,12 @@ function clientOf(dial: Dial, address: Address, password: string | undefined) {
   });
 }
 
+/**
+ * A command is given up after as many times its deadline at the latest. After one already if nothing was answered meanwhile; a Redis
+ * that answers is only busy, and who gives up and repeats makes it busier.
+ */
+const deadlinesMax = 5;
+
 type Client = ReturnType<typeof clientOf>;
 
 export class Connection {
@@ -81,6 +87,8 @@ export class Connection {
   readonly #onLost: (why: Error) => void;
   /** One for all topics, so that none is told twice. */
   readonly #heard = (message: Buffer, topic: Buffer): void => this.onMessage(message, topic.toString());
+  /** How many commands were answered. */
+  #answers = 0;
   #open = true;
   /** Why it was lost. */
   #why: string | undefined;
@@ -121,7 +129,7 @@ export class Connection {
   /**
    * Sends a command; commands take effect in the order in which they are sent.
    *
-   * @param ms when it is given up. It may be done nevertheless.
+   * @param ms when it is given up if Redis answers nothing at all, in ms; five times that if it does. It may be done nevertheless.
    * @throws Refused, Unanswered
    */
   send(args: readonly Argument[], ms: number): Promise<unknown> {
@@ -179,7 +187,11 @@ export class Connection {
   }
 
   #within(ms: number, answer: Promise<unknown>): Promise<unknown> {
-    return inTime(this.#clock, ms, answer, (thrown) => this.#named(thrown));
+    return inTime(this.#clock, ms, answer, {
+      named: (thrown) => this.#named(thrown),
+      answered: () => void this.#answers++,
+      answers: () => this.#answers,
+    });
   }
 
   #named(thrown: unknown): Refused | Unanswered {
@@ -189,24 +201,44 @@ export class Connection {
   }
 }
 
+/** Who waits together for answers on one connection. */
+interface Company {
+  /** What is thrown instead of what was thrown. */
+  readonly named: (thrown: unknown) => unknown;
+  readonly answered: () => void;
+  /** How many were answered. */
+  readonly answers: () => number;
+}
+
+const alone: Company = { named: (thrown) => thrown, answered: () => {}, answers: () => 0 };
+
 /**
  * What comes of it, if that comes in time. Answers come before the deadline of a process that was frozen: they are read before it is
  * judged.
  *
- * @param named what is thrown instead of what it threw
  * @throws Unanswered
  */
 function inTime<Value>(
   clock: Clock,
   ms: number,
   answer: Promise<Value>,
-  named: (thrown: unknown) => unknown = (thrown) => thrown,
+  { named, answered, answers }: Company = alone,
 ): Promise<Value> {
   return new Promise((resolve, reject) => {
-    let cancel: Cancel | undefined = clock.timer(ms, () =>
-      clock.endOfTurn(() => cancel && reject(new Unanswered(`There was no answer within ${ms} ms.`))),
-    );
+    let before = answers();
+    let deadlines = 0;
+    const later = (): Cancel => clock.timer(ms, () => clock.endOfTurn(judge));
+    let cancel: Cancel | undefined = later();
+    const judge = (): void => {
+      if (!cancel) return;
+      deadlines++;
+      if (answers() === before || deadlines === deadlinesMax)
+        return reject(new Unanswered(`There was no answer within ${deadlines * ms} ms.`));
+      before = answers();
+      cancel = later();
+    };
     const settle = (): void => {
+      answered();
       cancel?.();
       cancel = undefined;
     };
