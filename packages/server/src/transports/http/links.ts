@@ -113,16 +113,17 @@ export function framesRoute(settings: LinkSettings): Route {
 function asked({ links }: LinkSettings, request: IncomingMessage, link: string, ask: Ask): Promise<Reply> {
   return new Promise((resolve) => {
     const { socket } = request;
+    let leave = (): void => {};
     const broke = (): void => {
       leave();
       resolve({ status: 503, body: Buffer.alloc(0) });
     };
-    const leave = links.ask(link, ask, (reply) => {
+    if (socket.destroyed) return broke();
+    socket.once('close', broke);
+    leave = links.ask(link, ask, (reply) => {
       socket.off('close', broke);
       resolve(reply);
     });
-    if (socket.destroyed) broke();
-    else socket.once('close', broke);
   });
 }
 

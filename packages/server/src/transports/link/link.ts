@@ -20,6 +20,8 @@ export interface LinkTools extends ReadingRules {
   readonly socketBytesMax: number;
   /** How long a poll waits for something to tell. */
   readonly longPollMs: number;
+  /** How long a link waits for the next poll before its client counts as gone. */
+  readonly linkGraceMs: number;
 }
 
 /** What a request that goes to a link asks of it. */

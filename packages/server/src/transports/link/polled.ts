@@ -7,8 +7,6 @@ import type { Cancel } from '@syncline/protocol/wire';
 import { closeEvent } from './events.ts';
 import { astray, done, HttpLink, nobody, type OnReply, type Reply } from './link.ts';
 
-/** How long a link waits for the next poll before its client counts as gone, in ms. */
-export const graceMs = 15_000;
 /** How long what is said last waits for a poll, in ms. */
 const lastMs = 2000;
 
@@ -24,7 +22,8 @@ export class PolledLink extends HttpLink {
   /** Waits for the first poll, or the next. */
   await(): void {
     this.#cancel();
-    this.#cancel = this.tools.clock.timer(this.#last ? lastMs : graceMs, () => this.gone());
+    const { clock, linkGraceMs } = this.tools;
+    this.#cancel = clock.timer(this.#last ? lastMs : linkGraceMs, () => this.gone());
   }
 
   poll(after: number, onReply: OnReply): () => void {
