@@ -3,8 +3,10 @@
  * the end of what nobody reads. http.ts calls it with a route; it must not know what the route does.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '@syncline/protocol/wire';
 import { type CallerRules, checkCaller } from '../caller.ts';
 import { Refusal } from '../refusal.ts';
+import { endAnswer } from './linger.ts';
 
 /** What a request is answered with. Of `body`, `bytes` and `write` there is one at most. */
 export interface Answer {
@@ -47,7 +49,7 @@ export async function respond(
   rest: string,
   request: IncomingMessage,
   response: ServerResponse,
-  settings: CallerRules,
+  settings: CallerRules & { readonly clock: Pick<Clock, 'timer'> },
 ): Promise<void> {
   const common = {
     'Cache-Control': 'no-store',
@@ -67,7 +69,7 @@ export async function respond(
   const last = request.complete ? {} : { Connection: 'close' };
   response.writeHead(answer.status, { ...typed, ...sized, ...common, ...answer.headers, ...last });
   if (answer.write) answer.write(response);
-  else response.end(empty ? undefined : bytes);
+  else endAnswer(request, response, empty ? undefined : bytes, settings.clock);
 }
 
 /** An error as the body of an answer. */
