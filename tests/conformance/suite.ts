@@ -12,9 +12,10 @@ import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 
 const channels = defineChannels({ 'v1/stream/:name': durable() });
 /** How long a read waits for more: the suite waits for it to come back empty. */
-const longPollMs = 2000;
+const longPollMs = 1000;
 /** The suite asks for more at once than one person would. */
 const unlimited = { requestsPerSecondMax: 100_000, requestsBurstMax: 1_000_000 };
+
 /** Tests of the suite that are to run. */
 const testsMin = 250;
 
@@ -28,6 +29,7 @@ export function conformance(
   const http = createHttpServer();
   let server: ReturnType<typeof createServer> | undefined;
   let count = 0;
+  const groups = new Set<string>();
 
   beforeAll(async () => {
     server = createServer({
@@ -35,6 +37,7 @@ export function conformance(
       broker: await open(),
       longPollMs,
       originsAllowed: ['https://example.com'],
+      ...unlimited,
     });
     await server.ready;
     server.attach(http);
@@ -44,10 +47,10 @@ export function conformance(
   });
 
   beforeEach(({ task, skip }) => {
-    let suite = task.suite;
-    while (suite?.suite?.name) suite = suite.suite;
-    if (suite?.name.startsWith('Fork - ')) skip('This server has no forks.');
+    for (let { suite } = task; suite; { suite } = suite)
+      if (suite.name.startsWith('Fork - ')) skip('This server has no forks.');
     count++;
+    groups.add(task.suite?.name ?? '');
   });
 
   afterAll(async () => {
@@ -55,7 +58,8 @@ export function conformance(
     http.close();
     await server?.close({ drainMs: 0 });
     await close();
-    expect(count).toBeGreaterThanOrEqual(testsMin);
+    // One group is run alone where somebody looks for a fault.
+    if (groups.size > 1) expect(count).toBeGreaterThanOrEqual(testsMin);
   });
 
   runConformanceTests(options);
