@@ -11,7 +11,7 @@ import type { PublishOptions } from './publish.ts';
 import type { ServeOptions } from './serve.ts';
 import type { TailOptions } from './tail.ts';
 import type { TokenOptions } from './token.ts';
-import { collect, json, rate, size, time, whole } from './values.ts';
+import { collect, rate, size, template, time, whole } from './values.ts';
 
 const port = whole(0, 65_535, 'a number');
 const count = whole(1, 1_000_000, 'a number');
@@ -160,7 +160,7 @@ function addExaminers(program: Command): void {
     .option(
       '--message <json>',
       'what is published instead, with {n} and {run} in it to tell entries apart',
-      json,
+      template,
     )
     .addOption(timed('--duration <time>', 'how long to publish', '10s'))
     .addOption(timed('--settle <time>', 'how long connections, and the last entries, may take', '10s'))

@@ -95,7 +95,7 @@ class Watch {
 
   #ended(code: number): void {
     this.#child = undefined;
-    if (this.#leaving) this.#end(code);
+    if (this.#leaving) this.#end(0);
     else if (this.#replaced) this.#start();
     else if (!this.#excused) this.#failed(`The server ended by itself, with code ${code}.`);
   }

@@ -283,6 +283,7 @@ it('takes paths from where it was typed, which npx is not', async () => {
 it('tells what there is, and refuses what there isn’t', async () => {
   const { output, ended } = run('--help');
   expect(await ended).toBe(0);
-  expect(output.out).toMatch(/serve .*\n +token /);
+  for (const name of ['serve', 'dev', 'token', 'publish', 'tail', 'bench', 'doctor'])
+    expect(output.out).toMatch(new RegExp(`\n  ${name} .* {2}[A-Z]`));
   expect(await complaint('sreve')).toBe("unknown command 'sreve' (Did you mean serve?)");
 });

@@ -44,10 +44,10 @@ export function size(text: string): number {
   throw new InvalidArgumentError('It must be a size from 2 bytes to 16m, such as 100 or 4k.');
 }
 
-/** A payload as an option's value: JSON, as it was written. */
-export function json(text: string): string {
+/** A payload as an option's value, with places for a number and a name in it: JSON, once they are filled. */
+export function template(text: string): string {
   try {
-    JSON.parse(text);
+    JSON.parse(text.replaceAll('{n}', '1').replaceAll('{run}', 'run'));
     return text;
   } catch {
     throw new InvalidArgumentError('It must be JSON; a text needs quotes of its own: \'"hello"\'.');

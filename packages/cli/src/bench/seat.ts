@@ -199,6 +199,7 @@ export class Seat {
   #fail(error: SyncError): void {
     if (this.failed || this.#over) return;
     this.failed = error;
+    this.open = false;
     this.#tally.refuse(error.code, error.message);
     this.close();
     this.onChange();

@@ -23,6 +23,8 @@ export class Track {
   /** By offset after `#base`: the check there, when it was sent, who got it before its answer had come. */
   #checks: number[] = [];
   #sent: number[] = [];
+  /** What answers said of checks before the entries came. */
+  readonly #told = new Map<number, number>();
   readonly #early = new Map<number, number[]>();
   #last: Parsed | undefined;
   /** The highest offset that was acknowledged. */
@@ -53,6 +55,7 @@ export class Track {
     this.#checks = [check];
     this.#sent = [];
     this.#early.clear();
+    this.#told.clear();
     this.top = offset;
   }
 
@@ -71,7 +74,11 @@ export class Track {
       const before = this.#checks[at - 1];
       if (before === undefined || this.#checks[at] !== undefined) continue;
       const { data } = readWire(entry, this.stamped);
-      this.#checks[at] = nextCheck(before, data);
+      const check = nextCheck(before, data);
+      const told = this.#told.get(at) ?? check;
+      this.#told.delete(at);
+      if (told !== check) this.#tally.diverged++;
+      this.#checks[at] = told;
       if (typeof data === 'string' && data.includes(this.#run)) this.own++;
     }
   }
@@ -92,7 +99,8 @@ export class Track {
     if (this.#sent[at] !== undefined) this.#tally.diverged++;
     this.#sent[at] = since;
     const known = this.#checks[at];
-    if (known !== undefined && known !== check) this.#tally.diverged++;
+    if (known === undefined) this.#told.set(at, check);
+    else if (known !== check) this.#tally.diverged++;
     this.top = Math.max(this.top, offset);
     for (const time of this.#early.get(offset) ?? []) this.#tally.delivery.add(time - since);
     this.#early.delete(offset);

@@ -6,7 +6,7 @@ import { subprotocol } from '@syncline/protocol/wire';
 import { isLocal } from './address.ts';
 import { type Finding, fault, good, skipped, warning } from './finding.ts';
 import { mends } from './mends.ts';
-import { type Answered, ask, NoAnswer, shake, type Target } from './target.ts';
+import { type Answered, ask, NoAnswer, shake, type Target, tried } from './target.ts';
 
 /** RFC 6455, section 1.3. */
 const magic = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -16,7 +16,7 @@ const foreign = 'https://doctor.invalid';
 /** Whether the server says that it takes clients. */
 export async function checkReady(target: Target): Promise<Finding> {
   const path = `${target.url.pathname}/ready`;
-  const answer = await ask(target, path).catch((thrown: NoAnswer) => thrown);
+  const answer = await tried(ask(target, path));
   if (answer instanceof NoAnswer)
     return fault(
       'ready',
@@ -51,7 +51,7 @@ export async function checkReady(target: Target): Promise<Finding> {
 export async function checkHandshake(
   target: Target,
 ): Promise<{ readonly findings: readonly Finding[]; readonly open: boolean }> {
-  const answer = await shake(target).catch((thrown: NoAnswer) => thrown);
+  const answer = await tried(shake(target));
   if (answer instanceof NoAnswer) {
     const finding = fault(
       'upgrade',
@@ -144,8 +144,8 @@ function refusal({ status, code, message, headers }: Answered, target: Target): 
 
 /** Pages of others must be refused, and one's own let in. */
 export async function checkOrigin(target: Target): Promise<Finding[]> {
-  const others = await shake(target, { Origin: foreign }).catch((thrown: NoAnswer) => thrown);
-  const own = await shake(target, { Origin: target.origin }).catch((thrown: NoAnswer) => thrown);
+  const others = await tried(shake(target, { Origin: foreign }));
+  const own = await tried(shake(target, { Origin: target.origin }));
   if (others instanceof NoAnswer || own instanceof NoAnswer)
     return [skipped('origin', 'Handshakes with an origin had no answer.')];
   // 401 means that the origin was good: it is asked first.

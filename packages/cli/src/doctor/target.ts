@@ -10,6 +10,7 @@ import {
   request as requestHttp,
 } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { rootCertificates } from 'node:tls';
 import { type Clock, subprotocol } from '@syncline/protocol/wire';
 import { readRefusal } from '../link.ts';
@@ -45,6 +46,16 @@ export interface Answered {
 
 /** What a request failed with, in words. */
 export class NoAnswer extends Error {}
+
+/** What came of a request, or that nothing did. */
+export async function tried<T>(request: Promise<T>): Promise<T | NoAnswer> {
+  try {
+    return await request;
+  } catch (thrown) {
+    if (thrown instanceof NoAnswer) return thrown;
+    throw thrown;
+  }
+}
 
 /** Options of any connection to the target. */
 export function tlsOptions({ ca, url }: Target): { readonly [option: string]: unknown } {
@@ -89,23 +100,23 @@ export function begin(
   return (target.secure ? requestHttps : requestHttp)(options);
 }
 
-/** What comes first of an answer: the answer, a changed protocol, or nothing within the time. @throws NoAnswer */
+/** What comes first of an answer: the answer, a changed protocol with its socket, or nothing within the time. @throws NoAnswer */
 export function answerTo(
   request: ClientRequest,
   { clock, patienceMs }: Target,
-): Promise<{ readonly response: IncomingMessage; readonly upgraded: boolean }> {
+): Promise<{ readonly response: IncomingMessage; readonly socket: Duplex | undefined }> {
   return new Promise((resolve, reject) => {
     const cancel = clock.timer(patienceMs, () =>
       request.destroy(new Error(`nothing came within ${patienceMs / 1000} s`)),
     );
-    const done = (response: IncomingMessage, upgraded: boolean): void => {
+    const done = (response: IncomingMessage, socket?: Duplex): void => {
       cancel();
-      resolve({ response, upgraded });
+      resolve({ response, socket });
     };
-    request.on('response', (response) => done(response, false));
+    request.on('response', (response) => done(response));
     request.on('upgrade', (response, socket) => {
       socket.on('error', () => {});
-      done(response, true);
+      done(response, socket);
     });
     request.on('error', (thrown: NodeJS.ErrnoException) => {
       cancel();
@@ -146,9 +157,9 @@ export async function shake(
     },
   });
   request.end();
-  const { response, upgraded } = await answerTo(request, target);
-  const refused = upgraded ? { code: undefined, message: '' } : await readRefusal(response);
+  const { response, socket } = await answerTo(request, target);
+  const refused = socket ? { code: undefined, message: '' } : await readRefusal(response);
   request.destroy();
-  response.socket.destroy();
+  socket?.destroy();
   return { status: response.statusCode ?? 0, headers: response.headers, key, ...refused };
 }

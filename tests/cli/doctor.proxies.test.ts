@@ -1,0 +1,220 @@
+/**
+ * `syncline doctor` through real proxies that are set up as they shouldn't be, each in one way: what is wrong is found, and the line that
+ * mends it is told. A proxy that isn't installed is left out.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { folder, serve } from './command.ts';
+import { type Examined, examined, levels } from './examined.ts';
+
+const patience = { timeout: 60_000 };
+const nginx = process.env['NGINX_PATH'] ?? '/usr/sbin/nginx';
+const haproxy = process.env['HAPROXY_PATH'] ?? '/usr/sbin/haproxy';
+
+/** What nginx is told about the way to the server, line by line; a test takes lines out, or puts others in. */
+const lines = {
+  http: 'proxy_http_version 1.1;',
+  upgrade: 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";',
+  host: 'proxy_set_header Host $http_host;',
+  proto: 'proxy_set_header X-Forwarded-Proto $scheme;',
+  address: 'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
+  idle: 'proxy_read_timeout 75s; proxy_send_timeout 75s;',
+};
+
+/** A folder with a certificate, and a port that was free a moment ago. */
+async function prepare(): Promise<{ readonly dir: string; readonly port: number; readonly ca: string }> {
+  const dir = folder();
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
+  });
+  writeFileSync(join(dir, 'cert.pem'), cert);
+  writeFileSync(join(dir, 'key.pem'), key);
+  writeFileSync(join(dir, 'both.pem'), `${cert}\n${key}`);
+  const probe = createTcpServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return { dir, port, ca: join(dir, 'cert.pem') };
+}
+
+/** Starts a proxy; resolves when it takes connections. */
+async function run(path: string, args: readonly string[], port: number): Promise<void> {
+  const child: ChildProcess = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const output of [child.stdout, child.stderr]) output?.on('data', (text) => (said += String(text)));
+  onTestFinished(async () => {
+    if (child.exitCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  });
+  const takes = () =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
+  await expect
+    .poll(async () => [await takes(), child.exitCode === null ? '' : said], patience)
+    .toEqual([true, '']);
+}
+
+/** A server behind nginx, examined through it. @param changed lines that differ from those that are right */
+async function throughNginx(
+  changed: Partial<typeof lines> & { readonly more?: string },
+  heartbeatMs = 1000,
+): Promise<Examined> {
+  const { port: target } = await serve({
+    trustProxy: true,
+    heartbeatMs,
+    authenticate: () => ({ user: null }),
+  });
+  const { dir, port, ca } = await prepare();
+  const { more = '', ...others } = changed;
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  const temporary = paths.map((path) => `${path}_temp_path ${join(dir, path)};`).join(' ');
+  const location = `location /sync { proxy_pass http://127.0.0.1:${target}; ${Object.values({ ...lines, ...others }).join(' ')} ${more} }`;
+  const server = `server { listen 127.0.0.1:${port} ssl; ssl_certificate ${ca}; ssl_certificate_key ${join(dir, 'key.pem')}; ${location} }`;
+  const file = join(dir, 'config');
+  writeFileSync(
+    file,
+    `daemon off; pid ${join(dir, 'pid')}; error_log ${join(dir, 'log')};\nevents {}\nhttp { access_log off; ${temporary}\n${server} }`,
+  );
+  await run(nginx, ['-p', dir, '-c', file, '-e', join(dir, 'log')], port);
+  return await examined(`wss://localhost:${port}/sync`, '--ca', ca);
+}
+
+const finding = ({ findings }: Examined, check: string) => findings.find((one) => one.check === check);
+
+describe.skipIf(!existsSync(nginx))('nginx', () => {
+  test('as it should be is good in everything', patience, async () => {
+    const found = await throughNginx({});
+    expect(found.findings.filter(({ level }) => level !== 'good')).toEqual([]);
+    expect(found.findings).toHaveLength(12);
+    expect(found.code).toBe(0);
+  });
+
+  test('without the headers of an upgrade', patience, async () => {
+    const found = await throughNginx({ upgrade: '' });
+    expect(finding(found, 'upgrade')).toMatchObject({
+      level: 'fault',
+      what: expect.stringContaining('answered as a plain request'),
+      mend: expect.arrayContaining([expect.stringContaining('proxy_set_header Upgrade $http_upgrade')]),
+    });
+    expect(levels(found)).toMatchObject({ ready: 'good', session: 'skipped' });
+    expect(found.code).toBe(1);
+  });
+
+  test('that speaks HTTP/1.0 to the server', patience, async () => {
+    const found = await throughNginx({ http: 'proxy_http_version 1.0;' });
+    expect(finding(found, 'upgrade')).toMatchObject({
+      level: 'fault',
+      mend: expect.arrayContaining([expect.stringContaining('proxy_http_version 1.1')]),
+    });
+  });
+
+  test('that allows a second of silence', patience, async () => {
+    const found = await throughNginx({ idle: 'proxy_read_timeout 1s;' }, 20_000);
+    expect(finding(found, 'heartbeat')).toMatchObject({
+      level: 'fault',
+      what: expect.stringMatching(
+        /^The connection was cut after (1|2)\.\d s of silence, and not by the server, whose heartbeat comes every 20 s\.$/,
+      ),
+      mend: expect.arrayContaining([expect.stringContaining('proxy_read_timeout 75s')]),
+    });
+    expect(found.code).toBe(1);
+  });
+
+  test('that collects answers before it passes them on', patience, async () => {
+    const found = await throughNginx(
+      { more: 'proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;' },
+      20_000,
+    );
+    expect(finding(found, 'streaming')).toMatchObject({
+      level: 'warning',
+      mend: expect.arrayContaining([expect.stringContaining('proxy_buffering off')]),
+    });
+  });
+
+  test('that doesn’t say that TLS was spoken', patience, async () => {
+    const found = await throughNginx({ proto: '' });
+    expect(finding(found, 'upgrade')).toMatchObject({
+      level: 'fault',
+      what: expect.stringContaining('without TLS'),
+      mend: expect.arrayContaining(['nginx: proxy_set_header X-Forwarded-Proto $scheme;']),
+    });
+  });
+
+  test('that calls the server by another name', patience, async () => {
+    const found = await throughNginx({ host: 'proxy_set_header Host backend;' });
+    expect(levels(found)).toMatchObject({ upgrade: 'good', origin: 'good', pages: 'fault' });
+    expect(finding(found, 'pages')?.mend).toContain('nginx: proxy_set_header Host $http_host;');
+  });
+
+  test('that hides where pages come from', patience, async () => {
+    const found = await throughNginx({ more: 'proxy_set_header Origin "";' });
+    expect(finding(found, 'origin')).toMatchObject({
+      level: 'fault',
+      what: 'A page of any other site may open connections.',
+      mend: expect.arrayContaining([expect.stringContaining('proxy_set_header Origin')]),
+    });
+  });
+
+  test('that drops the subprotocol', patience, async () => {
+    const found = await throughNginx({ more: 'proxy_hide_header Sec-WebSocket-Protocol;' });
+    expect(finding(found, 'subprotocol')).toMatchObject({
+      level: 'fault',
+      what: 'No subprotocol was agreed on.',
+    });
+  });
+
+  test('that redirects, and that doesn’t reach the server', patience, async () => {
+    const moved = await throughNginx({ more: 'return 301 https://elsewhere.example$request_uri;' });
+    expect(finding(moved, 'upgrade')?.what).toMatch(
+      /^It is redirected to https:\/\/elsewhere\.example\/sync \(301\)\.$/,
+    );
+    const lost = await throughNginx({ more: 'error_page 500 =502 @none; return 502;' });
+    expect(levels(lost)).toMatchObject({ ready: 'fault', upgrade: 'fault' });
+    expect(finding(lost, 'upgrade')?.what).toContain("doesn't reach the server");
+  });
+});
+
+describe.skipIf(!existsSync(haproxy))('haproxy', () => {
+  test.each<[string, string, number, string]>([
+    ['as it should be', 'timeout client 75s\n  timeout server 75s\n  timeout tunnel 75s', 1000, 'good'],
+    [
+      'that allows a second of silence',
+      'timeout client 75s\n  timeout server 75s\n  timeout tunnel 1s',
+      20_000,
+      'fault',
+    ],
+  ])('%s', patience, async (_, timeouts, heartbeatMs, level) => {
+    const { port: target } = await serve({
+      trustProxy: true,
+      heartbeatMs,
+      authenticate: () => ({ user: null }),
+    });
+    const { dir, port, ca } = await prepare();
+    const file = join(dir, 'config');
+    const front = `frontend web\n  bind 127.0.0.1:${port} ssl crt ${join(dir, 'both.pem')}\n  http-request set-header X-Forwarded-Proto https\n  option forwardfor\n  default_backend sync`;
+    writeFileSync(
+      file,
+      `defaults\n  mode http\n  timeout connect 5s\n  ${timeouts}\n${front}\nbackend sync\n  server sync1 127.0.0.1:${target}\n`,
+    );
+    await run(haproxy, ['-db', '-f', file], port);
+    const found = await examined(`wss://localhost:${port}/sync`, '--ca', ca);
+    expect(levels(found)).toMatchObject({ tls: 'good', upgrade: 'good', heartbeat: level });
+    if (level === 'fault')
+      expect(finding(found, 'heartbeat')?.mend).toContain(
+        'HAProxy: timeout tunnel 75s, and timeout client and timeout server 75s',
+      );
+    else expect(found.faults).toBe(0);
+  });
+});
