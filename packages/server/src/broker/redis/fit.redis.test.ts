@@ -3,7 +3,7 @@
  * says what to do; those that no waiting mends come at once.
  */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -140,6 +140,24 @@ describe.skipIf(noRedis).concurrent('a Redis that a node starts with', () => {
       'bad_option',
       /may not do EVAL on/,
     );
+  });
+
+  it('has the user that the guide names, who may do all that is needed', async (test) => {
+    const redis = await redisFor(test, { tcp: true });
+    const replica = await replicaOf(redis);
+    test.onTestFinished(() => replica.stop());
+    const guide = readFileSync(new URL('../../../../../docs/guide/scaling.md', import.meta.url), 'utf8');
+    const [, line = ''] = /`(ACL SETUSER syncline [^`]+)`/.exec(guide) ?? [];
+    const [, , , ...rules] = line.replaceAll('syncline:', 'app:').split(' ');
+    expect(rules).toContain('~app:*');
+    await redis.command('ACL', 'SETUSER', 'syncline', ...rules);
+    const options: RedisOptions = { url: redis.url, username: 'syncline', password: 'secret' };
+    await works(test, linkBy(test, { ...options, ack: 'replicated' }));
+    for (const [command, ...more] of [['KEYS', '*'], ['FLUSHALL'], ['CONFIG', 'GET', '*']])
+      expect(
+        await redis.command('ACL', 'DRYRUN', 'syncline', command ?? '', ...more),
+        `${command} is nothing that it needs`,
+      ).toMatch(/has no permissions/);
   });
 
   it('has a user who may ask after replicas, where that is to be done', async (test) => {

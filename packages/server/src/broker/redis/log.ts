@@ -3,13 +3,13 @@
  * that turns out to be broken. What a log allows is decided by the scripts; which logs there are is the business of logs.ts.
  */
 import { SyncError } from '@syncline/protocol';
-import { type Cancel, type Clock, type Entry, newEpoch, toSyncError } from '@syncline/protocol/wire';
+import { type Cancel, type Entry, toSyncError } from '@syncline/protocol/wire';
 import type { Announcement, Append, Appended, Range, Slice, Snapshot, Troubles } from '../broker.ts';
 import { dataBytes, owned } from '../head.ts';
 import type { Listener } from '../listeners.ts';
 import { keyRefused, keysRefused, sequenceRefused, superseded, topRefused } from '../refusals.ts';
+import { Calls, type CallTools } from './calls.ts';
 import {
-  type Argument,
   appendArguments,
   Broken,
   Garbled,
@@ -24,15 +24,12 @@ import {
   parsePage,
   snapshotArgument,
 } from './codec.ts';
-import { Refused, Unanswered } from './faults.ts';
-import type { Link, Replicas } from './link.ts';
 import type { Load } from './load.ts';
 import type { Looker } from './looker.ts';
-import type { LostCalls } from './lost.ts';
 import { Order, type Place } from './order.ts';
 import { type Part, readSlice } from './pages.ts';
 import { Queue, type Waiting } from './queue.ts';
-import { loadScript, type Script } from './scripts.ts';
+import { loadScript } from './scripts.ts';
 
 const scripts = {
   append: loadScript('append', 'log'),
@@ -46,21 +43,9 @@ const scripts = {
 const triesMax = 3;
 
 /** What all logs of a broker share. */
-export interface LogTools {
-  readonly link: Link;
-  /** Resolves when the broker can be used; rejects with why it can't. */
-  readonly ready: Promise<void>;
-  readonly clock: Clock;
+export interface LogTools extends CallTools {
   readonly load: Load;
   readonly looker: Looker;
-  readonly lost: LostCalls;
-  /** What is told of itself to the others: the random name of this broker. */
-  readonly sender: string;
-  readonly publish: 'PUBLISH' | 'SPUBLISH';
-  /** How many replicas must have what is acknowledged; undefined: it needn't be more than stored. */
-  readonly replicas: Replicas | undefined;
-  /** For how long a log is kept that nobody uses, in ms; undefined: for ever. */
-  readonly idleMs: number | undefined;
   /** The time that entries are stamped with, for tests; undefined: that of Redis. */
   readonly stamp: (() => number) | undefined;
   /** How long a read waits for the subscription to stand, in ms. */
@@ -74,6 +59,7 @@ export class Log {
   readonly #channel: string;
   readonly #topic: string;
   readonly #keys: readonly string[];
+  readonly #calls: Calls;
   readonly #queue: Queue;
   readonly #order: Order;
   readonly #heard: (message: Buffer) => void;
@@ -91,13 +77,10 @@ export class Log {
     this.#channel = channel;
     this.#topic = `${prefix}:{${tagOf(channel)}}`;
     this.#keys = ['m', 'l', 's', 'p', 'pa', 'po', 'k', 'o'].map((part) => `${this.#topic}:${part}`);
-    this.#queue = new Queue(
-      ...([tools.clock, tools.load] as const),
-      // What waits for replicas is held up by them: it is bounded by their time.
-      () => (tools.replicas ? () => {} : tools.link.enter(this.#topic)),
-      (batch) => this.#append(batch),
-      onIdle,
-    );
+    this.#calls = new Calls(tools, this.#topic, this.#keys);
+    const { clock, load } = tools;
+    const enter = () => this.#calls.enter();
+    this.#queue = new Queue(clock, load, enter, (batch) => this.#append(batch), onIdle);
     this.#order = new Order(tools.clock, tell);
     this.#heard = (message) => this.#hear(message);
   }
@@ -125,7 +108,7 @@ export class Log {
     const snapshot = snapshotArgument(owned(data));
     return this.#queue.call(dataBytes(data), async () => {
       const own = [epoch, String(offset), String(check), snapshot];
-      const { aside, taken } = parsed(parseCompacted, await this.#write(scripts.compact, own));
+      const { aside, taken } = parsed(parseCompacted, await this.#calls.write(scripts.compact, own));
       this.#noteAside(aside);
       return taken;
     });
@@ -188,7 +171,7 @@ export class Log {
         ...[this.#tools.replicas ? '1' : '', known],
         ...batch.flatMap(({ append }) => appendArguments(append)),
       ];
-      const reply = await this.#write(scripts.append, own, batch[0]?.stamp);
+      const reply = await this.#calls.write(scripts.append, own, batch[0]?.stamp);
       const { epoch, aside, between, outcomes } = parsed(
         (value) => parseAppended(value, batch.length),
         reply,
@@ -215,7 +198,7 @@ export class Log {
       ...[direction, String(offset), until === undefined ? '' : String(until)],
       ...[numberText(entriesMax), numberText(bytesMax), leastOne ? '1' : ''],
     ];
-    const page = parsed(parsePage, await this.#inTurn(() => this.#run(scripts.read, own, stamp)));
+    const page = parsed(parsePage, await this.#calls.runInTurn(scripts.read, own, stamp));
     this.#noteAside(page.aside);
     return page;
   }
@@ -230,7 +213,7 @@ export class Log {
         if (tries === triesMax)
           throw new SyncError('corrupt', `The log is broken: ${thrown.message}. Look at what writes to it.`);
         const { epoch, message } = thrown;
-        this.#noteAside(parsed(parseAside, await this.#run(scripts.aside, [epoch, message])));
+        this.#noteAside(parsed(parseAside, await this.#calls.run(scripts.aside, [epoch, message])));
       }
     }
   }
@@ -246,62 +229,6 @@ export class Log {
     if (!heard)
       return onTrouble('messagesDropped', this.#channel, 'what was published for it is no message of a node');
     this.#order.hear(heard.news, heard.sender === sender);
-  }
-
-  /** Runs a script that writes what is acknowledged. */
-  async #write(script: Script, own: readonly Argument[], stamp = ''): Promise<unknown> {
-    const { link, ready, replicas } = this.#tools;
-    if (!replicas) return this.#run(script, own, stamp);
-    await ready;
-    const done = await this.#numbered(own, stamp, (slotKey, args) =>
-      link.runReplicated(script, slotKey, this.#keys, args, replicas),
-    );
-    if (done.replicas < replicas.replicasMin)
-      throw new SyncError(
-        'unavailable',
-        `${done.replicas} of ${replicas.replicasMin} replicas had this within ${replicas.ms} ms. Whether it outlives its Redis is unknown; try again.`,
-      );
-    return done.reply;
-  }
-
-  async #inTurn<Value>(run: () => Promise<Value>): Promise<Value> {
-    const leave = await this.#tools.link.enter(this.#topic);
-    return run().finally(leave);
-  }
-
-  async #run(script: Script, own: readonly Argument[], stamp = ''): Promise<unknown> {
-    const { ready, link } = this.#tools;
-    await ready;
-    return this.#numbered(own, stamp, (slotKey, args) => link.run(script, slotKey, this.#keys, args));
-  }
-
-  /** Runs a script under a number of its own: one that is given up takes no effect after those that come later. */
-  async #numbered<Reply>(
-    own: readonly Argument[],
-    stamp: string,
-    run: (slotKey: string, args: readonly Argument[]) => Promise<Reply>,
-  ): Promise<Reply> {
-    const { lost } = this.#tools;
-    const [call, upTo] = [lost.next(), lost.upTo(this.#topic)];
-    try {
-      const reply = await layoutTold(run(this.#topic, [...this.#given(stamp, call, upTo), ...own]));
-      lost.noted(this.#topic, upTo);
-      return reply;
-    } catch (thrown) {
-      if (thrown instanceof Error && thrown.cause instanceof Unanswered) lost.lose(this.#topic, call);
-      throw thrown;
-    }
-  }
-
-  /** What every script begins with. */
-  #given(stamp: string, call: number, upTo: number): readonly Argument[] {
-    const { clock, link, publish, sender, idleMs } = this.#tools;
-    return [
-      stamp,
-      newEpoch(link.now(), clock.randomBytes(16)),
-      ...[publish, sender, idleMs === undefined ? '' : String(idleMs)],
-      ...[String(call), String(upTo)],
-    ];
   }
 
   #stamp(): string {
@@ -370,16 +297,5 @@ function parsed<Value>(parse: (reply: unknown) => Value, reply: unknown): Value 
   } catch (thrown) {
     if (!(thrown instanceof Garbled)) throw thrown;
     throw new SyncError('unavailable', `${thrown.message} The outcome is unknown; is this a Redis?`);
-  }
-}
-
-/** Tells apart that a log is of another layout. @throws SyncError `corrupt`, and what it threw */
-async function layoutTold<Reply>(running: Promise<Reply>): Promise<Reply> {
-  try {
-    return await running;
-  } catch (thrown) {
-    const cause = thrown instanceof Error ? thrown.cause : undefined;
-    if (!(cause instanceof Refused && cause.word === 'LAYOUT')) throw thrown;
-    throw new SyncError('corrupt', `A newer server wrote this log: ${cause.message}. Upgrade this one.`);
   }
 }

@@ -174,7 +174,7 @@ describe.skipIf(noRedis)('a Redis that lost something', () => {
 describe.skipIf(noRedis)('logs that needn’t outlive the nodes', () => {
   it('vanish whole, an idle time after the last append', async () => {
     const server = await redisFor();
-    const { volatile } = await brokerOn(server, { volatileMs: 200 });
+    const { volatile } = await brokerOn(server, { volatileMs: 2000 });
     const first = await volatile.append(
       'c',
       appendOf('1', { producer: { id: 'p', sequence: 1 }, key: 'k', order: 1 }),

@@ -6,7 +6,7 @@ import { systemClock } from '@syncline/protocol/wire';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { noRedis } from '../../testing/redis.ts';
 import type { Broker } from '../broker.ts';
-import { appendOf, data, ear, expectWhole, rangeOf, refusal } from '../testing.ts';
+import { appendOf, data, ear, expectWhole, offsets, rangeOf, refusal } from '../testing.ts';
 import { brokerOn, newsOf, redisFor, toldOffsets } from './testing.ts';
 
 async function pair() {
@@ -42,14 +42,17 @@ describe.skipIf(noRedis)('brokers on one Redis', () => {
         await Promise.all([0, 1, 2].map((n) => broker.append('c', appendOf(`"${name} ${i + n}"`))));
     };
     await Promise.all([appendAll(one, 'one'), appendAll(two, 'two')]);
-    await expect.poll(() => toldOffsets(heardByOne).length).toBeGreaterThanOrEqual(2 * count);
-    await expect.poll(() => toldOffsets(heardByTwo).length).toBeGreaterThanOrEqual(2 * count);
-    const all = Array.from({ length: 2 * count }, (_, i) => i + 1);
-    expect(toldOffsets(heardByOne)).toEqual(all);
-    expect(toldOffsets(heardByTwo)).toEqual(all);
     const slice = await one.read('c', rangeOf());
     expectWhole(slice);
-    expect(slice.entries).toEqual(heardByTwo.flatMap(({ entries }) => entries));
+    expect(offsets(slice)).toEqual(Array.from({ length: 2 * count }, (_, i) => i + 1));
+    for (const heard of [heardByOne, heardByTwo]) {
+      await expect.poll(() => heard.at(-1)?.top.offset).toBe(2 * count);
+      // On a machine that is busy something may be missing for so long that it is left to whoever listens to read it.
+      const told = heard.flatMap(({ entries }) => entries);
+      const known = new Set(told.map(({ offset }) => offset));
+      expect(told).toEqual(slice.entries.filter(({ offset }) => known.has(offset)));
+      expect(told.length).toBeGreaterThan(count);
+    }
   });
 
   it('[A4] an author has its answer no later than in the turn in which its entry is told', async () => {
@@ -123,9 +126,10 @@ describe.skipIf(noRedis)('brokers on one Redis', () => {
         two.append(channel, appendOf('2')),
       ]);
       expect(new Set([slice.epoch, appended.epoch, other.epoch]).size).toBe(1);
-      await expect
-        .poll(() => toldOffsets(heard).filter((offset) => offset > slice.top.offset))
-        .toEqual([1, 2].slice(slice.top.offset));
+      await expect.poll(() => heard.at(-1)?.top.offset).toBe(2);
+      // Where the answer to its own append comes first, of the other one is told only that it is there.
+      const told = toldOffsets(heard).filter((offset) => offset > slice.top.offset);
+      expect([[], [2], [1, 2]]).toContainEqual(told);
     }
   });
 
