@@ -12,6 +12,7 @@ const longest = [
   'tests/simulation/simulation.test.ts',
   'tests/faults/harness/faults.test.ts',
   'tests/browser/',
+  'tests/conformance/',
 ];
 
 class LongestFirst extends BaseSequencer {
