@@ -6,7 +6,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Contract, type Position, SyncError } from '@syncline/protocol';
 import { type Clock, type Lookup, lookup, systemClock } from '@syncline/protocol/wire';
-import { KeyRing } from './access/apikeys.ts';
+import { keyRing } from './access/apikeys.ts';
 import { Access, type Credentials, type Identity } from './access.ts';
 import type { Broker, Health } from './broker/broker.ts';
 import { disk } from './broker/disk.ts';
@@ -19,17 +19,18 @@ import { type DeleteIf, type SetFor, Writer } from './hub/writer.ts';
 import { Hub } from './hub.ts';
 import { calm, type Logger, type Metrics, newMetrics, reason, silentLogger } from './observe.ts';
 import { show } from './options/show.ts';
-import { checkOption, type Numbers, resolveNumbers } from './options.ts';
+import { type Numbers, resolveNumbers } from './options.ts';
 import { Pulse } from './pulse.ts';
-import { backends } from './server/backends.ts';
+import { backends, type Withdrawn } from './server/backends.ts';
 import type { At, Server, ServerOptions } from './server/front.ts';
+import { pathsOf } from './server/paths.ts';
 import { Webhooks } from './server/webhooks.ts';
 import { Lookups } from './session/lookups.ts';
 import { Posts } from './session/posts.ts';
 import { type Place, Sessions } from './session/sessions.ts';
 import { Streams } from './session/streams.ts';
 import { networkOf } from './transports/crowd.ts';
-import { Doors, type Paths } from './transports/doors.ts';
+import { Doors } from './transports/doors.ts';
 import { serveHttp } from './transports/http.ts';
 import { Links } from './transports/link/links.ts';
 import {
@@ -111,7 +112,7 @@ class Node<C extends Contract> implements Server<C> {
     const takesBinary = definitions.some(({ carries }) => carries === 'bytes');
     this.#numbers = resolveNumbers({ ...(takesBinary && room(options)), ...options });
     if (definitions.some(({ kind }) => kind === 'doc')) demandYjs();
-    this.#paths({});
+    pathsOf(options, {}, this.#find);
     this.#clock = options.clock ?? systemClock;
     this.#broker = options.broker ?? disk({ dir: 'syncline-data' });
     this.metrics = newMetrics(this.#broker.troubles);
@@ -134,7 +135,7 @@ class Node<C extends Contract> implements Server<C> {
     );
     this.#access = new Access({
       authenticate: options.authenticate ?? null,
-      apiKeys: keyRing(options),
+      apiKeys: keyRing(options.apiKeys, options.authenticate !== undefined),
       authorize: options.authorize ?? null,
       beforePublish: options.beforePublish ?? null,
       tokenParameter: options.tokenParameter ?? null,
@@ -161,8 +162,10 @@ class Node<C extends Contract> implements Server<C> {
     this.#backends = backends({
       access: this.#access,
       lookups: new Lookups(shared, this.#sessions),
-      disconnect: async (user, why) => this.disconnect(user, why),
-      revoke: async (tokenId, untilMs) => this.revoke(tokenId, untilMs),
+      disconnect: (user, why) => this.#disconnect(user, why),
+      revoke: (tokenId, untilMs) => this.#revoke(tokenId, untilMs),
+      clock: this.#clock,
+      hookMs: this.#numbers.hookMs,
     });
     const connection = { clock: this.#clock, metrics: this.metrics, takesBinary, ...this.#numbers };
     this.#doors = new Doors({
@@ -179,7 +182,7 @@ class Node<C extends Contract> implements Server<C> {
   attach(server: HttpServer, at: At = {}): void {
     this.#refuseClosed();
     checkHttpServer(server);
-    const paths = this.#paths(at);
+    const paths = pathsOf(this.#options, at, this.#find);
     const stop = watchExposed(server, this.#reach, this.#logger);
     this.#doors.attach(server, paths);
     this.#watching.push(stop);
@@ -252,20 +255,27 @@ class Node<C extends Contract> implements Server<C> {
     return this.#documents.replace(channel, fill);
   }
 
-  disconnect(user: string, why = 'The server ended this session.'): number {
-    this.#withdrawals?.disconnect(user, why);
-    return this.#sendAway(user, why);
+  disconnect(user: string, why?: string): number {
+    return this.#disconnect(user, why).ended;
   }
 
-  revoke(tokenId: string, untilMs = this.#clock.now() + tokenLifeMsMax): number {
+  revoke(tokenId: string, untilMs?: number): number {
+    return this.#revoke(tokenId, untilMs).ended;
+  }
+
+  #disconnect(user: string, why = 'The server ended this session.'): Withdrawn {
+    const stored = this.#withdrawals?.disconnect(user, why);
+    return { ended: this.#sendAway(user, why), stored };
+  }
+
+  #revoke(tokenId: string, untilMs = this.#clock.now() + tokenLifeMsMax): Withdrawn {
     if (!(untilMs > this.#clock.now()))
       throw new SyncError(
         'bad_option',
         `Expected \`untilMs\` to be a time to come, in ms since 1970, got ${show(untilMs)}. The claim \`exp\` counts seconds: multiply it by 1000.`,
       );
     const ended = this.#withdrawToken(tokenId, untilMs);
-    this.#withdrawals?.revoke(tokenId, untilMs);
-    return ended;
+    return { ended, stored: this.#withdrawals?.revoke(tokenId, untilMs) };
   }
 
   close(options: { readonly drainMs?: number } = {}): Promise<void> {
@@ -316,31 +326,6 @@ class Node<C extends Contract> implements Server<C> {
     return ended;
   }
 
-  /** Which paths lead where. @throws SyncError `bad_option` */
-  #paths(at: At): Paths {
-    checkOption('path', at.path);
-    checkOption('plain', at.plain);
-    const native = at.path ?? this.#options.path ?? '/sync';
-    const plain = new Map(Object.entries(at.plain ?? this.#options.plain ?? {}));
-    for (const [path, channel] of plain) {
-      const expected = `Expected \`plain\` to give ${path} a channel of the contract, got ${show(channel)}`;
-      try {
-        const { leased, carries } = this.#find(channel);
-        if (!leased && carries === 'json') continue;
-        if (!leased)
-          throw new SyncError('unsupported_data', 'it carries bytes, which plain clients can not.');
-      } catch (thrown) {
-        throw new SyncError('bad_option', `${expected}: ${reason(thrown)}`);
-      }
-      throw new SyncError('bad_option', `${expected}: nobody publishes there.`);
-    }
-    if (!plain.has(native)) return { native, plain };
-    throw new SyncError(
-      'bad_option',
-      `Expected \`plain\` to leave ${native} to the SDK. Give one of the two another path.`,
-    );
-  }
-
   #refuseClosed(): void {
     if (this.#closing)
       throw new SyncError('closed', 'This server was closed. Make another one with createServer().');
@@ -371,15 +356,6 @@ class Node<C extends Contract> implements Server<C> {
     await this.#webhooks.close(lastMs);
     await this.#broker.close();
   }
-}
-
-/** @throws SyncError `bad_option` */
-function keyRing({ apiKeys, authenticate }: ServerOptions<Contract>): KeyRing | undefined {
-  if (!apiKeys || authenticate) return apiKeys && new KeyRing(apiKeys);
-  throw new SyncError(
-    'bad_option',
-    'Expected `authenticate` beside `apiKeys`: without it everybody on this machine may do everything, with a key or without.',
-  );
 }
 
 /** An edit of a document may hold all that somebody pasted: there is room for that, unless somebody says how much there is. */

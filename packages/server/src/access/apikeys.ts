@@ -84,6 +84,20 @@ export class KeyRing {
   }
 }
 
+/**
+ * The keys of a server; undefined where there are none.
+ *
+ * @param authenticates whether anybody is asked who they are
+ * @throws SyncError `bad_option`
+ */
+export function keyRing(keys: ApiKeys | undefined, authenticates: boolean): KeyRing | undefined {
+  if (!keys || authenticates) return keys && new KeyRing(keys);
+  throw new SyncError(
+    'bad_option',
+    'Expected `authenticate` beside `apiKeys`: without it everybody on this machine may do everything, with a key or without.',
+  );
+}
+
 function readKey(name: string, key: ApiKey): Known {
   const what = `\`apiKeys\` has a key ${nameShape.test(name) ? `"${name}"` : 'with a name'} that can't be used`;
   const refuse = (why: string): never => {

@@ -42,7 +42,7 @@ export class Withdrawals {
   readonly #tools: ChannelTools;
   readonly #hooks: WithdrawalHooks;
   readonly #waits = new Map<Cancel, () => void>();
-  readonly #writing = new Set<Promise<void>>();
+  readonly #writing = new Set<Promise<boolean>>();
   /** What stands in the log, or stood there before it was rolled back: it is told once, and written again where it was lost. */
   readonly #known = new Map<string, string>();
   /** What is open while the log is followed. */
@@ -78,16 +78,17 @@ export class Withdrawals {
     }
   }
 
-  /** Tells every node that a token is revoked. */
-  revoke(tokenId: string, untilMs: number): void {
-    if (untilMs > this.#now()) this.#write(tokenPrefix + tokenId, JSON.stringify(untilMs), untilMs);
+  /** Tells every node that a token is revoked. Resolves with whether that is stored; it never rejects. */
+  async revoke(tokenId: string, untilMs: number): Promise<boolean> {
+    if (untilMs <= this.#now()) return true;
+    return await this.#write(tokenPrefix + tokenId, JSON.stringify(untilMs), untilMs);
   }
 
-  /** Tells every node that a user is sent away, as of now. */
-  disconnect(user: string, why: string): void {
+  /** Tells every node that a user is sent away, as of now. Likewise. */
+  async disconnect(user: string, why: string): Promise<boolean> {
     const at = this.#now();
     const said = [why.slice(0, whyCharsMax), at, this.#by];
-    this.#write(userPrefix + user, JSON.stringify(said), at + disconnectedMs);
+    return await this.#write(userPrefix + user, JSON.stringify(said), at + disconnectedMs);
   }
 
   /** Resolves when what was being written is, or can't be. */
@@ -166,7 +167,7 @@ export class Withdrawals {
     if (text === known) return;
     const [untilMs, knownMs] = [endOf(key, text), endOf(key, known)];
     if (knownMs > Math.max(untilMs, this.#now()))
-      return this.#write(key, known, knownMs, value?.version ?? 0);
+      return void this.#write(key, known, knownMs, value?.version ?? 0);
     this.#known.delete(key);
     if (untilMs <= 0) return;
     this.#tell(key, JSON.parse(text));
@@ -179,29 +180,30 @@ export class Withdrawals {
     if (by !== this.#by) this.#hooks.disconnected(key.slice(userPrefix.length), why, at);
   }
 
-  /** @param ifKeyAt where the key must stand; left out: anywhere */
-  #write(key: string, text: string, untilMs: number, ifKeyAt?: number): void {
-    if (this.#closed) return;
+  /** @param ifKeyAt where the key must stand; left out: anywhere @returns whether it is stored; it never rejects */
+  async #write(key: string, text: string, untilMs: number, ifKeyAt?: number): Promise<boolean> {
+    if (this.#closed) return false;
     if (endOf(key, this.#known.get(key) ?? '') < untilMs) this.#known.set(key, text);
     const ttlMs = Math.max(1, Math.ceil(untilMs - this.#now()));
     const data = setEntry(key, text, { ttlMs });
     const append = { data, from: null, key, ifKeyAt, keysMax, keep: null };
     const writing = this.#append(append, untilMs).finally(() => this.#writing.delete(writing));
     this.#writing.add(writing);
+    return await writing;
   }
 
   /** Appends it, however often that takes, for as long as it says anything. */
-  async #append(append: Append, untilMs: number): Promise<void> {
+  async #append(append: Append, untilMs: number): Promise<boolean> {
     for (;;) {
       try {
         await this.#tools.broker.append(name, append);
-        return;
+        return true;
       } catch (thrown) {
         // Another node was first, or knows something newer: it is read.
-        if (thrown instanceof SyncError && thrown.code === 'precondition') return;
+        if (thrown instanceof SyncError && thrown.code === 'precondition') return true;
         const over = this.#closed || this.#now() >= untilMs;
         this.#say('Other nodes could not be told whom this one sent away', thrown, !over);
-        if (over) return;
+        if (over) return false;
         await this.#pause();
       }
     }

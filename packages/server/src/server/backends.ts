@@ -3,6 +3,7 @@
  * keys have. The server's front puts it together; it knows no request.
  */
 import { SyncError } from '@syncline/protocol';
+import type { Clock } from '@syncline/protocol/wire';
 import type { Power } from '../access/apikeys.ts';
 import type { Access, Identity } from '../access.ts';
 import type { Lookups } from '../session/lookups.ts';
@@ -12,10 +13,21 @@ import type { ApiSettings } from '../transports/http/api.ts';
 export interface BackendTools {
   readonly access: Access;
   readonly lookups: Lookups;
-  /** Sends a user away, on every node; returns how many sessions there were on this one. */
-  readonly disconnect: (user: string, why: string | undefined) => Promise<number>;
+  /** Sends a user away, on every node. */
+  readonly disconnect: (user: string, why: string | undefined) => Withdrawn;
   /** Withdraws a token, on every node. */
-  readonly revoke: (tokenId: string, untilMs: number | undefined) => Promise<number>;
+  readonly revoke: (tokenId: string, untilMs: number | undefined) => Withdrawn;
+  readonly clock: Clock;
+  /** How long somebody is kept waiting until it is stored. */
+  readonly hookMs: number;
+}
+
+/** Somebody was sent away. */
+export interface Withdrawn {
+  /** How many sessions ended on this node. */
+  readonly ended: number;
+  /** Resolves with whether that is stored, for the other nodes; undefined where there is nobody to tell. */
+  readonly stored: Promise<boolean> | undefined;
 }
 
 /** What the API is given of a node. */
@@ -32,16 +44,29 @@ export function backends(
       );
     lookups.charge({ identity, network: '' }, 'auth');
   };
+  /** @throws SyncError `unavailable` where it couldn't be stored in time: it is tried again all the same */
+  const stored = async ({ ended, stored: storing = Promise.resolve(true) }: Withdrawn): Promise<number> => {
+    const { clock, hookMs } = tools;
+    const late = new Promise<boolean>((resolve) => {
+      const cancel = clock.timer(hookMs, () => resolve(false));
+      void storing.then(cancel);
+    });
+    if (await Promise.race([storing, late])) return ended;
+    throw new SyncError(
+      'unavailable',
+      'It is done on this node; the others are told when the logs can be reached again. Ask again to be sure.',
+    );
+  };
   return {
     history: (asked, address) => lookups.history({ ...asked, network: networkOf(address) }),
     members: (asked, address) => lookups.members({ ...asked, network: networkOf(address) }),
     disconnect: async (identity, user, why) => {
       demand(identity, 'disconnect');
-      return await disconnect(user, why);
+      return await stored(disconnect(user, why));
     },
     revoke: async (identity, tokenId, untilMs) => {
       demand(identity, 'revoke');
-      return await revoke(tokenId, untilMs);
+      return await stored(revoke(tokenId, untilMs));
     },
   };
 }
