@@ -324,6 +324,19 @@ describe('disconnect and revoke', () => {
     expect(codeOf(await again.get('history', { channel: 'chat/x' }))).toBe('revoked');
   });
 
+  it('are answered once that is stored, and else with what is not done yet', async () => {
+    const { key, apiKey } = ableKey();
+    const { at, clock } = await cluster(2, { authenticate: known, apiKeys: { backend: apiKey } });
+    const ada = await connectAs('ada', at(0).port);
+    at(0).node.freeze();
+    const asked = new Backend(at(0).port, key).post('disconnect', { user: 'ada' });
+    expect(await ada.inbox.closed()).toBe(errors.disconnected.close);
+    await clock.advance(10_000);
+    const answer = await asked;
+    expect([answer.status, codeOf(answer)]).toEqual([503, 'unavailable']);
+    expect(answer.text).toContain('done on this node');
+  });
+
   it('refuse a time that is over', async () => {
     const { backend } = await serve();
     const answer = await backend.post('revoke', { tokenId: 'x', expiresAt: 1 });
