@@ -154,7 +154,7 @@ class Trial implements Link {
       // As below.
     }
     const [place = 0, until = 0] = (text ?? '').split(' ').map(Number);
-    return until > this.#clock.now() && place < this.#all.length ? place : 0;
+    return until > this.#clock.now() && this.#all[place] ? place : 0;
   }
 
   #remember(place: number): void {
