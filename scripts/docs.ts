@@ -89,6 +89,14 @@ const PAGES: (Page | Written)[] = [
     table: 'metricsTable',
     columns: [code('name'), field('type'), field('unit'), field('doc', 'meaning')],
   },
+  {
+    file: 'cli.md',
+    title: 'The `syncline` command',
+    about: 'Its subcommands with their arguments and options, as `syncline <command> --help` shows them.',
+    module: 'packages/cli/src/commands.ts',
+    table: 'optionRows',
+    columns: [code('command'), code('name', 'argument or option'), code('default'), field('doc', 'meaning')],
+  },
 ];
 
 function show(value: unknown): string {

@@ -2,27 +2,29 @@
  * The commands and their options, as one table: what is parsed, what `--help` says and what docs/reference/cli.md is generated from.
  * What a command does stands in the file of its name, which is loaded when it is needed.
  */
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import type { BenchOptions } from './bench.ts';
-import { urlDefault } from './connect.ts';
 import type { DevOptions } from './dev.ts';
 import type { DoctorOptions } from './doctor.ts';
 import type { PublishOptions } from './publish.ts';
 import type { ServeOptions } from './serve.ts';
 import type { TailOptions } from './tail.ts';
 import type { TokenOptions } from './token.ts';
-import { collect, rate, size, template, time, whole } from './values.ts';
+import { collect, rate, size, template, time, urlDefault, whole } from './values.ts';
 
 const port = whole(0, 65_535, 'a number');
 const count = whole(1, 1_000_000, 'a number');
 
+/** Where the server is, unless a command is told otherwise. */
+const urlNow = process.env['SYNCLINE_URL'] || urlDefault;
+
 /** Options of all commands that are clients. */
 const asClient = {
   url: () =>
-    new Option('--url <address>', 'where the server is').default(
-      process.env['SYNCLINE_URL'] || urlDefault,
-      urlDefault,
-    ),
+    new Option(
+      '--url <address>',
+      'where the server is; SYNCLINE_URL of the environment says it for all',
+    ).default(urlNow, urlDefault),
   token: () =>
     new Option('--token-file <file>', 'a file with a token; without it SYNCLINE_TOKEN of the environment'),
   ca: () => new Option('--ca <file>', 'a certificate to trust besides those that everybody trusts, PEM'),
@@ -150,7 +152,7 @@ function addExaminers(program: Command): void {
   program
     .command('bench')
     .description('Puts load on a deployment of yours, and measures it: times, rates, loss and doubles.')
-    .argument('[url]', 'where the server is', process.env['SYNCLINE_URL'] || urlDefault)
+    .addArgument(new Argument('[url]', 'where the server is').default(urlNow, urlDefault))
     .requiredOption('--channel <name>', 'the channel, or channels: {n} stands for their number')
     .option('--channels <number>', 'how many channels', count, 1)
     .option('--connections <number>', 'how many connections; each reads a channel, or several', count, 10)
@@ -185,25 +187,26 @@ function addExaminers(program: Command): void {
 /** One row of the reference: an argument or an option of a command. */
 export interface OptionRow {
   readonly command: string;
-  readonly name: string;
+  /** Undefined: the command itself. */
+  readonly name: string | undefined;
   readonly default: unknown;
   readonly doc: string;
 }
 
 /** All arguments and options, as the reference page shows them. */
 export const optionRows: readonly OptionRow[] = createProgram().commands.flatMap((command) => {
-  const row = (name: string, value: unknown, doc: string): OptionRow => ({
+  const row = (name: string | undefined, value: unknown, doc: string): OptionRow => ({
     command: command.name(),
     name,
     default: value,
     doc,
   });
   return [
-    row('', undefined, command.description()),
+    row(undefined, undefined, command.description()),
     ...command.registeredArguments.map((one) =>
       row(
         one.required ? `<${one.name()}>` : `[${one.name()}]`,
-        one.required ? undefined : one.defaultValue,
+        one.defaultValueDescription ?? one.defaultValue,
         one.description,
       ),
     ),
@@ -211,7 +214,7 @@ export const optionRows: readonly OptionRow[] = createProgram().commands.flatMap
       row(
         one.flags,
         one.negate ? undefined : (one.defaultValueDescription ?? one.defaultValue),
-        one.description,
+        one.mandatory ? `${one.description}; must be given` : one.description,
       ),
     ),
   ];

@@ -14,9 +14,6 @@ export interface ConnectOptions {
   readonly ca?: string;
 }
 
-/** Where a server is that nobody named. */
-export const urlDefault = 'ws://localhost:8080/sync';
-
 /** What an address without a path means; one with a path means what it says. @throws Error for what is no address */
 export function addressOf(text: string): URL {
   // "localhost:8080" is taken for what it is meant to be: an address without its scheme.

@@ -4,6 +4,9 @@
  */
 import { InvalidArgumentError } from 'commander';
 
+/** Where a server is that nobody named. */
+export const urlDefault = 'ws://localhost:8080/sync';
+
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const unitBytes: Readonly<Record<string, number>> = { '': 1, k: 1024, kb: 1024, m: 1_048_576, mb: 1_048_576 };
 

@@ -69,7 +69,9 @@ export function shownRows(parts: readonly Data[], position: Position): Shown[] {
     return [{ offset, at: null, from: null, data: Buffer.concat(bytes), place, snapshot: true }];
   }
   const rows = parts.flatMap((part) => String(part).split('\n')).flatMap(rowsOf);
-  return rows.sort((a, b) => a.offset - b.offset);
+  rows.sort((a, b) => a.offset - b.offset);
+  // Whoever has read the last row may go on behind what the snapshot stands for.
+  return rows.map((row, i) => (i === rows.length - 1 ? { ...row, place } : row));
 }
 
 /** A line of a snapshot as the entries that it stands for. */
