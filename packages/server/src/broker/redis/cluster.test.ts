@@ -16,7 +16,7 @@ it('tells once of all slots that it heard of in a turn: each telling looks at ev
       : [String(Math.floor(clock.now() / 1000)), '0'];
   const told: boolean[] = [];
   const cluster = new Cluster({
-    ground: {
+    tools: {
       ...{
         dial,
         condition: new Condition(clock),
@@ -42,12 +42,12 @@ it('tells once of all slots that it heard of in a turn: each telling looks at ev
   told.length = 0;
   // The others of a failover come as fast as commands were sent.
   owner.port = 2;
-  const ways = await Promise.all(
+  const routes = await Promise.all(
     Array.from({ length: 500 }, (_, slot) =>
       cluster.redirect(new Refused(`MOVED ${slot} host:2`), { place, asking: false }, 'a'),
     ),
   );
-  expect(new Set(ways.map((way) => way?.place.name))).toEqual(new Set(['host:2']));
+  expect(new Set(routes.map((route) => route?.place.name))).toEqual(new Set(['host:2']));
   expect(told.filter((changed) => changed).length).toBeGreaterThan(0);
   expect(told.length).toBeLessThan(5);
 });

@@ -7,7 +7,7 @@ import { type Address, Connection, nameOf } from './connection.ts';
 import { Refused, Unanswered, Unfit } from './faults.ts';
 import { Place } from './place.ts';
 import { type Range, rangesOf, redirectionOf, slotCount, slotOf, tagIn } from './slots.ts';
-import { type AddressMap, type Ground, reach, type Topology, type Way } from './topology.ts';
+import { type AddressMap, type PlaceTools, type Route, reach, type Topology } from './topology.ts';
 
 /** How often the Cluster is asked besides. */
 const askedMs = 5000;
@@ -19,7 +19,7 @@ const movingMs = 50;
 const askedPlaceMs = 30_000;
 
 export interface ClusterSetting {
-  readonly ground: Ground;
+  readonly tools: PlaceTools;
   /** Some of its nodes; one that answers is enough. */
   readonly nodes: readonly Address[];
   readonly addressMap?: AddressMap | undefined;
@@ -60,14 +60,14 @@ export class Cluster implements Topology {
     return [...this.#places.values()];
   }
 
-  async redirect(thrown: unknown, way: Way, key: string): Promise<Way | undefined> {
+  async redirect(thrown: unknown, route: Route, key: string): Promise<Route | undefined> {
     if (!(thrown instanceof Refused)) return undefined;
-    const { dial, commandMs } = this.#setting.ground;
+    const { dial, commandMs } = this.#setting.tools;
     if (thrown.word === 'TRYAGAIN') {
       await new Promise<void>((resolve) => dial.clock.timer(movingMs, resolve));
-      return { place: this.placeOf(key) ?? way.place, asking: false };
+      return { place: this.placeOf(key) ?? route.place, asking: false };
     }
-    const to = this.#follow(thrown, way.place);
+    const to = this.#follow(thrown, route.place);
     if (!to) return undefined;
     // A master that nobody has spoken to yet takes a moment to connect to.
     let cancel: Cancel = () => {};
@@ -99,12 +99,12 @@ export class Cluster implements Topology {
     for (const place of this.#places.values()) place.close();
   }
 
-  #follow(refused: Refused, from: Place): Way | undefined {
+  #follow(refused: Refused, from: Place): Route | undefined {
     const to = redirectionOf(refused.message);
     if (!to || this.#closed) return undefined;
     const said = to.host === '' ? hostOf(from.name) : to.host;
     const place = this.#place({ host: said, port: to.port });
-    const { clock } = this.#setting.ground.dial;
+    const { clock } = this.#setting.tools.dial;
     this.#kept.set(place, clock.now() + askedPlaceMs);
     if (!to.asking && this.#slots[to.slot] !== place) {
       this.#slots[to.slot] = place;
@@ -118,14 +118,14 @@ export class Cluster implements Topology {
   #tellSoon(): void {
     if (this.#telling) return;
     this.#telling = true;
-    this.#setting.ground.dial.clock.endOfTurn(() => {
+    this.#setting.tools.dial.clock.endOfTurn(() => {
       this.#telling = false;
       if (!this.#closed) this.#setting.onSlots(true);
     });
   }
 
   async #start(): Promise<void> {
-    const { dial, onDown } = this.#setting.ground;
+    const { dial, onDown } = this.#setting.tools;
     while (!this.#closed) {
       try {
         this.#take(await this.#ask());
@@ -141,7 +141,7 @@ export class Cluster implements Topology {
   }
 
   #later(): void {
-    const { clock } = this.#setting.ground.dial;
+    const { clock } = this.#setting.tools.dial;
     this.#cancel = clock.timer(askedMs * (0.5 + clock.random()), () => {
       this.#later();
       this.refresh();
@@ -149,7 +149,7 @@ export class Cluster implements Topology {
   }
 
   async #refresh(): Promise<void> {
-    const { clock } = this.#setting.ground.dial;
+    const { clock } = this.#setting.tools.dial;
     try {
       this.#take(await this.#ask());
     } catch {
@@ -160,8 +160,8 @@ export class Cluster implements Topology {
 
   /** Asks one that is connected, or else anyone who was ever named, until one answers. */
   async #ask(): Promise<readonly Range[]> {
-    const { ground, nodes } = this.#setting;
-    const { clock, connectMs } = ground.dial;
+    const { tools, nodes } = this.#setting;
+    const { clock, connectMs } = tools.dial;
     const random = <Item>(items: readonly Item[]): Item[] => {
       return items
         .map((item) => ({ item, at: clock.random() }))
@@ -190,7 +190,7 @@ export class Cluster implements Topology {
   }
 
   async #askNode(node: Address): Promise<readonly Range[]> {
-    const { dial } = this.#setting.ground;
+    const { dial } = this.#setting.tools;
     const connection = await Connection.open(dial, node, () => {});
     try {
       const reply = await connection.send(['CLUSTER', 'SLOTS'], dial.connectMs);
@@ -209,7 +209,7 @@ export class Cluster implements Topology {
   /** Takes over who has which slots; who has none any more is left. */
   #take(ranges: readonly Range[]): void {
     if (this.#closed) return;
-    const { ground, onSlots, onGone } = this.#setting;
+    const { tools, onSlots, onGone } = this.#setting;
     const slots = new Array<Place | undefined>(slotCount).fill(undefined);
     for (const { from, to, host, port } of ranges) slots.fill(this.#place({ host, port }), from, to + 1);
     let changed = false;
@@ -218,7 +218,7 @@ export class Cluster implements Topology {
       this.#slots[slot] = place;
     }
     const used = new Set(slots);
-    const now = ground.dial.clock.now();
+    const now = tools.dial.clock.now();
     for (const [name, place] of this.#places) {
       if (used.has(place) || (this.#kept.get(place) ?? 0) > now) continue;
       this.#places.delete(name);
@@ -227,8 +227,8 @@ export class Cluster implements Topology {
       onGone(place);
     }
     const missing = slots.filter((place) => !place).length;
-    if (missing === 0) ground.condition.fine('slots');
-    else ground.condition.trouble('slots', `${missing} slots of the Cluster have no master.`);
+    if (missing === 0) tools.condition.fine('slots');
+    else tools.condition.trouble('slots', `${missing} slots of the Cluster have no master.`);
     onSlots(changed);
   }
 
@@ -236,8 +236,8 @@ export class Cluster implements Topology {
     const name = nameOf(said);
     const known = this.#places.get(name);
     if (known) return known;
-    const { ground, addressMap } = this.#setting;
-    const { dial, condition, prefix, id, commandMs, replicated, onMessage } = ground;
+    const { tools, addressMap } = this.#setting;
+    const { dial, condition, prefix, id, commandMs, replicated, onMessage } = tools;
     const address = reach(said, addressMap);
     const place: Place = new Place({
       dial,
@@ -248,7 +248,7 @@ export class Cluster implements Topology {
       replicated,
       onMessage,
       find: async () => address,
-      check: (connection) => ground.check(connection, 'cluster'),
+      check: (connection) => tools.check(connection, 'cluster'),
       probe: {
         topic: () => {
           if (!this.#slots.includes(place)) return undefined;
@@ -261,10 +261,10 @@ export class Cluster implements Topology {
           this.#setting.onLost(topic, connection);
           this.refresh();
         });
-        await ground.onSubscriber(place, connection);
+        await tools.onSubscriber(place, connection);
       },
       onDown: (why) => {
-        ground.onDown(why);
+        tools.onDown(why);
         this.refresh();
       },
     });

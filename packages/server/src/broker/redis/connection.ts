@@ -1,6 +1,6 @@
 /**
  * One connection to one Redis, until it is lost: it logs in, sends commands, each with a deadline, and hears what is published. The
- * only file that knows the client library. It never dials again: kept.ts does, and knows where.
+ * only file that knows the client library. It never dials again: reconnecting.ts does, and knows where.
  */
 import type { Cancel, Clock } from '@syncline/protocol/wire';
 import { Refused, Unanswered, Unfit } from './faults.ts';

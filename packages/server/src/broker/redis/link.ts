@@ -14,11 +14,11 @@ import { type Address, type Argument, loadLibrary, nameOf, type Tls } from './co
 import { evaluate } from './evaluate.ts';
 import { Refused, syncErrorOf, Unanswered, Unfit } from './faults.ts';
 import { checkFit } from './fit.ts';
-import { One } from './one.ts';
 import type { Script } from './scripts.ts';
 import { Sentinels } from './sentinel.ts';
-import { type Ear, Topics } from './topics.ts';
-import type { AddressMap, Ground, Topology, Way } from './topology.ts';
+import { Single } from './single.ts';
+import { type Subscription, Subscriptions } from './subscriptions.ts';
+import type { AddressMap, PlaceTools, Route, Topology } from './topology.ts';
 import type { Leave } from './window.ts';
 
 /** How many replicas must have a write, and how long that may take in ms. */
@@ -58,7 +58,7 @@ export interface Link {
    */
   subscribe(topic: string, onMessage: (message: Buffer) => void): Promise<() => void>;
   /** The same for who may stop before it stands. */
-  hear(topic: string, onMessage: (message: Buffer) => void): Ear;
+  hear(topic: string, onMessage: (message: Buffer) => void): Subscription;
   /** Sends a message to those who have subscribed. It may be lost, and nobody hears of that. Never throws. */
   publish(topic: string, message: string | Buffer): void;
   /** Called when messages may have been lost: a connection that hears them was made anew. */
@@ -120,7 +120,7 @@ class RedisLink implements Link {
   readonly #setting: LinkSetting;
   readonly #clock: Clock;
   readonly #commandMs: number;
-  readonly #topics: Topics;
+  readonly #subscriptions: Subscriptions;
   #topology: Topology | undefined;
   /** Why there is no connection, as known last. */
   #down: Error | undefined;
@@ -134,7 +134,7 @@ class RedisLink implements Link {
     this.#clock = setting.clock ?? systemClock;
     this.#commandMs = setting.commandMs ?? 2000;
     this.health = new Condition(this.#clock);
-    this.#topics = new Topics({
+    this.#subscriptions = new Subscriptions({
       sharded: 'cluster' in setting.target,
       commandMs: this.#commandMs,
       placeOf: (topic) => this.#topology?.placeOf(topic),
@@ -200,8 +200,8 @@ class RedisLink implements Link {
     return stop;
   }
 
-  hear(topic: string, onMessage: (message: Buffer) => void): Ear {
-    return this.#topics.hear(topic, onMessage);
+  hear(topic: string, onMessage: (message: Buffer) => void): Subscription {
+    return this.#subscriptions.hear(topic, onMessage);
   }
 
   publish(topic: string, message: string | Buffer): void {
@@ -212,7 +212,7 @@ class RedisLink implements Link {
   }
 
   onResubscribed(listener: () => void): () => void {
-    return this.#topics.onAgain(listener);
+    return this.#subscriptions.onAgain(listener);
   }
 
   now(): number {
@@ -231,7 +231,7 @@ class RedisLink implements Link {
     const { target, prefix, username, password, tls, replicated = false } = this.#setting;
     const library = await loadLibrary();
     if (this.#closed) return;
-    const ground: Ground = {
+    const tools: PlaceTools = {
       dial: {
         library,
         clock: this.#clock,
@@ -247,11 +247,11 @@ class RedisLink implements Link {
       commandMs: this.#commandMs,
       replicated,
       check: (connection, mode) => checkFit(connection, { mode, prefix, replicated, ms: this.#commandMs }),
-      onMessage: (message, topic) => this.#topics.deliver(topic, message),
-      onSubscriber: (place, connection) => this.#topics.up(place, connection),
+      onMessage: (message, topic) => this.#subscriptions.deliver(topic, message),
+      onSubscriber: (place, connection) => this.#subscriptions.up(place, connection),
       onDown: (why) => this.#onDown(why),
     };
-    this.#topology = this.#build(target, ground);
+    this.#topology = this.#build(target, tools);
     await this.#topology.ready;
     this.#started = true;
     this.#cancelStart();
@@ -273,29 +273,29 @@ class RedisLink implements Link {
     if (!this.#closed) for (const sentence of sentences) process.emitWarning(sentence);
   }
 
-  #build(target: Target, ground: Ground): Topology {
+  #build(target: Target, tools: PlaceTools): Topology {
     const { addressMap } = this.#setting;
-    if ('address' in target) return new One(ground, nameOf(target.address), async () => target.address);
+    if ('address' in target) return new Single(tools, nameOf(target.address), async () => target.address);
     if ('cluster' in target) {
       return new Cluster({
-        ground,
+        tools,
         nodes: target.cluster,
         addressMap,
-        onSlots: (changed) => void this.#topics.moved(changed),
-        onLost: (topic, connection) => this.#topics.lost(topic, connection),
-        onGone: (place) => this.#topics.down(place),
+        onSlots: (changed) => void this.#subscriptions.moved(changed),
+        onLost: (topic, connection) => this.#subscriptions.lost(topic, connection),
+        onGone: (place) => this.#subscriptions.down(place),
       });
     }
     const { name, nodes, username, password, tls } = target.sentinel;
     const sentinels = new Sentinels({
-      dial: { ...ground.dial, username, password, tls },
+      dial: { ...tools.dial, username, password, tls },
       name,
       nodes,
       addressMap,
       onMaster: (address) => one.foundAt(address),
     });
-    const one = new One(
-      ground,
+    const one = new Single(
+      tools,
       `master ${name}`,
       () => sentinels.master(),
       () => sentinels.close(),
@@ -328,26 +328,26 @@ class RedisLink implements Link {
     this.#closed = true;
     this.#cancelStart();
     this.#topology?.close();
-    this.#topics.close();
+    this.#subscriptions.close();
     this.health.close();
   }
 
   /** Does it where the key is, and again where it is said to be instead. @throws SyncError */
-  async #follow<Result>(key: string, run: (way: Way) => Promise<Result>): Promise<Result> {
+  async #follow<Result>(key: string, run: (route: Route) => Promise<Result>): Promise<Result> {
     if (this.#closed) throw closedError();
     const place = this.#topology?.placeOf(key);
     if (!place) throw syncErrorOf(this.#down);
-    let way: Way = { place, asking: false };
+    let route: Route = { place, asking: false };
     const began = this.#clock.now();
     for (let redirects = 0; ; redirects++) {
       try {
-        return await run(way);
+        return await run(route);
       } catch (thrown) {
         const hasTime = redirects < redirectsMax && this.#clock.now() - began < this.#commandMs;
-        const next = hasTime ? await this.#topology?.redirect(thrown, way, key) : undefined;
+        const next = hasTime ? await this.#topology?.redirect(thrown, route, key) : undefined;
         if (this.#closed) throw closedError();
         if (!next) throw syncErrorOf(thrown);
-        way = next;
+        route = next;
       }
     }
   }

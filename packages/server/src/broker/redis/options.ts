@@ -164,7 +164,13 @@ export const redisOptions = {
   },
   replicasMin: number(1, 1, 100, 'replicas', 'replicas that must have an entry where `ack` is `replicated`'),
   replicatedMs: number(1000, 10, 60_000, 'ms', 'time that they may take; then the outcome is unknown'),
-  commandMs: number(2000, 100, 60_000, 'ms', 'time that the Redis may take to connect, or to answer anything: while it answers others, a call waits five times as long'),
+  commandMs: number(
+    2000,
+    100,
+    60_000,
+    'ms',
+    'time that the Redis may take to connect, or to answer anything: while it answers others, a call waits five times as long',
+  ),
   startMs: number(
     10_000,
     0,

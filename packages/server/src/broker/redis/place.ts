@@ -7,7 +7,7 @@ import type { Condition } from './condition.ts';
 import { type Address, type Argument, Connection, type Dial, nameOf, type OnMessage } from './connection.ts';
 import { evaluate } from './evaluate.ts';
 import { isBroken, isElsewhere, Refused, Unanswered } from './faults.ts';
-import { Kept } from './kept.ts';
+import { Reconnecting } from './reconnecting.ts';
 import { Replicating } from './replicating.ts';
 import { scriptOf } from './scripts.ts';
 import { Watch } from './watch.ts';
@@ -61,10 +61,10 @@ export class Place {
   /** What calls on logs go through. */
   readonly window = new Window(callsMax);
   readonly #setting: PlaceSetting;
-  readonly #commands: Kept;
-  readonly #subscriber: Kept;
+  readonly #commands: Reconnecting;
+  readonly #subscriber: Reconnecting;
   readonly #watch: Watch;
-  readonly #replicated: Kept | undefined;
+  readonly #replicated: Reconnecting | undefined;
   /** Parts that have not worked yet. */
   readonly #missing = new Set<Part>(['answers', 'announcements']);
   #onReady: () => void = () => {};
@@ -102,7 +102,7 @@ export class Place {
     });
     if (setting.replicated) this.#missing.add('replicated');
     for (const part of this.#missing) this.#trouble(part, this.#down.message);
-    for (const kept of [this.#commands, this.#subscriber, this.#replicated]) kept?.start();
+    for (const line of [this.#commands, this.#subscriber, this.#replicated]) line?.start();
   }
 
   get wasReady(): boolean {
@@ -132,17 +132,17 @@ export class Place {
   /** The connection for writes that wait for replicas: there everything waits for what came before. @throws Unanswered */
   replicating(): Replicating {
     const { dial, commandMs } = this.#setting;
-    const kept = this.#replicated ?? this.#commands;
-    const connection = this.#currentOf(kept);
+    const line = this.#replicated ?? this.#commands;
+    const connection = this.#currentOf(line);
     const known = this.#replicating;
     if (known?.connection === connection) return known;
-    const send = (args: readonly Argument[], ms: number) => this.#sendOn(kept, connection, args, ms);
+    const send = (args: readonly Argument[], ms: number) => this.#sendOn(line, connection, args, ms);
     this.#replicating = new Replicating(connection, dial.clock, commandMs, async (args, ms) => {
       try {
         return await send(args, ms);
       } catch (thrown) {
         // The watch doesn't look at this connection. Replicas or none, Redis answers in that time.
-        if (thrown instanceof Unanswered && kept.current === connection) kept.rebuild(thrown);
+        if (thrown instanceof Unanswered && line.current === connection) line.rebuild(thrown);
         throw thrown;
       }
     });
@@ -151,28 +151,28 @@ export class Place {
 
   /** Throws all connections away and makes new ones: it may not be what it was. */
   rebuild(why: Error): void {
-    for (const kept of [this.#commands, this.#subscriber, this.#replicated]) kept?.rebuild(why);
+    for (const line of [this.#commands, this.#subscriber, this.#replicated]) line?.rebuild(why);
   }
 
   /** Leaves connections that lead elsewhere: this is where it is now. */
   foundAt(address: Address): void {
-    for (const kept of [this.#commands, this.#subscriber, this.#replicated]) {
-      const at = kept?.current?.address;
+    for (const line of [this.#commands, this.#subscriber, this.#replicated]) {
+      const at = line?.current?.address;
       if (at && nameOf(at) !== nameOf(address))
-        kept?.rebuild(new Unanswered(`${this.name} is at ${nameOf(address)} now.`));
+        line?.rebuild(new Unanswered(`${this.name} is at ${nameOf(address)} now.`));
     }
   }
 
   close(): void {
     this.#onReady();
     this.#watch.stop();
-    for (const kept of [this.#commands, this.#subscriber, this.#replicated]) kept?.close();
+    for (const line of [this.#commands, this.#subscriber, this.#replicated]) line?.close();
     for (const part of parts) this.#setting.condition.fine(`${this.name} ${part}`);
   }
 
-  #keep(part: Part, onUp: (connection: Connection) => void): Kept {
+  #keep(part: Part, onUp: (connection: Connection) => void): Reconnecting {
     const { dial, find, check, onDown } = this.#setting;
-    return new Kept({
+    return new Reconnecting({
       clock: dial.clock,
       onUp,
       open: async (onLost) => {
@@ -194,16 +194,21 @@ export class Place {
     });
   }
 
-  #currentOf(kept: Kept): Connection {
-    if (kept.current) return kept.current;
+  #currentOf(line: Reconnecting): Connection {
+    if (line.current) return line.current;
     throw new Unanswered(`${this.name} is not connected: ${this.#down.message}`);
   }
 
-  async #sendOn(kept: Kept, connection: Connection, args: readonly Argument[], ms: number): Promise<unknown> {
+  async #sendOn(
+    line: Reconnecting,
+    connection: Connection,
+    args: readonly Argument[],
+    ms: number,
+  ): Promise<unknown> {
     try {
       return await connection.send(args, ms);
     } catch (thrown) {
-      if (thrown instanceof Refused && isElsewhere(thrown) && kept.current === connection)
+      if (thrown instanceof Refused && isElsewhere(thrown) && line.current === connection)
         this.rebuild(thrown);
       throw thrown;
     }

@@ -8,7 +8,7 @@ import { nameOf } from './connection.ts';
 import type { Place } from './place.ts';
 
 /** What every topology builds places with. */
-export interface Ground {
+export interface PlaceTools {
   readonly dial: Dial;
   readonly condition: Condition;
   readonly prefix: string;
@@ -24,7 +24,7 @@ export interface Ground {
 }
 
 /** Where a command goes. */
-export interface Way {
+export interface Route {
   readonly place: Place;
   /** Whether that place has to be told that it was sent there, since the slot is on its way. */
   readonly asking: boolean;
@@ -39,7 +39,7 @@ export interface Topology {
   placeOf(key: string): Place | undefined;
   places(): readonly Place[];
   /** Where to try again what was refused; undefined where that is no use. */
-  redirect(thrown: unknown, way: Way, key: string): Promise<Way | undefined>;
+  redirect(thrown: unknown, route: Route, key: string): Promise<Route | undefined>;
   /** Looks up anew what is where, soon. */
   refresh(): void;
   close(): void;

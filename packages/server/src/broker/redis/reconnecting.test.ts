@@ -5,7 +5,7 @@
 import { fakeClock } from '@syncline/protocol/testing';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Connection } from './connection.ts';
-import { Kept } from './kept.ts';
+import { Reconnecting } from './reconnecting.ts';
 
 /** As much of a connection as is looked at. */
 class Line {
@@ -15,7 +15,7 @@ class Line {
   }
 }
 
-function keptAt(seed = 1) {
+function reconnectingAt(seed = 1) {
   const clock = fakeClock({ seed });
   const state = {
     dials: [] as { at: number; lose: (why: Error) => void; line: Line; settle: (fails?: boolean) => void }[],
@@ -25,7 +25,7 @@ function keptAt(seed = 1) {
     fails: true as boolean | undefined,
   };
   const began = clock.now();
-  const kept = new Kept({
+  const connection = new Reconnecting({
     clock,
     open: (lose) =>
       new Promise((resolve, reject) => {
@@ -38,15 +38,15 @@ function keptAt(seed = 1) {
     onUp: () => state.ups++,
     onDown: (why) => state.downs.push(why.message),
   });
-  onTestFinished(() => kept.close());
-  return { clock, state, kept };
+  onTestFinished(() => connection.close());
+  return { clock, state, connection };
 }
 
 it('dials on and on, less and less often, and never all at one time', async () => {
   const waits: number[][] = [];
   for (const seed of [1, 2, 3]) {
-    const { clock, state, kept } = keptAt(seed);
-    kept.start();
+    const { clock, state, connection } = reconnectingAt(seed);
+    connection.start();
     await clock.advance(0);
     await clock.advance(120_000);
     const ats = state.dials.map(({ at }) => at);
@@ -61,9 +61,9 @@ it('dials on and on, less and less often, and never all at one time', async () =
 });
 
 it('waits little after a connection that worked, and ever longer after those that break at once', async () => {
-  const { clock, state, kept } = keptAt();
+  const { clock, state, connection } = reconnectingAt();
   state.fails = false;
-  kept.start();
+  connection.start();
   await clock.advance(0);
   for (let i = 0; i < 40; i++) {
     state.dials.at(-1)?.lose(new Error('broke'));
@@ -80,10 +80,10 @@ it('waits little after a connection that worked, and ever longer after those tha
 });
 
 it('throws away what comes of an attempt that was given up', async () => {
-  const { clock, state, kept } = keptAt();
+  const { clock, state, connection } = reconnectingAt();
   state.fails = undefined;
-  kept.start();
-  kept.rebuild(new Error('elsewhere'));
+  connection.start();
+  connection.rebuild(new Error('elsewhere'));
   await clock.advance(100);
   const [first, second] = state.dials;
   second?.settle();
@@ -91,30 +91,34 @@ it('throws away what comes of an attempt that was given up', async () => {
   first?.settle();
   await clock.advance(0);
   expect(first?.line.open).toBe(false);
-  expect([state.ups, kept.current === (second?.line as unknown), second?.line.open]).toEqual([1, true, true]);
+  expect([state.ups, connection.current === (second?.line as unknown), second?.line.open]).toEqual([
+    1,
+    true,
+    true,
+  ]);
   first?.lose(new Error('late'));
   expect(state.downs).toEqual(['elsewhere']);
 });
 
 it('does nothing any more once it is closed', async () => {
-  const { clock, state, kept } = keptAt();
+  const { clock, state, connection } = reconnectingAt();
   state.fails = undefined;
-  kept.start();
-  kept.close();
+  connection.start();
+  connection.close();
   state.dials[0]?.settle();
   await clock.advance(0);
-  kept.rebuild(new Error('late'));
+  connection.rebuild(new Error('late'));
   await clock.advance(10_000);
   expect([state.dials.length, state.ups, state.dials[0]?.line.open, clock.timers]).toEqual([1, 0, false, 0]);
 });
 
 it('takes a connection that broke while it was made for a failure', async () => {
-  const { clock, state, kept } = keptAt();
+  const { clock, state, connection } = reconnectingAt();
   state.fails = undefined;
-  kept.start();
+  connection.start();
   const [first] = state.dials;
   first?.line.close();
   first?.settle();
   await clock.advance(0);
-  expect([state.ups, kept.current, state.downs.length]).toEqual([0, undefined, 1]);
+  expect([state.ups, connection.current, state.downs.length]).toEqual([0, undefined, 1]);
 });

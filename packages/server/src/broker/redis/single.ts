@@ -4,9 +4,9 @@
  */
 import type { Address } from './connection.ts';
 import { Place } from './place.ts';
-import type { Ground, Topology, Way } from './topology.ts';
+import type { PlaceTools, Route, Topology } from './topology.ts';
 
-export class One implements Topology {
+export class Single implements Topology {
   readonly sharded = false;
   readonly ready: Promise<void>;
   readonly #place: Place;
@@ -16,9 +16,9 @@ export class One implements Topology {
    * @param name what sentences call it
    * @param onClose ends what finds it
    */
-  constructor(ground: Ground, name: string, find: () => Promise<Address>, onClose: () => void = () => {}) {
+  constructor(tools: PlaceTools, name: string, find: () => Promise<Address>, onClose: () => void = () => {}) {
     this.#onClose = onClose;
-    const { dial, condition, prefix, id, commandMs, replicated, onMessage, onDown } = ground;
+    const { dial, condition, prefix, id, commandMs, replicated, onMessage, onDown } = tools;
     this.#place = new Place({
       dial,
       condition,
@@ -27,10 +27,10 @@ export class One implements Topology {
       commandMs,
       replicated,
       find,
-      check: (connection) => ground.check(connection, 'standalone'),
+      check: (connection) => tools.check(connection, 'standalone'),
       probe: { topic: () => `${prefix}:probe:${id}`, holds: () => true },
       onMessage,
-      onSubscriber: (connection) => ground.onSubscriber(this.#place, connection),
+      onSubscriber: (connection) => tools.onSubscriber(this.#place, connection),
       onDown,
     });
     this.ready = this.#place.ready;
@@ -49,7 +49,7 @@ export class One implements Topology {
     return [this.#place];
   }
 
-  async redirect(): Promise<Way | undefined> {
+  async redirect(): Promise<Route | undefined> {
     return undefined;
   }
 

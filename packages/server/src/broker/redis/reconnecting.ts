@@ -11,7 +11,7 @@ const waitMsMax = 2000;
 /** A connection that lasted so long worked. */
 const lastedMs = 2000;
 
-export interface Keeping {
+export interface ReconnectingSetting {
   readonly clock: Clock;
   /** Makes a connection that can be used. */
   open(onLost: (why: Error) => void): Promise<Connection>;
@@ -21,8 +21,8 @@ export interface Keeping {
   onDown(why: Error): void;
 }
 
-export class Kept {
-  readonly #keeping: Keeping;
+export class Reconnecting {
+  readonly #setting: ReconnectingSetting;
   #current: Connection | undefined;
   #failures = 0;
   /** Counts attempts, so that what comes of an older one is thrown away. */
@@ -31,8 +31,8 @@ export class Kept {
   #cancel: Cancel | undefined;
   #closed = false;
 
-  constructor(keeping: Keeping) {
-    this.#keeping = keeping;
+  constructor(setting: ReconnectingSetting) {
+    this.#setting = setting;
   }
 
   /** The connection, while there is one. */
@@ -49,7 +49,7 @@ export class Kept {
   rebuild(why: Error): void {
     if (this.#closed) return;
     this.#drop();
-    this.#keeping.onDown(why);
+    this.#setting.onDown(why);
     this.#later();
   }
 
@@ -70,19 +70,19 @@ export class Kept {
     const attempt = ++this.#attempt;
     const current = (): boolean => attempt === this.#attempt && !this.#closed;
     try {
-      const made = await this.#keeping.open((why) => current() && this.rebuild(why));
+      const made = await this.#setting.open((why) => current() && this.rebuild(why));
       if (!current()) return made.close();
       if (!made.open) throw new Error('The connection was lost as soon as it was made.');
       this.#current = made;
-      this.#since = this.#keeping.clock.now();
-      this.#keeping.onUp(made);
+      this.#since = this.#setting.clock.now();
+      this.#setting.onUp(made);
     } catch (thrown) {
       if (current()) this.rebuild(thrown instanceof Error ? thrown : new Error(String(thrown)));
     }
   }
 
   #later(): void {
-    const { clock } = this.#keeping;
+    const { clock } = this.#setting;
     if (this.#since > 0 && clock.now() - this.#since > lastedMs) this.#failures = 0;
     this.#since = 0;
     const ms = clock.random() * Math.min(waitMsMax, waitMs * 2 ** Math.min(this.#failures++, 10));

@@ -12,7 +12,7 @@ export interface Hearing {
 }
 
 /** What hears a topic. */
-export interface Ear {
+export interface Subscription {
   /** Resolves when the subscription stands, however long that takes; never, if it was stopped before. Rejects when all is closed. */
   readonly standing: Promise<void>;
   /** Hears it no more, whether it stands by now or not. */
@@ -30,7 +30,7 @@ interface Topic {
   waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[];
 }
 
-export interface TopicsSetting {
+export interface SubscriptionsSetting {
   readonly sharded: boolean;
   readonly commandMs: number;
   /** Where a topic is heard; undefined while nobody knows. */
@@ -44,8 +44,8 @@ const commandTopicsMax = 500;
 /** Topics that are subscribed to without waiting for an answer. */
 const windowTopicsMax = 2000;
 
-export class Topics {
-  readonly #setting: TopicsSetting;
+export class Subscriptions {
+  readonly #setting: SubscriptionsSetting;
   readonly #topics = new Map<string, Topic>();
   readonly #connections = new Map<Hearing, Connection>();
   /** Those that are to be subscribed to at the end of this turn. */
@@ -55,12 +55,12 @@ export class Topics {
   readonly #onAgain = new Set<() => void>();
   #closed = false;
 
-  constructor(setting: TopicsSetting) {
+  constructor(setting: SubscriptionsSetting) {
     this.#setting = setting;
   }
 
   /** Hears a topic. What is stopped before it stands leaves nothing behind: that may be long, and many may come and go. */
-  hear(name: string, onMessage: (message: Buffer) => void): Ear {
+  hear(name: string, onMessage: (message: Buffer) => void): Subscription {
     if (this.#closed) return { standing: Promise.reject(closedError()), stop: () => {} };
     const topic: Topic = this.#topics.get(name) ?? {
       name,
