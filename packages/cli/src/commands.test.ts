@@ -32,7 +32,10 @@ function parsed(words: readonly string[]): string {
   let found = '';
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({ writeOut: () => {}, writeErr: () => {} });
-    if (command !== program) command.action(() => void (found = command.name()));
+    if (command === program) continue;
+    command.action(() => {
+      found = command.name();
+    });
   }
   try {
     program.parse(words, { from: 'user' });
