@@ -187,6 +187,9 @@ const rows: readonly [Invariant, string, Draft[]][] = [
   ],
   ['I22', 'seven attempts at once', after('heal', ...Array<Draft>(7).fill(status('bob', 'connecting')))],
   ['I24', 'no fault at all', bent(typed('fault'), () => [])],
+  ['I24', 'nothing acknowledged', bent(typed('ok'), () => [])],
+  ['I24', 'nobody who came back', bent(typed('status', 'bob'), () => [])],
+  ['I24', 'logs that nobody read', bent(typed('log'), () => [])],
 ];
 
 describe('the checker', () => {

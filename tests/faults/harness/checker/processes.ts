@@ -47,6 +47,13 @@ export function* checkFloor(lines: readonly Numbered[], { floor }: Terms): Gener
     const says = `the run saw ${seen[name]} ${name}, fewer than the ${floor[name]} that make it worth something`;
     yield { invariant: 'I24', says, lines: [] };
   }
+  // Without the logs nothing is known of what was acknowledged.
+  const channels = (type: 'ok' | 'log') =>
+    new Set(lines.flatMap((line) => (line.type === type ? line.channel : [])));
+  const read = channels('log');
+  for (const channel of channels('ok'))
+    if (!read.has(channel))
+      yield { invariant: 'I24', says: `nobody read in the end what ${channel} holds`, lines: [] };
 }
 
 /** How often clients came back: each has a first connection. */
