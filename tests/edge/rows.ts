@@ -2,6 +2,7 @@
  * All rows of this suite by subject, in the order in which the page of bad input lists them. A new table of rows is named
  * here; what runs the rows and what writes the page both read this.
  */
+import * as api from './api.rows.ts';
 import * as door from './door.rows.ts';
 import * as frames from './frames.rows.ts';
 import * as handshake from './handshake.rows.ts';
@@ -62,4 +63,11 @@ export const posts: readonly Subject[] = [
   { title: 'Paths and methods of posts', rows: byPost.paths },
   { title: 'Header fields of posts', rows: byPost.fields },
   { title: 'Bodies', rows: byPost.bodies },
+];
+
+export const backends: readonly Subject[] = [
+  { title: 'Operations', rows: api.apiPaths },
+  { title: 'Queries', rows: api.queries },
+  { title: 'Bodies of operations', rows: api.apiBodies },
+  { title: 'Keys that make a repetition harmless', rows: api.idempotencyKeys },
 ];

@@ -55,8 +55,9 @@ export function text(charsMin: number, charsMax: number, traits: Traits): Shape<
 export function integer(min: number, max: number, traits: Traits): Shape<number> {
   return {
     schema: { type: 'integer', minimum: min, maximum: max, ...described(traits) },
-    read: (value, _text, name) => {
-      const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
+    read: (value, written, name) => {
+      // In a query it is written without quotes.
+      const number = value === written && /^\d{1,16}$/.test(written) ? Number(value) : value;
       if (typeof number === 'number' && Number.isSafeInteger(number) && number >= min && number <= max)
         return number;
       throw misfit(name, `a whole number from ${min} to ${max}`, value);
