@@ -203,6 +203,7 @@ class Node<C extends Contract> implements Server<C> {
         metrics: this.metrics,
         admit: (identity, credentials) => this.#admit(identity, credentials),
         enter: (address) => this.#doors.enter(address),
+        refused: () => this.metrics.sessionsRefused++,
         welcome: ({ socket }) => this.#doors.welcome(socket),
         ready: () => this.#isReady && !this.#closing,
         healthy: () => (this.#broker.health?.brokenSince ?? null) === null,
