@@ -7,9 +7,10 @@ import { SyncError } from '@syncline/protocol';
 import { type Clock, deleteEntry } from '@syncline/protocol/wire';
 import type { Appended } from '../broker/broker.ts';
 import type { Channel } from '../channel.ts';
-import { type Logger, type Metrics, reason } from '../observe.ts';
+import type { Logger, Metrics } from '../observe.ts';
 import { ByTurns } from './byturns.ts';
 import { Groups } from './groups.ts';
+import { Lines } from './lines.ts';
 import { type Member, Members, type Room, type Whose } from './members.ts';
 import { type MemberAppend, type Shared, Standing } from './standing.ts';
 
@@ -50,8 +51,6 @@ export interface Entering {
   readonly tokenId: string | undefined;
 }
 
-/** How long after a failure something is tried again. */
-const retryMs = 1000;
 /** Members that are removed within one turn of the event loop. */
 const removalsPerTurn = 256;
 /** Members without a session that are waited for; beyond it those that have been away for longest go. */
@@ -63,6 +62,7 @@ export class Leases {
   readonly #waitingMax: number;
   readonly #standing: Standing;
   readonly #members = new Members();
+  readonly #lines: Lines;
   /** Members that are to be removed. */
   readonly #going: ByTurns<Member>;
   #holders = 0;
@@ -73,9 +73,13 @@ export class Leases {
     this.#tools = tools;
     this.#waitingMax = waitingMax;
     this.#standing = new Standing(tools.shared);
+    this.#lines = new Lines(tools, (member) => {
+      // Nothing of it stands anywhere: it is one no more.
+      if (member.stored === null) this.#forget(member);
+    });
     // With nobody to tell when it fails.
     this.#going = new ByTurns(tools.clock, removalsPerTurn, (member) =>
-      this.#later(member, () => this.#remove(member)),
+      this.#lines.later(member, () => this.#remove(member)),
     );
   }
 
@@ -103,7 +107,7 @@ export class Leases {
     member.tokenId = entering.tokenId;
     member.enteredAt = this.#standing.now();
     this.#members.hold(member, holder);
-    await this.#inLine(member, () => this.#store(member, entering.append));
+    await this.#lines.do(member, () => this.#store(member, entering.append));
   }
 
   /** Removes a key at once, but not from under a newer session. @throws SyncError as the broker; it is tried again nevertheless. */
@@ -112,7 +116,7 @@ export class Leases {
     if (!member || member.holder > holder) return;
     this.#members.letGo(member);
     member.leaving = true;
-    await this.#inLine(member, () => this.#remove(member));
+    await this.#lines.do(member, () => this.#remove(member));
   }
 
   /** The session has gone: what it holds goes too, at once or when it hasn't come back for the time of grace. */
@@ -141,7 +145,7 @@ export class Leases {
     for (const key of keys ?? members?.keys() ?? []) {
       const member = members?.get(key);
       if (member && !member.leaving && this.#standing.judge(member).whose !== 'same')
-        this.#later(member, () => this.#reconcile(member));
+        this.#lines.later(member, () => this.#reconcile(member));
     }
   }
 
@@ -153,6 +157,7 @@ export class Leases {
   /** Waits for nothing any more. What stands in the logs stays: sessions that leave this node may go on at another. */
   close(): void {
     this.#closed = true;
+    this.#lines.close();
     this.#going.clear();
     for (const { members, letGo } of this.#members.rooms()) {
       for (const member of members.values()) {
@@ -218,22 +223,6 @@ export class Leases {
     this.#going.add(member);
   }
 
-  /** Does something for a member after what was begun before. When the line is empty and nothing is stored, it is one no more. */
-  #inLine(member: Member, work: () => Promise<void>): Promise<void> {
-    member.begun++;
-    const done = member.line.then(work).finally(() => {
-      member.begun--;
-      if (member.begun === 0 && member.stored === null) this.#forget(member);
-    });
-    member.line = done.catch(() => {});
-    return done;
-  }
-
-  /** The same for what nobody waits for: it sees to its failures itself. */
-  #later(member: Member, work: () => Promise<void>): void {
-    this.#inLine(member, work).catch(() => {});
-  }
-
   #forget(member: Member): void {
     this.#members.remove(member);
     this.#tools.metrics.membersOpen--;
@@ -271,7 +260,9 @@ export class Leases {
       }
     } catch (thrown) {
       if (!(thrown instanceof SyncError && thrown.code === 'precondition')) {
-        this.#again(member, 'A member who is gone could not be removed', thrown, () => this.#remove(member));
+        this.#lines.again(member, 'A member who is gone could not be removed', thrown, () =>
+          this.#remove(member),
+        );
         throw thrown;
       }
     }
@@ -283,7 +274,7 @@ export class Leases {
     for (const member of room.members.values()) {
       // What other nodes have entered there is known once it was read; it is compared then.
       if (this.#tools.shared && member.stored) member.stored = { ...member.stored, offset: 0 };
-      else if (!this.#tools.shared) this.#later(member, () => this.#storeAnew(member));
+      else if (!this.#tools.shared) this.#lines.later(member, () => this.#storeAnew(member));
     }
   }
 
@@ -318,18 +309,10 @@ export class Leases {
     } catch (thrown) {
       // Something else has come, which is compared when it is read.
       if (thrown instanceof SyncError && thrown.code === 'precondition') return;
-      this.#again(member, 'A member could not be entered into its log again', thrown, () =>
+      this.#lines.again(member, 'A member could not be entered into its log again', thrown, () =>
         ifKeyAt === undefined ? this.#enterAgain(member, append) : this.#reconcile(member),
       );
     }
-  }
-
-  #again(member: Member, what: string, thrown: unknown, work: () => Promise<void>): void {
-    if (this.#closed) return;
-    const { clock, logger } = this.#tools;
-    logger.error({ channel: member.room.name, reason: reason(thrown) }, `${what}; it is tried again.`);
-    member.stopRetrying();
-    member.stopRetrying = clock.timer(retryMs, () => this.#later(member, work));
   }
 
   async #opened({ room }: Member): Promise<Channel> {
