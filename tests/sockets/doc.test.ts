@@ -148,8 +148,10 @@ test('[N1] [N4] cursors: seen, moved, kept over a broken link, gone with who lea
   mira.board.awareness.setLocalStateField('cursor', { x: 1 });
   await sees(ada.board, (states) => JSON.stringify(states[clientID]).includes('cursor'));
   expect(others(ada.board)).toEqual({ [clientID]: { user: { name: 'Mira' }, cursor: { x: 1 } } });
+  proxy.refuse();
   for (const link of proxy.links) link.reset();
   await until(mira.client.status, ({ state }) => state !== 'open');
+  proxy.refuse(false);
   mira.board.awareness.setLocalStateField('cursor', { x: 2 });
   await sees(ada.board, (states) => JSON.stringify(states[clientID]).includes('2'));
   expect(events).toEqual([

@@ -83,7 +83,10 @@ test('[N4] a link that breaks again and again is no leave', async () => {
   await until(eve.presence.members, ({ length }) => length === 1);
   for (let i = 0; i < 3; i++) {
     const opened = server.metrics.sessionsOpened;
+    ada.proxy.refuse();
     for (const link of ada.links) link.reset();
+    await until(ada.client.status, ({ state }) => state !== 'open');
+    ada.proxy.refuse(false);
     await expect.poll(() => server.metrics.sessionsOpened, { timeout: 5000 }).toBe(opened + 1);
     await until(ada.room.freshness, (fresh) => fresh.state === 'live');
   }
