@@ -58,7 +58,7 @@ test('[S3] [A2] a server that leaves and comes back on its disk: subscriptions g
   cleanups.push(reader.onMessage(({ data }) => got.push(data.n)));
   await until(reader.freshness, ({ state }) => state === 'live');
   await writer.stream('chat/lobby').publish({ n: 1 });
-  await first.close();
+  await first.close({ drainMs: 500 });
   const meanwhile = [2, 3, 4].map((n) => writer.stream('chat/lobby').publish({ n }));
   await until(reader.freshness, ({ state }) => state === 'stale');
   const second = createServer({ channels, broker: disk({ dir }) });

@@ -4,7 +4,9 @@
  */
 import { createClient } from '@syncline/client';
 import { longPoll, sse, type Transport, websocket } from '@syncline/client/http';
+import { createClientWith, inOrder } from '@syncline/client/internal';
 import { defineChannels, state, stream } from '@syncline/protocol';
+import { type Clock, systemClock } from '@syncline/protocol/wire';
 import { createServer, memory, type ServerOptions } from '@syncline/server';
 import { afterEach, describe, expect, test } from 'vitest';
 import { until } from './until.ts';
@@ -56,5 +58,81 @@ describe.each([
     const [one, other] = seen.map(({ items }) => items.map(({ offset, data }) => [offset, data.n]));
     expect(one).toEqual(other);
     expect(one?.map(([offset]) => offset)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+  });
+});
+
+/** WebSocket, where something on the way may let it through or not. */
+function wall(): Transport & { up: boolean; opened: number } {
+  const made = {
+    up: true,
+    opened: 0,
+    open: (...given: Parameters<Transport['open']>) => {
+      made.opened++;
+      if (!made.up) return websocket.open(...given);
+      const [, , tell] = given;
+      systemClock.endOfTurn(() => tell.close(1006, ''));
+      return { send: () => {}, close: () => {}, bufferedAmount: 0 };
+    },
+  };
+  return made;
+}
+
+/** What would take a minute takes a moment. */
+const hasty: Clock = {
+  ...systemClock,
+  timer: (ms, run) => systemClock.timer(ms >= 60_000 && ms <= 900_000 ? 40 : ms, run),
+};
+
+describe.each([
+  ['sse', sse],
+  ['longPoll', longPoll],
+])('from %s back to WebSocket', (_, fallback) => {
+  test('[L10] [L3] [A2] [D2] in the midst of everything, nothing is lost or comes twice', async () => {
+    const { server, port } = await serve();
+    const websockets = wall();
+    const transport = inOrder([websockets, fallback], hasty);
+    const world = { clock: systemClock, transport, lifecycle: () => () => {} };
+    const made = createClientWith<typeof channels>(world, { url: `ws://localhost:${port}/sync` });
+    cleanups.push(() => made.close());
+    const room = made.stream('chat/lobby');
+    const got: number[] = [];
+    const recoveries: string[] = [];
+    const states: string[] = [];
+    cleanups.push(room.onMessage(({ data }) => got.push(data.n)));
+    cleanups.push(room.onRecover(({ via }) => recoveries.push(via)));
+    cleanups.push(made.status.subscribe(() => states.push(made.status.get().state)));
+    await until(room.freshness, ({ state }) => state === 'live');
+    const tried = websockets.opened;
+    expect(tried).toBe(1);
+    let count = 0;
+    const stored: Promise<unknown>[] = [];
+    const goOn = async (rounds: number) => {
+      for (let i = 0; i < rounds; i++) {
+        stored.push(room.publish({ n: ++count }));
+        await server.publish('chat/lobby', { n: ++count });
+        if (stored.length > 30) await Promise.all(stored.splice(0));
+      }
+    };
+    await goOn(20);
+    await expect.poll(() => websockets.opened).toBeGreaterThan(tried);
+    const { sessionsOpened } = server.metrics;
+    websockets.up = false;
+    // It is found to work, the next link is made, and the old one is left, while messages go on all the time.
+    for (
+      let i = 0;
+      i < 1000 && !(server.metrics.sessionsOpened >= sessionsOpened + 2 && server.metrics.sessionsOpen === 1);
+      i++
+    )
+      await goOn(1);
+    await goOn(20);
+    await Promise.all(stored);
+    await expect.poll(() => got.length).toBe(count);
+    expect([...got].sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i + 1));
+    expect(new Set(states)).toEqual(new Set(['open']));
+    expect(recoveries.filter((via) => via !== 'start' && via !== 'recovered')).toEqual([]);
+    expect(server.metrics.sessionsOpen).toBe(1);
+    const { opened } = websockets;
+    await goOn(5);
+    expect(websockets.opened).toBe(opened);
   });
 });

@@ -7,8 +7,9 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { createClient } from '@syncline/client';
 import { defineChannels, stream } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
-import { type Broker, createServer, memory } from '@syncline/server';
+import { createServer, memory } from '@syncline/server';
 import { afterEach, expect, test } from 'vitest';
+import { memoryNodes, onNode } from '../../packages/server/src/testing/nodes.ts';
 
 const channels = defineChannels({ 'chat/:room': stream<{ n: number }>() });
 const cleanups: (() => unknown)[] = [];
@@ -42,24 +43,15 @@ async function balancer() {
   return { to, port: (front.address() as AddressInfo).port };
 }
 
-/** The log outlives the servers that use it. */
-function shared(broker: Broker): Broker {
-  return {
-    append: (...given) => broker.append(...given),
-    read: (...given) => broker.read(...given),
-    compact: (...given) => broker.compact(...given),
-    listen: (...given) => broker.listen(...given),
-    close: async () => {},
-  };
-}
-
 test('[L1] [L3] from server to server in a rolling restart: nothing lost, nothing doubled, no break', async () => {
   const { to, port } = await balancer();
+  // The log outlives the servers that use it, and they pass on what reaches the wrong one.
   const broker = memory();
+  const nodes = memoryNodes();
   // Chance decides when the server wants whom back; a small number keeps the test short.
   const clock = { ...systemClock, random: () => 0.1 };
   const start = async () => {
-    const server = createServer({ channels, broker: shared(broker), clock });
+    const server = createServer({ channels, broker: onNode(broker, nodes.join()), clock });
     cleanups.push(() => server.close({ drainMs: 0 }));
     to.port = (await server.listen(0)).port;
     return server;

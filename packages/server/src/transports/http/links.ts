@@ -28,6 +28,8 @@ export interface LinkSettings extends CallerRules, SecureRules {
   readonly wait: (address: string) => () => void;
   /** Counts somebody who stays, likewise. */
   readonly enter: (address: string) => () => void;
+  /** Counts one who is not let in. */
+  readonly refused: () => void;
   /** The connection of a request belongs to somebody who was let in. */
   readonly welcome: (request: IncomingMessage) => void;
   readonly ready: () => boolean;
@@ -70,7 +72,12 @@ export function linkRoute(settings: LinkSettings): Route {
       leave();
     }
   };
-  return { methods: { POST: open }, headers };
+  const counted = (request: IncomingMessage): Promise<Answer> =>
+    open(request).catch((thrown: unknown) => {
+      settings.refused();
+      throw thrown;
+    });
+  return { methods: { POST: counted }, headers };
 }
 
 /** `POST {base}/link/frames` and `GET {base}/link/frames`. */
