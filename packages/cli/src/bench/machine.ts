@@ -8,7 +8,7 @@ import type { Tally } from './tally.ts';
 /** How often the event loop is looked at, in ms. */
 const lookMs = 10;
 /** Of the time that the event loop had, so much may be used up before times measured here are no good. */
-const busyMax = 0.8;
+export const busyMax = 0.8;
 /** How late the loop may come for one look in a hundred, and how late a publish may be, in ms. */
 const delayMsMax = 30;
 

@@ -4,6 +4,7 @@
  */
 import { many } from '../output.ts';
 import type { Outcome, Plan } from './load.ts';
+import { busyMax } from './machine.ts';
 import { barsMs, type Times } from './tally.ts';
 
 const barCharsMax = 40;
@@ -16,6 +17,13 @@ interface Shares {
   readonly p99: number | null;
   readonly p999: number | null;
   readonly max: number | null;
+}
+
+/** Something that went wrong, how often, and what was said the first time. */
+interface Reason {
+  readonly code: string;
+  readonly count: number;
+  readonly message: string;
 }
 
 /** The result of a run, in ms, bytes and counts; as `--json` prints it. */
@@ -48,7 +56,9 @@ export interface Result {
     readonly gaps: number;
     readonly conflated: number;
   };
-  readonly refused: readonly { readonly code: string; readonly count: number; readonly message: string }[];
+  readonly refused: readonly Reason[];
+  /** How connections ended that were open. */
+  readonly cut: readonly Reason[];
   readonly generator: {
     readonly busy: number;
     readonly delayMs: number;
@@ -78,7 +88,8 @@ export function resultOf(plan: Plan, { tally, machine, ranMs, open, own, unknown
     answerMs: sharesOf(tally.answer),
     openingMs: sharesOf(tally.opening),
     check: { ok, lost, missing, doubled, storedTwice, diverged, gaps, conflated },
-    refused: [...tally.refused].map(([code, { count, message }]) => ({ code, count, message })),
+    refused: reasons(tally.refused),
+    cut: reasons(tally.cut),
     generator: {
       busy: round(machine.busy),
       delayMs: round(machine.delayMs),
@@ -92,7 +103,7 @@ export function resultOf(plan: Plan, { tally, machine, ranMs, open, own, unknown
 export function reportOf(result: Result, { tally }: Outcome): string {
   const { connections, published, deliveries, refused } = result;
   const lines = [
-    `${result.url}: ${many(connections.open)} of ${many(connections.asked)} connections, ${many(result.channels)} channels, ${result.seconds} s`,
+    `${result.url}: ${many(connections.open)} of ${many(connections.asked)} connections, ${many(result.channels)} ${result.channels === 1 ? 'channel' : 'channels'}, ${result.seconds} s`,
     '',
     row(
       'published',
@@ -110,7 +121,8 @@ export function reportOf(result: Result, { tally }: Outcome): string {
     '',
     ...histogram(tally.delivery),
     ...checkLines(result),
-    ...refused.map(({ code, count, message }) => `${many(count)} × ${code}: ${message}`),
+    ...result.cut.map(({ code, count, message }) => row('cut', `${many(count)} × ${code}: ${message}`)),
+    ...refused.map(({ code, count, message }) => row('refused', `${many(count)} × ${code}: ${message}`)),
     ...generatorLines(result),
   ];
   return lines.join('\n');
@@ -135,11 +147,12 @@ function checkLines({ check, connections }: Result): string[] {
 function generatorLines({ generator: { busy, delayMs, latenessMs, saturated } }: Result): string[] {
   const facts = `busy ${Math.round(busy * 100)} % of the time, late by ${delayMs} ms (p99), publishes by ${latenessMs} ms (p99)`;
   if (!saturated) return [row('generator', facts)];
+  const why = busy > busyMax ? 'it had no time left' : 'this machine had no time for it';
   return [
-    row('generator', `SATURATED: ${facts}.`),
+    row('generator', `SATURATED, since ${why}: ${facts}.`),
     row(
       '',
-      'The times above are this machine’s own as much as the server’s: ask for less, or run several from several machines.',
+      'The times above are the generator’s own as much as the server’s: ask for less, or run several from several machines.',
     ),
   ];
 }
@@ -165,6 +178,10 @@ function row(head: string, text: string): string {
 
 function times({ p50, p90, p99, p999, max }: Shares): string {
   return [p50, p90, p99, p999, max].map((ms) => (ms === null ? '-' : ms.toFixed(1)).padStart(9)).join('');
+}
+
+function reasons(counts: ReadonlyMap<string, Omit<Reason, 'code'>>): Reason[] {
+  return [...counts].map(([code, { count, message }]) => ({ code, count, message }));
 }
 
 function sharesOf(all: Times): Shares {

@@ -113,8 +113,7 @@ export class Seat {
       }
     });
     socket.on('close', (code) => {
-      if (why.code === 'unavailable' && code !== 1006)
-        why = new SyncError('unavailable', `The server closed it with code ${code}.`);
+      if (why.code === 'unavailable' && code !== 1006) why = closed(code);
       this.#lost(why);
     });
   }
@@ -183,13 +182,16 @@ export class Seat {
   #lost(why: SyncError): void {
     if (this.#socket === undefined || this.#over) return;
     this.#socket = undefined;
-    if (this.open) this.#tally.cuts++;
-    else this.#tally.refuse(why.code, why.message);
+    const { then } = steps[why.code];
+    // Rights that ended are had again with the token that there is by then; a token that was refused is not asked for again.
+    const hopeless = then === 'stop' || (then === 'reauth' && !this.open);
+    if (this.open) this.#tally.cutOff(why.code, why.message);
+    else if (!hopeless) this.#tally.refuse(why.code, why.message);
     this.open = false;
     this.#byId.clear();
     for (const reader of this.readers) reader.id = undefined;
     for (const ref of [...this.#waiting.keys()]) this.#answer(ref, undefined);
-    if (steps[why.code].then === 'stop' || steps[why.code].then === 'reauth') return this.#fail(why);
+    if (hopeless) return this.#fail(why);
     const most = Math.min(backoffMsMax, backoffMs * 2 ** this.#failures++);
     const least = Number(why.detail?.['retryMs']) || 0;
     this.#again = systemClock.timer(Math.max(least, systemClock.random() * most), () => this.dial());
@@ -204,6 +206,13 @@ export class Seat {
     this.close();
     this.onChange();
   }
+}
+
+/** What a close code says, where nothing else was said. */
+function closed(close: number): SyncError {
+  const known = Object.keys(steps).find((one) => isErrorCode(one) && steps[one].close === close);
+  const code = known !== undefined && isErrorCode(known) ? known : 'unavailable';
+  return new SyncError(code, `The server ended the connection (${close}).`);
 }
 
 /** The number at the front of a frame of entries. */

@@ -58,8 +58,6 @@ export class Tally {
   acked = 0;
   delivered = 0;
   bytes = 0;
-  /** Connections that broke after they had been open. */
-  cuts = 0;
   /** Entries that a reader never got, although something after them came. */
   lost = 0;
   /** Entries that a reader got more than once. */
@@ -75,8 +73,24 @@ export class Tally {
   /** What was refused, by code, with the first sentence that was said. */
   readonly refused = new Map<string, { count: number; message: string }>();
 
+  /** Connections that broke after they had been open, by how they ended. */
+  readonly cut = new Map<string, { count: number; message: string }>();
+
   refuse(code: string, message: string): void {
-    const before = this.refused.get(code) ?? { count: 0, message };
-    this.refused.set(code, { ...before, count: before.count + 1 });
+    count(this.refused, code, message);
   }
+
+  cutOff(code: string, message: string): void {
+    count(this.cut, code, message);
+  }
+
+  /** How many connections broke after they had been open. */
+  get cuts(): number {
+    return [...this.cut.values()].reduce((sum, one) => sum + one.count, 0);
+  }
+}
+
+function count(counts: Map<string, { count: number; message: string }>, code: string, message: string): void {
+  const before = counts.get(code) ?? { count: 0, message };
+  counts.set(code, { ...before, count: before.count + 1 });
 }

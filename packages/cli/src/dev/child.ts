@@ -22,6 +22,8 @@ export interface Told {
 }
 
 const payloadCharsMax = 200;
+/** So much of what clients publish is told within a second. */
+const toldMax = 20;
 /** How often it is looked who came and went, in ms. */
 const lookMs = 500;
 
@@ -30,13 +32,25 @@ function say(text: string): void {
   process.stdout.write(`${time}  ${text}\n`);
 }
 
+/** What clients publish, but no more of it than somebody can look at. */
+const told = { since: 0, count: 0 };
+
+function tell(line: () => string): void {
+  const now = systemClock.now();
+  if (now - told.since >= 1000) {
+    if (told.count > toldMax) say(`… and ${told.count - toldMax} more`);
+    Object.assign(told, { since: now, count: 0 });
+  }
+  if (++told.count <= toldMax) say(line());
+}
+
 async function run(settings: Settings): Promise<void> {
   const channels = await loadChannels(settings.channels);
   const server = createServer({
     channels,
     broker: settings.data === undefined ? memory() : disk({ dir: settings.data }),
     beforePublish: (attempt) => {
-      say(published(attempt));
+      tell(() => published(attempt));
       return undefined;
     },
     logger: { error: (facts, message) => say(`! ${message} ${safe(JSON.stringify(facts))}`) },
