@@ -37,7 +37,7 @@ export function tokens({
 }
 
 /** A file that an option names. @throws an Error that names both */
-export async function readText(option: string, file: string, mend: string): Promise<string> {
+async function readText(option: string, file: string, mend: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (thrown) {
