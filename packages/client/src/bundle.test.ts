@@ -28,6 +28,15 @@ describe.each(['./index.ts', './streams.ts'])('%s', (entry) => {
   });
 });
 
+test('who asks for no other transport loads none, nor how several are tried', async () => {
+  for (const entry of ['./index.ts', './streams.ts']) {
+    const text = await bundle(entry);
+    for (const word of ['Syncline-Link', 'sessionStorage', 'fetch(']) expect(text).not.toContain(word);
+  }
+  for (const word of ['Syncline-Link', 'sessionStorage', 'fetch('])
+    expect(await bundle('./http.ts')).toContain(word);
+});
+
 test('the door for streams has streams, and no other kind is behind it', async () => {
   expect(await bundle('./index.ts')).toContain('superseded: true');
   expect(await bundle('./streams.ts')).not.toContain('superseded: true');

@@ -7,7 +7,7 @@ import ts from 'typescript';
 import { expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const doors = ['index', 'streams', 'docs', 'text', 'types'].map(
+const doors = ['index', 'streams', 'docs', 'http', 'text', 'types'].map(
   (name) => `${root}packages/client/src/${name}.ts`,
 );
 const options: ts.CompilerOptions = {
@@ -86,6 +86,14 @@ test.each([
     export const room = client.stream('a');
     export const list = () => room.timeline();
     export const page = () => room.history({ limit: 9 });`,
+  ],
+  [
+    '@syncline/client/http',
+    `import { createClient } from '@syncline/client';
+    import { longPoll, sse, type Transport, websocket } from '@syncline/client/http';
+    export const ways: readonly Transport[] = [websocket, sse, longPoll];
+    export const each = { websocket, sse, longPoll };
+    export const client = createClient({ transports: ways });`,
   ],
   [
     '@syncline/client/doc',

@@ -2,6 +2,7 @@
 // Its arguments are the server's address and a token.
 import { createClient, type Status, type Store, SyncError } from '@syncline/client';
 import { createClient as createDocClient, type DocChannel } from '@syncline/client/doc';
+import { longPoll, sse, websocket } from '@syncline/client/http';
 import { createClient as createStreamClient } from '@syncline/client/stream';
 import type { TimelineOptions } from '@syncline/client/types';
 import type { channels } from './channels.ts';
@@ -49,6 +50,6 @@ function refusal(): string {
   }
 }
 
-const status: Status = createStreamClient({ url }).status.get();
+const status: Status = createStreamClient({ url, transports: [websocket, sse, longPoll] }).status.get();
 console.log(JSON.stringify({ texts, offset, refused: refusal(), status: status.state }));
 client.close();
