@@ -25,25 +25,51 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+const never = [
+  ...configDefaults.exclude,
+  '**/*.types.test.ts',
+  ...(process.env['NO_BROWSER'] ? browserTests : []),
+  ...(process.env['NO_REDIS'] ? redisTests : []),
+];
+/** Each in a process of its own: what is about processes, takes long anyway, or replaces modules (`vi.mock`). */
+const apart = [
+  '{examples,tests,scripts,bench}/**/*.test.ts',
+  'packages/cli/**/*.test.ts',
+  'packages/server/src/{broker,fold}/**/*.test.ts',
+  'packages/server/src/{doc,nodes}*.test.ts',
+  'packages/server/src/{options,transports/tls}.test.ts',
+  ...redisTests,
+];
+
+const common = {
+  pool: 'forks',
+  // Much of what the slowest do is waiting: for a process, a browser, a time that is the subject.
+  maxWorkers: availableParallelism() + 1,
+  testTimeout: 20_000,
+  hookTimeout: 20_000,
+  // How long something is looked at again and again: a machine with much else to do gets there too.
+  expect: { poll: { timeout: 10_000, interval: 10 } },
+  restoreMocks: true,
+  unstubGlobals: true,
+} as const;
+
 export default defineConfig({
   test: {
-    include: ['{packages,examples,tests,scripts,bench}/**/*.test.ts'],
-    exclude: [
-      ...configDefaults.exclude,
-      '**/*.types.test.ts',
-      ...(process.env['NO_BROWSER'] ? browserTests : []),
-      ...(process.env['NO_REDIS'] ? redisTests : []),
-    ],
+    ...common,
     globalSetup: './scripts/setup.ts',
-    pool: 'forks',
     sequence: { sequencer: LongestFirst },
-    // Much of what the slowest do is waiting: for a process, a browser, a time that is the subject.
-    maxWorkers: availableParallelism() + 1,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
-    // How long something is looked at again and again: a machine with much else to do gets there too.
-    expect: { poll: { timeout: 10_000, interval: 10 } },
-    restoreMocks: true,
-    unstubGlobals: true,
+    projects: [
+      { test: { ...common, name: 'apart', include: apart, exclude: never } },
+      {
+        // Most of these take less time than a process takes to start, so they share a few: what a test changes for all, it puts back.
+        test: {
+          ...common,
+          name: 'shared',
+          isolate: false,
+          include: ['packages/**/*.test.ts'],
+          exclude: [...never, ...apart],
+        },
+      },
+    ],
   },
 });

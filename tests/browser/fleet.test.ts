@@ -138,7 +138,8 @@ function at({ url }: Served): Server {
 
 /** A window on the fleet: what it asks for, and what it is told. */
 async function open(browser: Browser, { url }: Served, hash = '') {
-  const page = await openWindow(browser, { viewport: { width: 900, height: 640 } });
+  // Half as fine as any screen: the map is drawn by the processor, and nothing that is looked for needs more.
+  const page = await openWindow(browser, { viewport: { width: 900, height: 640 }, deviceScaleFactor: 0.5 });
   const requests: string[] = [];
   const views: { readonly id: number; readonly bbox?: Bbox }[] = [];
   const told: { readonly key: string; readonly lat: number; readonly lng: number }[] = [];
