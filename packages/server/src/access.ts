@@ -10,7 +10,7 @@ import { TicketDesk } from './access/desk.ts';
 import { type Action, type Identity, readIdentity } from './access/identity.ts';
 import { Revoked } from './access/tokens.ts';
 import type { Broker } from './broker/broker.ts';
-import { type Logger, reason, silentLogger } from './observe.ts';
+import { type Logger, reason } from './observe.ts';
 
 export type { Action, Capabilities, Identity } from './access/identity.ts';
 
@@ -308,19 +308,6 @@ export class Access {
       run().then(resolve, reject).finally(done);
     });
   }
-}
-
-/** Access for whoever gets in, who may then do everything: the simulator's, and tests'. */
-export function openAccess(clock: Clock): Access {
-  return new Access({
-    authenticate: null,
-    authorize: null,
-    beforePublish: null,
-    tokenParameter: null,
-    hookMs: 1000,
-    clock,
-    logger: silentLogger,
-  });
 }
 
 /** What one identity may do. It changes for no one: a session whose rights are renewed gets another. */

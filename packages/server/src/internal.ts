@@ -2,7 +2,7 @@
  * The second door of this package, for Syncline's own simulator and tests: the rooms themselves, to be joined without
  * sockets. Applications need index.ts only.
  */
-export { openAccess } from './access.ts';
+export { openAccess } from './access/open.ts';
 export type { Broker } from './broker/broker.ts';
 export type { Executor, Operation, Outcome } from './broker/disk/operation.ts';
 export { Store } from './broker/disk/store.ts';

@@ -100,12 +100,7 @@ class Node<C extends Contract> implements Server<C> {
   #closing: Promise<void> | undefined;
 
   constructor(options: ServerOptions<C>) {
-    if (typeof options !== 'object' || options === null || options.channels === undefined) {
-      throw new SyncError(
-        'bad_option',
-        `Expected \`channels\` to be a contract made by defineChannels(), got ${show(options?.channels)}.`,
-      );
-    }
+    demandContract(options);
     this.#options = Object.freeze({ ...options });
     this.#find = lookup(options.channels);
     const definitions = Object.values(options.channels);
@@ -134,11 +129,7 @@ class Node<C extends Contract> implements Server<C> {
       () => {},
     );
     this.#access = new Access({
-      authenticate: options.authenticate ?? null,
-      apiKeys: keyRing(options.apiKeys, options.authenticate !== undefined),
-      authorize: options.authorize ?? null,
-      beforePublish: options.beforePublish ?? null,
-      tokenParameter: options.tokenParameter ?? null,
+      ...hooksOf(options),
       hookMs: this.#numbers.hookMs,
       clock: this.#clock,
       logger: this.#logger,
@@ -160,12 +151,10 @@ class Node<C extends Contract> implements Server<C> {
     this.#posts = new Posts(shared, this.#sessions);
     this.#streams = new Streams(shared, this.#sessions, new Faces(this.#hub, options.channels));
     this.#backends = backends({
-      access: this.#access,
+      ...shared,
       lookups: new Lookups(shared, this.#sessions),
       disconnect: (user, why) => this.#disconnect(user, why),
       revoke: (tokenId, untilMs) => this.#revoke(tokenId, untilMs),
-      clock: this.#clock,
-      hookMs: this.#numbers.hookMs,
     });
     const connection = { clock: this.#clock, metrics: this.metrics, takesBinary, ...this.#numbers };
     this.#doors = new Doors({
@@ -357,6 +346,27 @@ class Node<C extends Contract> implements Server<C> {
     await this.#webhooks.close(lastMs);
     await this.#broker.close();
   }
+}
+
+/** @throws SyncError `bad_option` */
+function demandContract(options: Partial<ServerOptions<Contract>> | null | undefined): void {
+  if (typeof options === 'object' && options !== null && options.channels !== undefined) return;
+  throw new SyncError(
+    'bad_option',
+    `Expected \`channels\` to be a contract made by defineChannels(), got ${show(options?.channels)}.`,
+  );
+}
+
+/** What is asked about who is asking. @throws SyncError `bad_option` */
+function hooksOf(options: ServerOptions<Contract>) {
+  const { authenticate, authorize, beforePublish, tokenParameter, apiKeys } = options;
+  return {
+    authenticate: authenticate ?? null,
+    apiKeys: keyRing(apiKeys, authenticate !== undefined),
+    authorize: authorize ?? null,
+    beforePublish: beforePublish ?? null,
+    tokenParameter: tokenParameter ?? null,
+  };
 }
 
 /** An edit of a document may hold all that somebody pasted: there is room for that, unless somebody says how much there is. */

@@ -6,7 +6,7 @@ import { defineChannels, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { lookup } from '@syncline/protocol/wire';
 import { expect, it } from 'vitest';
-import { openAccess } from '../access.ts';
+import { openAccess } from '../access/open.ts';
 import { memory } from '../broker/memory.ts';
 import { Hub } from '../hub.ts';
 import { newMetrics, silentLogger } from '../observe.ts';

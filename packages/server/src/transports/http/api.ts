@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { SyncError } from '@syncline/protocol';
 import { readPayload } from '@syncline/protocol/wire';
 import type { Identity } from '../../access.ts';
-import type { Members, MembersAsked, Page, PageAsked } from '../../session/lookups.ts';
+import type { MembersAsked, Page, PageAsked, Roster } from '../../session/lookups.ts';
 import type { Outcome } from '../../session/posts.ts';
 import { Refusal } from '../refusal.ts';
 import { type Answer, type Answering, errorBody, type Route } from './answer.ts';
@@ -20,7 +20,7 @@ export interface ApiSettings extends PublishSettings {
   /** A page of a log; throws to refuse. */
   readonly history: (asked: Omit<PageAsked, 'network'>, address: string) => Promise<Page>;
   /** Who is in a channel; throws to refuse. */
-  readonly members: (asked: Omit<MembersAsked, 'network'>, address: string) => Promise<Members>;
+  readonly members: (asked: Omit<MembersAsked, 'network'>, address: string) => Promise<Roster>;
   /** Ends the sessions of a user on every node; returns how many there were on this one; throws to refuse. */
   readonly disconnect: (identity: Identity, user: string, why: string | undefined) => Promise<number>;
   /** The same for a token, which lets nobody in any more. */
@@ -170,12 +170,9 @@ function pageAnswer({ epoch, entries, stamped, more }: Page): Answer {
   return written(`{"epoch":${JSON.stringify(epoch)},"entries":[${texts}],"more":${more}}`);
 }
 
-function membersAnswer({ count, members, more }: Members): Answer {
-  const texts = members.map(([key, { text, version, since, from }]) => {
-    const facts = JSON.stringify({ key, user: from, since, version }).slice(0, -1);
-    return `${facts},"data":${text}}`;
-  });
-  const next = more ? (members.at(-1)?.[1].version ?? null) : null;
+function membersAnswer({ count, members, more }: Roster): Answer {
+  const texts = members.map(({ data, ...facts }) => `${JSON.stringify(facts).slice(0, -1)},"data":${data}}`);
+  const next = more ? (members.at(-1)?.version ?? null) : null;
   return written(`{"count":${count},"members":[${texts}],"next":${next}}`);
 }
 
