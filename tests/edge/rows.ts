@@ -7,6 +7,7 @@ import * as door from './door.rows.ts';
 import * as frames from './frames.rows.ts';
 import * as handshake from './handshake.rows.ts';
 import type { Row } from './harness.ts';
+import * as byLink from './links.rows.ts';
 import * as messages from './messages.rows.ts';
 import * as names from './names.rows.ts';
 import * as byPost from './posts.rows.ts';
@@ -63,6 +64,12 @@ export const posts: readonly Subject[] = [
   { title: 'Paths and methods of posts', rows: byPost.paths },
   { title: 'Header fields of posts', rows: byPost.fields },
   { title: 'Bodies', rows: byPost.bodies },
+];
+
+export const links: readonly Subject[] = [
+  { title: 'How a link over HTTP is opened', rows: byLink.openings },
+  { title: 'Names of links', rows: byLink.linkNames },
+  { title: 'Posts and polls of links', rows: byLink.linkRequests },
 ];
 
 export const backends: readonly Subject[] = [

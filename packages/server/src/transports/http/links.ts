@@ -17,6 +17,7 @@ import { checkSecure, clientAddress, type SecureRules } from '../secure.ts';
 import type { Answer, Route } from './answer.ts';
 import { readBody } from './body.ts';
 import { leaving } from './leaving.ts';
+import { checkType } from './receive.ts';
 
 export interface LinkSettings extends CallerRules, SecureRules {
   readonly links: Links;
@@ -56,6 +57,7 @@ export function linkRoute(settings: LinkSettings): Route {
     checkCaller(request, settings);
     checkSecure(request, settings);
     if (!settings.ready()) throw leaving();
+    checkType(request);
     const remoteAddress = clientAddress(request, settings.trustProxy);
     const leave = settings.wait(remoteAddress);
     try {

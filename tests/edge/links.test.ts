@@ -1,0 +1,8 @@
+/**
+ * Requests of links over HTTP that are not as they should be. The rows say what is sent and what is answered; the harness holds each to
+ * the rules.
+ */
+import { declare } from './declare.ts';
+import { links } from './rows.ts';
+
+declare(links);
