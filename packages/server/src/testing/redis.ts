@@ -316,9 +316,10 @@ export interface ClusterSet {
 export async function startCluster({
   replicas = false,
   args = [] as readonly string[],
+  tls = undefined as RedisSettings['tls'],
 } = {}): Promise<ClusterSet> {
   const count = replicas ? 6 : 3;
-  const nodes = await Promise.all(Array.from({ length: count }, () => startClusterNode(args)));
+  const nodes = await Promise.all(Array.from({ length: count }, () => startClusterNode(args, tls)));
   const masters = nodes.slice(0, 3);
   const [first] = masters;
   const ends = [0, 5461, 10_922, 16_384];
@@ -345,11 +346,14 @@ export async function startCluster({
   return { masters, replicas: nodes.slice(3), stop };
 }
 
-function startClusterNode(args: readonly string[]): Promise<RedisServer> {
+function startClusterNode(args: readonly string[], tls: RedisSettings['tls']): Promise<RedisServer> {
   const timing = ['--cluster-node-timeout', '2000', '--repl-diskless-sync-delay', '0'];
   return startOn(async () => {
     const clustered = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())];
-    return new RedisServer({ args: [...clustered, ...timing, ...args] }, await freePort(), []);
+    // Nodes name the ports for TLS where they speak so among themselves too.
+    const secure = tls ? ['--tls-cluster', 'yes'] : [];
+    const settings = { args: [...clustered, ...timing, ...secure, ...args], ...(tls ? { tls } : {}) };
+    return new RedisServer(settings, await freePort(), []);
   });
 }
 

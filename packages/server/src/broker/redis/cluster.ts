@@ -194,7 +194,12 @@ export class Cluster implements Topology {
     const connection = await Connection.open(dial, node, () => {});
     try {
       const reply = await connection.send(['CLUSTER', 'SLOTS'], dial.connectMs);
-      return rangesOf(reply, 'host' in node ? node.host : 'localhost');
+      const ranges = rangesOf(reply, 'host' in node ? node.host : 'localhost');
+      if (dial.tls && ranges.length === 0 && Array.isArray(reply) && reply.length > 0)
+        throw new Unfit(
+          `The Cluster at ${nameOf(node)} names no ports for TLS: set \`tls-cluster yes\` in each of its nodes.`,
+        );
+      return ranges;
     } catch (thrown) {
       if (thrown instanceof Refused && /cluster support disabled/.test(thrown.message))
         throw new Unfit(

@@ -103,6 +103,30 @@ describe.skipIf(noRedis).concurrent('a Redis that a node starts with', () => {
     );
   });
 
+  it('is spoken to by TLS also where it is a Cluster: the addresses that its nodes name are those for TLS', async (test) => {
+    const { tls } = await certificate(test);
+    const cluster = await startCluster({ tls });
+    test.onTestFinished(() => cluster.stop());
+    const nodes = cluster.masters.map(({ port }) => `127.0.0.1:${port}`);
+    const link = linkBy(test, { cluster: nodes.slice(0, 1), tls: { ca: tls.cert } });
+    await works(test, link);
+    for (const tag of ['a', 'b', 'c', 'd', 'e', 'f'])
+      expect(await link.run(count, `app:{${tag}}:n`, [`app:{${tag}}:n`], [])).toBe(1);
+    const sizes = await Promise.all(cluster.masters.map((node) => node.command('DBSIZE')));
+    expect(sizes.every((size) => Number(size) > 0)).toBe(true);
+    const other = await startCluster({ tls, args: ['--tls-cluster', 'no'] });
+    test.onTestFinished(() => other.stop());
+    await refused(
+      linkBy(test, {
+        cluster: [`127.0.0.1:${other.masters[0]?.port}`],
+        tls: { ca: tls.cert },
+        startMs: 600_000,
+      }),
+      'bad_option',
+      /names no ports for TLS: set `tls-cluster yes`/,
+    );
+  }, 60_000);
+
   it('asks for a password, and is told it', async (test) => {
     const redis = await redisFor(test, { args: ['--requirepass', 'secret'], password: 'secret' });
     await works(test, linkBy(test, { url: `unix://${redis.path}`, password: 'secret' }));
