@@ -104,7 +104,7 @@ describe('capabilities', () => {
     expect(() => compile(misspelt)).toThrow(
       new SyncError(
         'bad_option',
-        'The capability for "chat" names an action that there isn\'t. There are subscribe, publish, history, presence, and "*" for all.',
+        'The capability for "chat" names an action that there isn\'t. There are subscribe, publish, history, presence, manage, and "*" for all.',
       ),
     );
   });
