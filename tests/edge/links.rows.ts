@@ -91,7 +91,7 @@ export const openings: readonly Row[] = [
     body: `{"as":"sse","x":"${'x'.repeat(300)}"}`,
   }),
   opens(
-    'a form',
+    'a form that opens a link',
     '415 unsupported_data',
     { changes: { 'Content-Type': 'text/plain' } },
     { why: 'A page elsewhere can send that with a visitor’s cookie without asking first.' },
@@ -168,7 +168,7 @@ export const linkNames: readonly Row[] = [
 const ping = '["heartbeat"]';
 
 export const linkRequests: readonly Row[] = [
-  asks('a post that is as it should be', '204', { line: post('?n=1'), body: ping }),
+  asks('a post on a link as it should be', '204', { line: post('?n=1'), body: ping }),
   asks('an empty post', '204', { line: post('?n=1') }),
   asks('a post of nothing but line ends', '204', { line: post('?n=1'), body: '\n\n\n' }),
   asks('a post without a number', '400 bad_frame', { line: post(''), body: ping }),
@@ -185,7 +185,7 @@ export const linkRequests: readonly Row[] = [
   asks('a poll without a number', '400 bad_frame', { line: poll('') }),
   asks('a poll after what was never given', '409 sequence', { line: poll('?after=7') }),
   asks('a DELETE', '405 bad_frame', { line: 'DELETE /frames?n=1' }),
-  asks('a body that is no UTF-8', '400 bad_frame', {
+  asks('frames that are no UTF-8', '400 bad_frame', {
     line: post('?n=1'),
     body: Uint8Array.of(0x5b, 0xff, 0x5d),
   }),
