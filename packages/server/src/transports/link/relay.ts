@@ -12,7 +12,7 @@ import { Pieces, readSent, type Sent, split } from './pieces.ts';
 export type AskHere = (id: string, ask: Ask, onReply: OnReply) => () => void;
 
 /** How long a node may take to say that it has a request, in ms. */
-const heldMs = 2000;
+const heldMs = 1000;
 /** How much longer than a poll waits its reply may take, in ms. */
 const lateMs = 5000;
 
