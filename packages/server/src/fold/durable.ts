@@ -48,6 +48,9 @@ export class Ledger {
   #oldest = 1;
   #parts: Uint8Array[] = [];
   #beginning: Promise<void> | undefined;
+  /** The log is being asked where it ends; and will be once more after that. */
+  #asking: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
   #waiting: { readonly offset: number; readonly resolve: () => void }[] = [];
   #cancel: Cancel = () => {};
   #armedFor = Number.POSITIVE_INFINITY;
@@ -106,11 +109,29 @@ export class Ledger {
   }
 
   /**
-   * Asks where the log ends, and resolves when all up to there is known: other nodes may have written, and their news may be lost.
+   * Asks where the log ends, and resolves when all up to there is known: other nodes may have written, and their news may be lost. Those
+   * who ask while the log is being asked share the next time: what was asked before they came may not know of what they do.
    *
    * @throws SyncError `restart`, or the broker's
    */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    if (this.#next) return this.#next;
+    const asking = this.#asking;
+    const next = asking ? asking.then(ignore, ignore).then(() => this.#ask()) : this.#ask();
+    if (asking) this.#next = next;
+    return next;
+  }
+
+  #ask(): Promise<void> {
+    this.#next = undefined;
+    const asking = this.#refresh().finally(() => {
+      if (this.#asking === asking) this.#asking = undefined;
+    });
+    this.#asking = asking;
+    return asking;
+  }
+
+  async #refresh(): Promise<void> {
     const { broker } = this.#tools;
     const { name, keep } = this.#channel.settings;
     const newest = {
@@ -328,6 +349,8 @@ export class Ledger {
     await broker.compact(this.#channel.settings.name, epoch, { offset, check, data });
   }
 }
+
+function ignore(): void {}
 
 /** Whether a fold may begin with an entry. */
 function saysAll(entry: Entry): boolean {

@@ -11,7 +11,7 @@ import { memory } from '../broker/memory.ts';
 import { Hub } from '../hub.ts';
 import { newMetrics, silentLogger } from '../observe.ts';
 import { resolveNumbers } from '../options.ts';
-import { type Meddled, meddle, turns } from '../testing/meddle.ts';
+import { gate, type Meddled, meddle, turns } from '../testing/meddle.ts';
 import { Turn } from '../turn.ts';
 import type { DurableRequest } from './durables.ts';
 
@@ -287,6 +287,15 @@ describe('durable logs that end', () => {
     expect(await hub.durables.look(name, false)).toBeUndefined();
   });
 
+  it('[P27] are read though their end could not be put off', async () => {
+    const { clock, node } = world();
+    const { hub, meddling, outcome } = node();
+    await outcome(create({ ttlS: 16 }));
+    await clock.advance(seconds(8));
+    meddling.append = () => Promise.reject(new SyncError('storage'));
+    expect(await hub.durables.look(name, true)).toBeDefined();
+  });
+
   it('are tried again where they could not be ended', async () => {
     const { clock, node, log } = world();
     const { meddling, outcome } = node();
@@ -302,6 +311,33 @@ describe('durable logs that end', () => {
 });
 
 describe('durable logs on several nodes', () => {
+  it('ask the log once more for all who come while it is asked', async () => {
+    const { node } = world();
+    const [one, two] = [node(), node()];
+    await one.outcome(create());
+    await two.hub.open(name);
+    const asked = gate();
+    const { meddling, hub } = two;
+    meddling.news = () => {};
+    meddling.read = async (read) => {
+      const slice = await read();
+      await asked.passed;
+      return slice;
+    };
+    const before = meddling.reads;
+    const first = hub.durables.look(name, false);
+    await turns();
+    await one.outcome({ op: 'delete' });
+    const others = Array.from({ length: 50 }, () => hub.durables.look(name, false));
+    await turns();
+    expect(meddling.reads - before).toBe(1);
+    asked.open();
+    expect(await first).toBeDefined();
+    // They came after it was deleted.
+    expect(await Promise.all(others)).toEqual(Array(50).fill(undefined));
+    expect(meddling.reads - before).toBeLessThan(10);
+  });
+
   it('[P25] are found, though no news of them came', async () => {
     const { node } = world();
     const [one, two] = [node(), node()];

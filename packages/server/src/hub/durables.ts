@@ -51,7 +51,8 @@ export class Durables {
     await ledger.refresh();
     const { known, now } = ledger;
     const { facts, act } = judge(known.view, { op: 'touch' }, { now, keep: channel.settings.keep });
-    if (uses && act) await this.ask(name, { op: 'touch' }, null);
+    // Whoever can't put its end off reads it nevertheless: the next one tries again.
+    if (uses && act) await this.ask(name, { op: 'touch' }, null).catch(() => {});
     return facts ? { channel, facts, start: ledger.known.start } : undefined;
   }
 }
