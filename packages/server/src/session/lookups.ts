@@ -4,23 +4,16 @@
  */
 import { SyncError } from '@syncline/protocol';
 import type { Direction, Entry } from '@syncline/protocol/wire';
-import type { Identity } from '../access.ts';
 import { type Roster, type RosterAsked, roster } from '../hub/roster.ts';
-import { Allowance, type Cost, purseOf, sourceOf } from './allowance.ts';
-import type { Bucket } from './bucket.ts';
+import { type Cost, purseOf } from './allowance.ts';
+import { type Asker, charge } from './asking.ts';
 import { companionOf } from './presence.ts';
 import type { Sessions } from './sessions.ts';
+import { told } from './streams/told.ts';
 import type { SessionTools } from './tools.ts';
 import { definitionOf } from './vetting.ts';
 
 export type { Roster } from '../hub/roster.ts';
-
-/** Who asks. */
-export interface Asker {
-  readonly identity: Identity;
-  /** Where it comes from: who is nobody in particular shares an allowance with all from there. */
-  readonly network: string;
-}
 
 /** Which page of a log. */
 export interface PageAsked extends Asker {
@@ -60,10 +53,37 @@ export class Lookups {
    *
    * @throws SyncError `too_many`, `unknown_channel`, `forbidden`, `expired`, `unsupported_data` where payloads are bytes, or the broker's
    */
-  async history(asked: PageAsked): Promise<Page> {
+  history(asked: PageAsked): Promise<Page> {
+    return this.#tell(() => this.#history(asked));
+  }
+
+  /**
+   * Who is in a channel, on whichever node.
+   *
+   * @throws SyncError `too_many`, `unknown_channel`, `forbidden`, `expired`, `unavailable` when it takes too long, or the broker's
+   */
+  members(asked: MembersAsked): Promise<Roster> {
+    return this.#tell(() => this.#members(asked));
+  }
+
+  /** Charges a request that looks nothing up. @throws SyncError `too_many` */
+  charge(asker: Asker, type: Cost): void {
+    charge(this.#tools, this.#sessions, asker, { type });
+  }
+
+  /** Errors are told as to sessions. */
+  async #tell<T>(look: () => Promise<T>): Promise<T> {
+    try {
+      return await look();
+    } catch (thrown) {
+      throw told(this.#tools, thrown);
+    }
+  }
+
+  async #history(asked: PageAsked): Promise<Page> {
     const { access, hub } = this.#tools;
     const { identity, channel: name, direction, offset, limit } = asked;
-    this.charge(asked, 'history', name);
+    charge(this.#tools, this.#sessions, asked, { type: 'history', channel: name });
     const definition = definitionOf(hub, name);
     await access.rights(identity).demand('history', name, definition);
     if (definition.carries === 'bytes')
@@ -74,35 +94,15 @@ export class Lookups {
     return { ...page, stamped: definition.stamped };
   }
 
-  /**
-   * Who is in a channel, on whichever node.
-   *
-   * @throws SyncError `too_many`, `unknown_channel`, `forbidden`, `expired`, `unavailable` when it takes too long, or the broker's
-   */
-  async members(asked: MembersAsked): Promise<Roster> {
+  async #members(asked: MembersAsked): Promise<Roster> {
     const { access, clock, hub } = this.#tools;
     const { identity } = asked;
     const name = companionOf(asked.channel);
-    const bucket = this.charge(asked, 'view', name);
+    const bucket = charge(this.#tools, this.#sessions, asked, { type: 'view', channel: name });
     const definition = definitionOf(hub, name);
     await access.rights(identity).demand('presence', name, definition);
     const found = await roster(hub, clock, name, asked, purseOf(bucket));
     access.good(identity);
     return found;
-  }
-
-  /** Charges a request to whoever asks. @throws SyncError `too_many`, whose detail `retryMs` says when to come again */
-  charge({ identity, network }: Asker, type: Cost, channel?: string): Bucket {
-    const { clock, hub, metrics } = this.#tools;
-    const bucket = this.#sessions.bucketOf(identity.user, sourceOf(identity, network));
-    const opens = channel !== undefined && hub.opened(channel) === undefined;
-    const retryMs = new Allowance(bucket, clock).charge(type, opens);
-    if (retryMs === 0) return bucket;
-    metrics.requestsLimited++;
-    throw new SyncError(
-      'too_many',
-      `You asked for more than the server takes from one. Go on in ${retryMs} ms.`,
-      { retryMs },
-    );
   }
 }

@@ -2,23 +2,20 @@
  * Publishes that come one by one, without a session: by plain HTTP, from a phone or a backend. They are judged and charged as a
  * session's are. A transport hands them over once it knows who is asking; this room knows no request and no header.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type Position, SyncError } from '@syncline/protocol';
-import { toSyncError } from '@syncline/protocol/wire';
-import type { Identity } from '../access.ts';
+import type { Data } from '@syncline/protocol/wire';
 import type { Append, Appended } from '../broker/broker.ts';
-import { reason } from '../observe.ts';
-import { Allowance, sourceOf } from './allowance.ts';
-import { errorFrame, isInside } from './port.ts';
+import type { Channel } from '../channel.ts';
+import { type Asker, charge } from './asking.ts';
 import { repeatedAs } from './scope.ts';
 import type { Sessions } from './sessions.ts';
+import { told } from './streams/told.ts';
 import type { SessionTools } from './tools.ts';
 import { definitionOf, vet } from './vetting.ts';
 
 /** What somebody wants to have appended to a channel, in this order. */
-export interface Post {
-  readonly identity: Identity;
-  /** Where it comes from: who is nobody in particular shares an allowance with all from there. */
-  readonly network: string;
+export interface Post extends Asker {
   readonly channel: string;
   readonly payloads: readonly string[];
   /** How many bytes were sent for it. */
@@ -52,7 +49,7 @@ export class Posts {
     try {
       return await work;
     } catch (thrown) {
-      throw this.#told(thrown);
+      throw told(this.#tools, thrown);
     } finally {
       this.#open.delete(work);
     }
@@ -72,9 +69,10 @@ export class Posts {
 
   async #publish(post: Post): Promise<readonly Outcome[]> {
     const { access, hub, metrics } = this.#tools;
-    const { identity, channel: name, payloads } = post;
+    const { identity, channel: name, payloads, bytes } = post;
     metrics.framesReceived += payloads.length;
-    this.#charge(post);
+    const charged = { type: 'publish', channel: name, count: payloads.length, bytes } as const;
+    charge(this.#tools, this.#sessions, post, charged);
     const definition = definitionOf(hub, name);
     const rights = access.rights(identity);
     await rights.demand('publish', name, definition);
@@ -87,54 +85,44 @@ export class Posts {
         // Rights may have ended while this was looked at.
         access.good(identity);
         const stored = channel.append({ ...append, from: identity.user, producer: producerOf(post, i) });
-        appended.push(stored.then(place, (thrown: unknown) => this.#told(thrown)));
+        const outcome = stored.then((one) => this.#place(channel, append, one));
+        appended.push(outcome.catch((thrown: unknown) => told(this.#tools, thrown)));
       } catch (thrown) {
-        appended.push(Promise.resolve(this.#told(thrown)));
+        appended.push(Promise.resolve(told(this.#tools, thrown)));
       }
     }
     return await Promise.all(appended);
   }
 
-  /** @throws SyncError `too_many` */
-  #charge({ identity, network, channel, payloads, bytes }: Post): void {
-    const { clock, hub, metrics } = this.#tools;
-    const allowance = new Allowance(
-      this.#sessions.bucketOf(identity.user, sourceOf(identity, network)),
-      clock,
-    );
-    const opens = hub.opened(channel) === undefined;
-    const retryMs = allowance.charge('publish', opens, payloads.length, bytes);
-    if (retryMs === 0) return;
-    metrics.requestsLimited++;
+  /**
+   * What is answered for an entry. One that was stored before must be the same: whoever sends every message with one key would else lose
+   * all but the first, and be told that they are stored.
+   *
+   * @throws SyncError `bad_payload`
+   */
+  async #place(channel: Channel, { data }: Pick<Append, 'data'>, appended: Appended): Promise<Outcome> {
+    const { epoch, offset, check, duplicate } = appended;
+    const place = { epoch, offset, check, duplicate };
+    // What hooks put into its place may be another each time.
+    if (!duplicate || this.#tools.access.screens) return place;
+    const page = await channel.history('after', offset - 1, 1);
+    const [stored] = page.epoch === epoch ? page.entries : [];
+    if (stored?.offset !== offset || same(stored.data, data)) return place;
     throw new SyncError(
-      'too_many',
-      `You asked for more than the server takes from one. Go on in ${retryMs} ms.`,
-      { retryMs },
+      'bad_payload',
+      'Another message was stored with this Idempotency-Key. Take a new key for each message, and the same one only to repeat it.',
+      { offset },
     );
-  }
-
-  /** An error as it may be told. */
-  #told(thrown: unknown): SyncError {
-    const { metrics, logger } = this.#tools;
-    const error = toSyncError(thrown);
-    metrics.framesRefused++;
-    if (isInside(error.code))
-      logger.error(
-        { code: error.code, reason: reason(thrown) },
-        'A publish by HTTP failed for a reason of our own.',
-      );
-    const frame = errorFrame(null, error);
-    if (frame.type !== 'error') return error;
-    return new SyncError(frame.code, frame.message, frame.detail ?? undefined);
   }
 }
 
-function place({ epoch, offset, check, duplicate }: Appended): Outcome {
-  return { epoch, offset, check, duplicate };
+/** Whether two payloads say the same, however they are written. */
+function same(one: Data, other: Data): boolean {
+  return one === other || isDeepStrictEqual(JSON.parse(String(one)), JSON.parse(String(other)));
 }
 
 /** Each payload has a producer of its own, so that one which is refused leaves no hole in the numbers of the others. */
-function producerOf({ identity, idempotencyKey }: Post, item: number): Append['producer'] {
+function producerOf({ identity, network, idempotencyKey }: Post, item: number): Append['producer'] {
   if (idempotencyKey === undefined) return undefined;
-  return { id: repeatedAs(identity, idempotencyKey, item), sequence: 1 };
+  return { id: repeatedAs(identity, network, idempotencyKey, item), sequence: 1 };
 }

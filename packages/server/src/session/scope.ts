@@ -10,11 +10,14 @@ const keyMark = '\u0001';
 
 /**
  * The producer that stands for one item of a request which may be repeated (rule W7): whoever sends the same key again, to whichever
- * node, is the same producer. The key itself isn't kept.
+ * node, is the same producer. The key itself isn't kept. No client can give itself such an id.
+ *
+ * @param network where it comes from: of those who are nobody in particular, one mustn't spend the keys of others elsewhere
  */
-export function repeatedAs({ user, apiKey }: Identity, key: string, item: number): string {
-  const id = `idempotent.${createHash('sha256').update(key).digest('base64url')}.${item}`;
+export function repeatedAs({ user, apiKey }: Identity, network: string, key: string, item: number): string {
   const owner = apiKey === undefined ? user : keyMark + apiKey;
+  const whole = owner === null ? JSON.stringify([network, key]) : key;
+  const id = `idempotent.${createHash('sha256').update(whole).digest('base64url')}.${item}`;
   return owner === null ? id : `${owner}/${id}`;
 }
 

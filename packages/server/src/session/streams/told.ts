@@ -18,7 +18,7 @@ export function told(
   if (isInside(error.code))
     logger.error(
       { code: error.code, reason: reason(thrown) },
-      'A request of a stream failed for a reason of our own.',
+      'A request by HTTP failed for a reason of our own.',
     );
   const frame = errorFrame(null, error);
   if (frame.type !== 'error') return error;

@@ -10,6 +10,7 @@ import type { Authenticate } from '../../access.ts';
 import { memory } from '../../broker/memory.ts';
 import { ableKey, Backend, makeKey } from '../../testing/backend.ts';
 import { cluster } from '../../testing/cluster.ts';
+import { meddle } from '../../testing/meddle.ts';
 import { leaseOf, outcomeOf } from '../../testing/members.ts';
 import { serveChannels } from '../../testing/serve.ts';
 import { passes, WireClient } from '../../testing/wire.ts';
@@ -161,6 +162,55 @@ describe('Idempotency-Key', () => {
       { offset: 3, duplicate: false },
       { offset: 2, duplicate: true },
     ]);
+  });
+
+  it('[W7] that comes with another message is refused: it is not taken for stored', async () => {
+    const { backend } = await serve();
+    const once = { 'Idempotency-Key': 'k' };
+    const first = await backend.post('publish', { channel: 'chat/x', data: { a: 1, b: [2] } }, once);
+    const other = await backend.post('publish', { channel: 'chat/x', data: { a: 2 } }, once);
+    expect([other.status, codeOf(other), other.body]).toEqual([
+      422,
+      'bad_payload',
+      {
+        error: {
+          code: 'bad_payload',
+          message: expect.stringContaining('Idempotency-Key'),
+          detail: { offset: 1 },
+        },
+      },
+    ]);
+    const rewritten = await backend.post('publish', '{"channel":"chat/x","data":{ "b":[2], "a":1.0 }}', once);
+    expect(rewritten.body).toEqual({ ...first.body, duplicate: true });
+    const elsewhere = await backend.post('publish', { channel: 'chat/y', data: { a: 2 } }, once);
+    expect(elsewhere.body).toMatchObject({ offset: 1, duplicate: false });
+  });
+
+  it('[W7] is known as long as its producer is, though its entry is gone', async () => {
+    const { port } = await serveChannels(defineChannels({ short: stream({ keep: { entries: 2 } }) }));
+    const backend = new Backend(port);
+    const send = (data: number) =>
+      backend.post('publish', { channel: 'short', data }, { 'Idempotency-Key': `${data}` });
+    for (const data of [1, 2, 3, 4]) await send(data);
+    expect((await send(1)).body).toMatchObject({ offset: 1, duplicate: true });
+  });
+
+  it('[W7] of nobody in particular is that of their network: others elsewhere can’t spend it', async () => {
+    const { port } = await serve({
+      trustProxy: true,
+      authenticate: () => ({ user: null, capabilities: { '*': ['*'] } }),
+    });
+    const nobody = new Backend(port);
+    const from = (address: string) =>
+      nobody.post(
+        'publish',
+        { channel: 'chat/x', data: 1 },
+        { 'Idempotency-Key': 'k', 'X-Forwarded-Proto': 'https', 'X-Forwarded-For': address },
+      );
+    const duplicates = [];
+    for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.1'])
+      duplicates.push((await from(address)).body['duplicate']);
+    expect(duplicates).toEqual([false, false, true]);
   });
 
   it('[W7] that was refused is free: the message may be sent again with it', async () => {
@@ -375,6 +425,18 @@ describe('a request', () => {
     expect([limited.status, codeOf(limited)]).toEqual([429, 'too_many']);
     expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
     expect((await new Backend(port, other.key).get('history', { channel: 'chat/x' })).status).toBe(200);
+  });
+
+  it('that fails for a reason of our own is told no more than that', async () => {
+    const said: unknown[] = [];
+    const { broker, meddling } = meddle(memory());
+    const { backend } = await serve({ broker, logger: { error: (facts) => said.push(facts) } });
+    await backend.post('publish', { channel: 'chat/x', data: 1 });
+    meddling.read = () => Promise.reject(new SyncError('corrupt', 'The file /var/logs/chat is broken.'));
+    const answer = await backend.get('history', { channel: 'chat/x' });
+    expect([answer.status, codeOf(answer)]).toEqual([500, 'corrupt']);
+    expect(answer.text).not.toContain('/var/logs');
+    expect(JSON.stringify(said)).toContain('/var/logs');
   });
 
   it('of nobody is refused before its body is read', async () => {

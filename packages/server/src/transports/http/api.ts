@@ -42,6 +42,7 @@ type Handlers = { readonly [N in Exclude<OperationName, 'description'>]: Handler
 type Handler<N extends OperationName> = (asked: Asked<N>, settings: ApiSettings) => Promise<Answer>;
 
 const headers = 'Authorization, Content-Type, Idempotency-Key';
+const exposed = 'Retry-After';
 const pageDefault = 100;
 /** Visible ASCII, so that two keys that came joined are none. */
 const keyShape = /^[\x21-\x7e]{1,255}$/;
@@ -54,7 +55,7 @@ export function apiRoutes(settings: ApiSettings, base: string): Readonly<Record<
     const operation: Operation = operations[name as keyof Handlers];
     // The table that a request is read by is the one that the handler's type is made of.
     const answer = answering(operation, handler as Handler<OperationName>, settings);
-    return [`/api/${operation.path}`, { headers, methods: { [operation.method]: answer } }];
+    return [`/api/${operation.path}`, { headers, exposed, methods: { [operation.method]: answer } }];
   });
   const unknown: Route = { headers, methods: { GET: refuse, POST: refuse } };
   return {

@@ -81,7 +81,7 @@ const ended = s.object({
   ended: s.integer(0, Number.MAX_SAFE_INTEGER, { doc: 'sessions that ended on the node that answers' }),
 });
 
-const onLogs: readonly ErrorCode[] = ['forbidden', 'unknown_channel', 'too_many', 'unavailable', 'storage'];
+const onLogs: readonly ErrorCode[] = ['unknown_channel', 'storage', 'corrupt'];
 const onPayloads: readonly ErrorCode[] = ['bad_payload', 'payload_too_large', 'unsupported_data'];
 const onKeys: readonly ErrorCode[] = ['precondition', 'superseded', 'sequence'];
 const onBodies: readonly ErrorCode[] = ['bad_payload', 'unsupported_data', 'frame_too_large'];
@@ -111,7 +111,7 @@ export const operations = {
         doc: 'where each was stored, or why it is nowhere',
       }),
     }),
-    errors: [...onBodies],
+    errors: onBodies,
   },
   history: {
     method: 'GET',
@@ -171,7 +171,7 @@ export const operations = {
       why: s.optional(s.text(1, 120, { doc: 'is told to the user', example: 'You were signed out.' })),
     }),
     answer: ended,
-    errors: [...onBodies, 'forbidden', 'unavailable'],
+    errors: onBodies,
   },
   revoke: {
     method: 'POST',
@@ -190,7 +190,7 @@ export const operations = {
       ),
     }),
     answer: ended,
-    errors: [...onBodies, 'forbidden', 'too_many', 'unavailable'],
+    errors: onBodies,
   },
   description: {
     method: 'GET',
