@@ -2,9 +2,11 @@
  * `syncline tail` against real servers: entries of each kind, what it goes on from after a cut, where it begins, and how it ends. Each
  * test has a server and a process of its own.
  */
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Doc } from 'yjs';
 import { between, serve, syncline } from './command.ts';
+import { behindNginx, nginx } from './proxies.ts';
 
 /** Two runs of the command, on a machine that has other things to do. */
 const patience = { timeout: 60_000 };
@@ -138,6 +140,21 @@ describe('after a cut', () => {
   });
 });
 
+it.skipIf(!existsSync(nginx))(
+  'where a proxy lets no WebSocket through it reads by plain HTTP, and so publishes',
+  patience,
+  async () => {
+    const { url, server } = await behindNginx({ upgrade: '' }, 25_000, false);
+    const { lines, child, ended } = syncline('tail', 'raw/a', '--url', url, '--since', 'start');
+    await server.publish('raw/a', 1);
+    await expect.poll(() => lines(), patience).toEqual(['1  1']);
+    expect(await syncline('publish', 'raw/a', '2', '--url', url).ended).toBe(0);
+    await expect.poll(() => lines(), patience).toEqual(['1  1', '2  2']);
+    child.kill('SIGINT');
+    expect(await ended).toBe(0);
+  },
+);
+
 describe('where it begins', () => {
   it('at an offset, at a count, at a time, at a position that it printed', patience, async () => {
     const { server, url } = await serve();
@@ -203,6 +220,11 @@ describe('how it ends', () => {
       'a token that can’t be read',
       ['raw/a', '--token-file', 'no.jwt'],
       /--token-file no\.jwt can't be read: there is no such file/,
+    ],
+    [
+      'a token that others could read on the way',
+      ['raw/a', '--url', 'ws://app.example/sync', '--token-file', '/dev/null'],
+      /The token would travel to app\.example unencrypted/,
     ],
   ])('is refused with one line for %s', patience, async (_, args, said) => {
     const { url } = await serve();

@@ -4,7 +4,7 @@
  */
 import { Load, type Plan, type Stage } from './bench/load.ts';
 import { reportOf, resultOf } from './bench/report.ts';
-import { addressOf, type ConnectOptions, readCa, tokens } from './connect.ts';
+import { addressOf, type ConnectOptions, readCa, refuseClear, tokens } from './connect.ts';
 import { socketOptions } from './link.ts';
 import { exit, leaveWith, many, onLeave, progress, writeLine, writeNotice } from './output.ts';
 
@@ -31,14 +31,16 @@ export async function bench(url: string, options: BenchOptions): Promise<void> {
     throw new Error(
       `--channel ${channel} is one channel, and --channels asks for ${channels}: put {n} into its name.`,
     );
+  const address = addressOf(url);
   const getToken = tokens(options);
+  if (getToken) refuseClear(address);
   await getToken?.();
   const ca = await readCa(options);
   const plan: Plan = {
     ...{ channel, channels, message },
     ...{ connections: options.connections, publishers: options.publishers, rate: options.rate },
     ...{ durationMs: options.duration, settleMs: options.settle, sizeBytes: options.size },
-    url: addressOf(url).href,
+    url: address.href,
     options: async () => socketOptions(ca, await getToken?.()),
   };
   const load = new Load(plan);

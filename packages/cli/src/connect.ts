@@ -36,6 +36,19 @@ export function tokens({
   return token ? () => Promise.resolve(token) : undefined;
 }
 
+/** Whether an address means this machine only. */
+export function isLocal({ hostname }: URL): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
+/** A token that travels in the clear belongs to whoever is on the way. @throws Error */
+export function refuseClear(url: URL): void {
+  if (url.protocol === 'wss:' || isLocal(url)) return;
+  throw new Error(
+    `The token would travel to ${url.host} unencrypted, where others can read it. Give the address as wss://, or no token.`,
+  );
+}
+
 /** A file that an option names. @throws an Error that names both */
 async function readText(option: string, file: string, mend: string): Promise<string> {
   try {
@@ -67,8 +80,10 @@ export async function connect(
   options: ConnectOptions,
   { waitMs, entriesMax }: { readonly waitMs: number; readonly entriesMax: number },
 ): Promise<LogClient> {
-  const { href } = addressOf(options.url);
+  const url = addressOf(options.url);
+  const { href } = url;
   const getToken = tokens(options);
+  if (getToken) refuseClear(url);
   // Once here, so that a file that can't be read is told at once and not as a connection that fails.
   await getToken?.();
   const client = createLogClient({

@@ -1,8 +1,10 @@
 /**
- * Links to a server over `ws`, for the commands that are clients: unlike the WebSocket that Node brings along it takes
- * certificates to trust, and tells how a proxy answered that didn't let it through. It must not know what frames say.
+ * Links to a server for the commands that are clients, over `ws`: unlike the WebSocket that Node brings along it takes
+ * certificates to trust, and tells how a proxy answered that didn't let it through. Where none passes there is HTTP. It must not
+ * know what frames say.
  */
 import { rootCertificates } from 'node:tls';
+import { longPoll, sse } from '@syncline/client/http';
 import type { Link, LinkHandlers, Transport } from '@syncline/client/log';
 import { isErrorCode, steps, subprotocol, tellSuffix } from '@syncline/protocol/wire';
 import { type ClientOptions, WebSocket } from 'ws';
@@ -34,15 +36,24 @@ export function socketOptions(ca: string | undefined, token: string | undefined)
 }
 
 /**
- * Links that trust one more certificate.
+ * Links by WebSocket; once something answered that lets none through, by plain HTTP where that passes.
  *
- * @param ca PEM; default only those that Node trusts
+ * @param ca a certificate to trust besides those that everybody trusts, PEM; then by WebSocket only
  */
 export function links(ca?: string): Transport {
-  return { open: (url, token, handlers) => open(url, socketOptions(ca, token), handlers) };
+  let shut = false;
+  const sockets: Transport = {
+    open: (url, token, handlers) => open(url, socketOptions(ca, token), handlers, () => (shut = true)),
+  };
+  const any = sse.among([sockets, sse, longPoll]);
+  return {
+    // What Node fetches by takes certificates from its environment only.
+    open: (url, token, handlers) => (shut && ca === undefined ? any : sockets).open(url, token, handlers),
+  };
 }
 
-function open(url: string, options: ClientOptions, handlers: LinkHandlers): Link {
+/** @param onShut called when somebody answered who isn't our server */
+function open(url: string, options: ClientOptions, handlers: LinkHandlers, onShut: () => void): Link {
   const socket = new WebSocket(url, [subprotocol, subprotocol + tellSuffix], options);
   let why = '';
   let over = false;
@@ -57,6 +68,7 @@ function open(url: string, options: ClientOptions, handlers: LinkHandlers): Link
   socket.on('unexpected-response', (request, response) => {
     void readRefusal(response).then(({ status, code, message }) => {
       request.destroy();
+      if (code === undefined) onShut();
       const close = code !== undefined && isErrorCode(code) ? steps[code].close : 1006;
       end(close, code === undefined ? `It answered ${status} instead of 101${message}.` : message);
     });

@@ -5,6 +5,7 @@
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { isLocal } from '../connect.ts';
 import { type Finding, fault, good, warning } from './finding.ts';
 import { mends } from './mends.ts';
 import { hostOf, type Target, tlsOptions } from './target.ts';
@@ -45,7 +46,7 @@ export async function checkAddress(target: Target): Promise<Finding[]> {
       ]),
     ];
   // One's own machine has two addresses, and servers often listen at one of them.
-  if (deaf.length > 0 && !isLocal(target))
+  if (deaf.length > 0 && !isLocal(target.url))
     return [
       named,
       warning(
@@ -86,11 +87,6 @@ function settle(
   });
 }
 
-/** Whether only this machine is meant. */
-export function isLocal({ url }: Pick<Target, 'url'>): boolean {
-  return /^(localhost|127(\.\d+){3}|::1)$/.test(hostOf(url));
-}
-
 /** The certificate; sets whether it can be trusted. */
 export async function checkTls(target: Target): Promise<Finding> {
   if (!target.secure) return unencrypted(target);
@@ -121,7 +117,7 @@ export async function checkTls(target: Target): Promise<Finding> {
 }
 
 function unencrypted(target: Target): Finding {
-  target.trusted = isLocal(target);
+  target.trusted = isLocal(target.url);
   if (target.trusted) return good('tls', 'It isn’t encrypted, as is usual on one’s own machine.');
   return fault(
     'tls',

@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import { subprotocol } from '@syncline/protocol/wire';
-import { isLocal } from './address.ts';
+import { isLocal } from '../connect.ts';
 import { type Finding, fault, good, skipped, warning } from './finding.ts';
 import { mends } from './mends.ts';
 import { type Answered, ask, NoAnswer, shake, type Target, tried } from './target.ts';
@@ -162,7 +162,7 @@ export async function checkOrigin(target: Target): Promise<Finding[]> {
         mends.origin,
       )
     : good('origin', 'Pages of other sites are refused.');
-  const scheme = isLocal(target) ? '' : ' If your pages come from elsewhere, give --origin.';
+  const scheme = isLocal(target.url) ? '' : ' If your pages come from elsewhere, give --origin.';
   const ownFinding = letIn(own)
     ? good('pages', `Pages of ${target.origin} are let in.`)
     : fault(
