@@ -3,11 +3,15 @@
  * is told. Crowds are made of them. It decides nothing; what is right is for the checker to say.
  */
 import { type Client, createClient, type ErrorCode, SyncError } from '@syncline/client';
+import { longPoll, sse, websocket } from '@syncline/client/http';
 import type { Channels } from './contract.ts';
 import type { Recorder, Told } from './history.ts';
 
 /** Bugs of an application or an SDK, planted to see that the checker finds them. */
 export type GuestPlant = 'drop-delivery' | 'hush-gap';
+
+/** By which way a client connects. */
+export const transports = { websocket, sse, longPoll } as const;
 
 export interface GuestPlan {
   readonly name: string;
@@ -18,6 +22,8 @@ export interface GuestPlan {
   readonly patienceMs: number | null;
   /** Whether it is among the members of the first channel. */
   readonly enters: boolean;
+  /** Default: WebSocket. */
+  readonly transport?: keyof typeof transports;
 }
 
 /** Of so many deliveries one is dropped, where that bug is planted. */
@@ -41,9 +47,10 @@ export class Guest {
     this.plan = plan;
     this.#recorder = recorder;
     this.#plant = plant;
-    const { port, patienceMs } = plan;
+    const { port, patienceMs, transport = 'websocket' } = plan;
     this.client = createClient<Channels>({
       url: `ws://127.0.0.1:${port}/sync`,
+      transports: [transports[transport]],
       ...(patienceMs !== null && { outboxAgeMs: patienceMs }),
       // Refusals while a node can't reach its logs are the SDK's to deal with; anything else is a bug.
       onError: (error) => {

@@ -169,6 +169,7 @@ export class Rig {
       clients = 8,
       perSecond = 40,
       fillingBytes = 0,
+      transports = [],
     } = this.setting;
     this.#store =
       topology === 'disk'
@@ -190,6 +191,7 @@ export class Rig {
         // One in four gives up soon, so that outcomes are unknown too.
         patienceMs: i % 4 === 3 ? 1500 : null,
         enters: i % 2 === 0,
+        transport: transports[i % transports.length] ?? 'websocket',
       })),
     );
     if (this.setting.repeats ?? !this.setting.terms?.loses) await this.#repeat();

@@ -9,6 +9,7 @@ import { random } from './scenarios/random.ts';
 import { redis } from './scenarios/redis.ts';
 import { rollbacks } from './scenarios/rollback.ts';
 import { topologies } from './scenarios/topologies.ts';
+import { transports } from './scenarios/transports.ts';
 
 export const table: readonly (Scenario | Missing)[] = [
   ...network,
@@ -16,6 +17,7 @@ export const table: readonly (Scenario | Missing)[] = [
   ...redis,
   ...rollbacks,
   ...topologies,
+  ...transports,
   ...random,
 ];
 

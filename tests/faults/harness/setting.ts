@@ -3,6 +3,7 @@
  * and each scenario is one with something done to it.
  */
 import type { Floor, Invariant, Terms } from './checker/terms.ts';
+import type { GuestPlan } from './guest.ts';
 
 /** What stands between clients and logs: one node with a folder, or several nodes over a Redis of some form. */
 export type Topology = 'disk' | 'redis' | 'replica' | 'sentinel' | 'cluster';
@@ -25,6 +26,8 @@ export interface Setting extends Row {
   readonly seconds: number;
   /** Clients besides the control client. Default 8. */
   readonly clients?: number;
+  /** By which ways they connect, in turns. Default: WebSocket. */
+  readonly transports?: readonly NonNullable<GuestPlan['transport']>[];
   /** Publishes a second, over all clients and channels. Default 40. */
   readonly perSecond?: number;
   /** Bytes that each message has besides. Default 0. */
