@@ -1,4 +1,6 @@
-/** The public conformance suite of Durable Streams over the disk broker. */
+/**
+ * The public conformance suite of Durable Streams over the disk broker. Each append is flushed to a file that goes with the test.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

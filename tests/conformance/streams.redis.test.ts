@@ -1,4 +1,6 @@
-/** The public conformance suite of Durable Streams over the Redis broker, on a real Redis. */
+/**
+ * The public conformance suite of Durable Streams over the Redis broker. It runs on a real Redis of its own, and is skipped where there is none.
+ */
 import { redis } from '@syncline/server/redis';
 import { noRedis, type RedisServer, startRedis } from '@syncline/server/testing/redis';
 import { describe } from 'vitest';

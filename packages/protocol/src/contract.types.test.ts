@@ -3,10 +3,11 @@
  * wrong name, kind or payload doesn't compile; each equality proves what is inferred.
  */
 
-import type { Contract, Definition, DocDefinition } from './contract.ts';
+import type { Contract, Definition, DocDefinition, DurableDefinition } from './contract.ts';
 import {
   defineChannels,
   doc,
+  durable,
   type StateDefinition,
   type StreamDefinition,
   state,
@@ -53,6 +54,7 @@ const channels = defineChannels({
   'chat/presence': state({ value: place }),
   'fleet/:city': state({ value: place, presence: who }),
   'board/:id': doc({ signal: typing }),
+  'answers/:id': durable({ presence: who }),
   'a/:b/c': stream({ message }),
   'a/b/:c': state({ value: place }),
   global: stream({ message: notice }),
@@ -199,3 +201,10 @@ void weeks;
 // @ts-expect-error
 const bare: Duration = '60';
 void bare;
+
+// A durable log is a kind of its own: no stream of messages, and nothing that the SDK publishes to.
+same<PatternOf<C, 'answers/7'>, 'answers/:id'>(true);
+same<PatternOf<C, 'answers/7', DurableDefinition>, 'answers/:id'>(true);
+same<PatternOf<C, 'answers/7', StreamDefinition<unknown>>, never>(true);
+same<CarriedBy<C, 'answers/7'>, never>(true);
+same<PresenceOf<C, 'answers/7'>, Who>(true);
