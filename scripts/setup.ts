@@ -4,13 +4,16 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { globSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 /** Where Linux keeps files in memory. Tests are about processes that die; that a flush outlives the power no test can show. */
 const memory = '/dev/shm';
 const memoryBytesMin = 2 ** 31;
+const prefix = 'syncline-tests-';
+/** A run that was killed leaves its files; one that still goes on is younger than this. */
+const leftAfterMs = 3_600_000;
 /** Most of what the tests' processes load: nodes over each broker, crowds, the command, the examples. */
 const loaded = [
   ...['client/src/doc', 'server/src/index', 'server/src/redis', 'server/src/broker/disk/store'],
@@ -26,7 +29,8 @@ let compiling: Promise<unknown> | undefined;
 export function setup(): void {
   const { TMPDIR, NODE_COMPILE_CACHE } = process.env;
   if (TMPDIR === undefined && hasRoom(memory)) {
-    folder = mkdtempSync(join(memory, 'syncline-tests-'));
+    sweep();
+    folder = mkdtempSync(join(memory, prefix));
     process.env['TMPDIR'] = folder;
     process.once('exit', clear);
   }
@@ -45,6 +49,13 @@ export async function teardown(): Promise<void> {
 
 function clear(): void {
   if (folder) rmSync(folder, { recursive: true, force: true });
+}
+
+function sweep(): void {
+  for (const left of globSync(join(memory, `${prefix}*`))) {
+    const { mtimeMs } = statSync(left, { throwIfNoEntry: false }) ?? { mtimeMs: Number.POSITIVE_INFINITY };
+    if (Date.now() - mtimeMs > leftAfterMs) rmSync(left, { recursive: true, force: true });
+  }
 }
 
 function hasRoom(path: string): boolean {
