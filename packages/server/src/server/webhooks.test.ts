@@ -4,6 +4,7 @@
  */
 import { defineChannels, doc, state, stream } from '@syncline/protocol';
 import { type FakeClock, fakeClock } from '@syncline/protocol/testing';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { memory } from '../broker/memory.ts';
 import { createServer } from '../server.ts';
@@ -12,6 +13,7 @@ import { leaseOf, outcomeOf } from '../testing/members.ts';
 import { makeSecret, type Receiver, receiver, type Told } from '../testing/receiver.ts';
 import { serveChannels } from '../testing/serve.ts';
 import { eventually, passes, WireClient } from '../testing/wire.ts';
+import { openapi } from '../transports/http/api/openapi.ts';
 import type { WebhookTarget } from './webhooks.ts';
 
 const channels = defineChannels({
@@ -161,6 +163,31 @@ describe('joined and left', () => {
     await clock.advance(10_000);
     await eventually(() => told.told.length).toBe(2);
     expect(told.told.map(({ type }) => type)).toEqual(['joined', 'left']);
+  });
+});
+
+describe('what is told', () => {
+  it('[W8] is as the description of the API has it', async () => {
+    const told = await receiver();
+    const { port, server } = await serve([hook(told)]);
+    const client = await WireClient.connect(port);
+    await outcomeOf(client, 'enter', 'chat/a', leaseOf('a'), { name: 'Ada' });
+    await outcomeOf(client, 'leave', 'chat/a', leaseOf('a'));
+    await server.publish('chat/a', { text: 'hello' });
+    await server.withDoc('board/x', (board) => void board.getMap('shapes').set('s', 5));
+    await eventually(() => told.told.length).toBe(4);
+    const { webhooks } = openapi('/sync') as unknown as {
+      webhooks: Readonly<
+        Record<string, { post: { requestBody: { content: Record<string, { schema: object }> } } }>
+      >;
+    };
+    const ajv = new Ajv2020({ formats: { 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ } });
+    for (const { type, text } of told.told) {
+      const schema = webhooks[type]?.post.requestBody.content['application/json']?.schema ?? false;
+      ajv.validate(schema, JSON.parse(text));
+      expect([type, ajv.errorsText()]).toEqual([type, 'No errors']);
+    }
+    expect(Object.keys(webhooks).sort()).toEqual([...new Set(told.told.map(({ type }) => type))].sort());
   });
 });
 
@@ -366,7 +393,7 @@ describe('what waits for a webhook', () => {
     const { server, clock, said } = await serve([hook(fine), hook(stuck)]);
     for (let n = 0; n < 20; n++) await server.publish('chat/a', n);
     const closing = server.close({ drainMs: 2000 });
-    await eventually(() => fine.told.length).toBe(20);
+    await eventually(() => server.metrics.webhooksSent).toBe(20);
     await clock.advance(2000);
     await closing;
     expect(server.metrics).toMatchObject({ webhooksSent: 20, webhooksDropped: 20, webhooksWaiting: 0 });

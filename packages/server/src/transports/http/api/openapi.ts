@@ -3,6 +3,7 @@
  * for every deployment, but for the path; it tells of no channel and of nobody.
  */
 import { type ErrorCode, errors } from '@syncline/protocol';
+import { events } from './events.ts';
 import { always, type Operation, operations, refused } from './table.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -22,6 +23,7 @@ export function openapi(base: string): Json {
     info: {
       title: 'Syncline',
       version: '1',
+      license: { name: 'MIT', identifier: 'MIT' },
       summary: 'Channels for backends, by plain HTTP.',
       description:
         'Payloads are any JSON, and travel as the text that was sent. What is refused is told with a status and the code of an error.',
@@ -29,6 +31,7 @@ export function openapi(base: string): Json {
     servers: [{ url: `${base}/api` }],
     security: [{ bearer: [] }],
     paths: Object.fromEntries(Object.entries(operations).map(([name, one]) => pathOf(name, one))),
+    webhooks: Object.fromEntries(Object.entries(events).map(([name, one]) => [name, { post: hookOf(one) }])),
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'An API key, or a token as clients have it.' },
@@ -54,6 +57,27 @@ function pathOf(name: string, operation: Operation): [string, Json] {
     },
   };
   return [`/${path}`, { [method.toLowerCase()]: described }];
+}
+
+function hookOf({ summary, body }: (typeof events)[keyof typeof events]): Json {
+  const header = (name: string, description: string): Json => {
+    return { name, in: 'header', required: true, description, schema: { type: 'string' } };
+  };
+  return {
+    summary,
+    description: 'Signed as Standard Webhooks has it.',
+    security: [],
+    parameters: [
+      header('webhook-id', 'The same whenever the same event is told.'),
+      header('webhook-timestamp', 'When it was sent, in seconds since 1970.'),
+      header(
+        'webhook-signature',
+        '`v1,` and the HMAC-SHA256 of id, timestamp and body, in base64; several with spaces between.',
+      ),
+    ],
+    requestBody: { required: true, content: jsonOf(body.schema) },
+    responses: { '2XX': { description: 'It was taken. Anything else is told again.' } },
+  };
 }
 
 function queryOf({ query = {} }: Operation): Json[] {

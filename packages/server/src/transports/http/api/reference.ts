@@ -2,6 +2,7 @@
  * The reference page of the API, made from the table of operations; `npm run docs` writes it. Nothing at run time reads this.
  */
 import { errors } from '@syncline/protocol';
+import { events } from './events.ts';
 import type { Fields, Schema } from './shape.ts';
 import { always, type Operation, operations } from './table.ts';
 
@@ -21,6 +22,18 @@ export function httpApi(): string {
     table(['request', 'what it does', 'needs'], rows),
     '',
     ...all.flatMap(section),
+    '## What webhooks are told',
+    '',
+    'Each event is a `POST` to your address, signed, and told again until it is taken: [the guide](../guide/backends.md#webhooks).',
+    '',
+    ...Object.entries(events).flatMap(([name, { summary, body }]) => [
+      `### ${name}`,
+      '',
+      `${summary}.`,
+      '',
+      table(heads, members(body.schema)),
+      '',
+    ]),
     '## What any request may be refused with',
     '',
     'An answer other than 200 is `{"error":{"code":…,"message":…,"detail":…}}`; `detail` may be missing. Every code is explained in [errors](errors.md).',

@@ -81,6 +81,11 @@ export function word(words: readonly string[], traits: Traits): Shape<unknown> {
   return { schema: { type: 'string', enum: words, ...described(traits) }, read: (value) => value };
 }
 
+/** A time, as RFC 3339 writes it: in what is told only. */
+export function moment(traits: Traits): Shape<unknown> {
+  return { schema: { type: 'string', format: 'date-time', ...described(traits) }, read: (value) => value };
+}
+
 /** An object of facts by name: in answers only. */
 export function facts(traits: Traits): Shape<unknown> {
   const additionalProperties = { type: ['string', 'number', 'boolean'] };
