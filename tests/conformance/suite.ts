@@ -7,7 +7,7 @@ import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { runConformanceTests } from '@durable-streams/server-conformance-tests';
 import { defineChannels, durable } from '@syncline/protocol';
-import { createServer, type ServerOptions } from '@syncline/server';
+import { createServer, type Server, type ServerOptions } from '@syncline/server';
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 
 const channels = defineChannels({ 'v1/stream/:name': durable() });
@@ -27,20 +27,21 @@ export function conformance(
   // The suite reads the address when a test begins.
   const options = { baseUrl: '', longPollTimeoutMs: longPollMs };
   const http = createHttpServer();
-  let server: ReturnType<typeof createServer> | undefined;
+  let server: Server<typeof channels> | undefined;
   let count = 0;
   const groups = new Set<string>();
 
   beforeAll(async () => {
-    server = createServer({
+    const node = createServer({
       channels,
       broker: await open(),
       longPollMs,
       originsAllowed: ['https://example.com'],
       ...unlimited,
     });
-    await server.ready;
-    server.attach(http);
+    server = node;
+    await node.ready;
+    node.attach(http);
     http.listen(0, 'localhost');
     await once(http, 'listening');
     options.baseUrl = `http://localhost:${(http.address() as AddressInfo).port}/sync/streams`;
