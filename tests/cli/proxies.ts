@@ -83,15 +83,16 @@ export async function behindNginx(
   heartbeatMs: number,
   tls = true,
 ): Promise<{ readonly url: string; readonly ca: string; readonly server: Server<typeof channels> }> {
-  const settings = { trustProxy: true, heartbeatMs, authenticate: () => ({ user: null }) };
-  const { port: target, server } = await serve(settings);
+  const all = { 'raw/:name': ['subscribe', 'publish'] } as const;
+  const authenticate = () => ({ user: 'ada', capabilities: all });
+  const { port: target, server } = await serve({ trustProxy: true, heartbeatMs, authenticate });
   const { dir, port, ca } = await prepare();
   const { more = '', ...others } = changed;
   const proto = tls ? {} : { proto: 'proxy_set_header X-Forwarded-Proto https;' };
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   const temporary = paths.map((path) => `${path}_temp_path ${join(dir, path)};`).join(' ');
-  const all = Object.values({ ...lines, ...proto, ...others }).join(' ');
-  const location = `location /sync { proxy_pass http://127.0.0.1:${target}; ${all} ${more} }`;
+  const way = Object.values({ ...lines, ...proto, ...others }).join(' ');
+  const location = `location /sync { proxy_pass http://127.0.0.1:${target}; ${way} ${more} }`;
   const secret = `ssl_certificate ${ca}; ssl_certificate_key ${join(dir, 'key.pem')};`;
   const listen = `listen 127.0.0.1:${port} ${tls ? 'ssl' : ''};`;
   const file = join(dir, 'config');
