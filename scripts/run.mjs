@@ -13,6 +13,7 @@ const COMMANDS = {
   test: 'scripts/test.ts',
   check: 'scripts/check.ts',
   bench: 'bench/run.ts',
+  'bench:transports': 'bench/transports/run.ts',
   sim: 'tests/simulation/run.ts',
   faults: 'tests/faults/harness/run.ts',
   docs: 'scripts/docs.ts',
