@@ -32,7 +32,7 @@ import { Streams } from './session/streams.ts';
 import { networkOf } from './transports/crowd.ts';
 import { Doors } from './transports/doors.ts';
 import { serveHttp } from './transports/http.ts';
-import { Links } from './transports/link/links.ts';
+import { Links } from './transports/http/link/links.ts';
 import {
   checkHttpServer,
   checkPlace,
