@@ -8,8 +8,8 @@ import { createClient } from '@syncline/client';
 import { defineChannels, stream } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
 import { createServer, memory } from '@syncline/server';
+import { memoryNodes, onNode } from '@syncline/server/testing';
 import { afterEach, expect, test } from 'vitest';
-import { memoryNodes, onNode } from '../../packages/server/src/testing/nodes.ts';
 
 const channels = defineChannels({ 'chat/:room': stream<{ n: number }>() });
 const cleanups: (() => unknown)[] = [];

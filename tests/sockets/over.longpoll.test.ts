@@ -1,12 +1,19 @@
 /**
  * Every test of this folder once more, by clients that have no WebSocket but long polling: whatever they promise holds there too.
  */
+import { longPoll } from '@syncline/client/http';
 import { vi } from 'vitest';
 
-vi.mock('../../packages/client/src/transports/websocket.ts', async (original) => ({
-  ...(await original<object>()),
-  websocket: (await import('../../packages/client/src/transports/long-poll.ts')).longPoll,
-}));
+type Door = { readonly createClient: (options: object) => unknown };
+
+/** A door whose clients connect in no other way. */
+const only = (door: Door): Door => ({
+  ...door,
+  createClient: (options) => door.createClient({ transports: [longPoll], ...options }),
+});
+
+vi.mock('@syncline/client', async (original) => only(await original()));
+vi.mock('@syncline/client/doc', async (original) => only(await original()));
 
 await import('./client.test.ts');
 await import('./doc.test.ts');

@@ -10,13 +10,13 @@ import type { Clock } from '@syncline/protocol/wire';
 import type { Credentials, Identity } from '../../access.ts';
 import type { Place } from '../../session/sessions.ts';
 import { type CallerRules, checkCaller, credentials } from '../caller.ts';
-import type { Ask, Reply } from '../link/link.ts';
-import type { Links } from '../link/links.ts';
 import { Refusal } from '../refusal.ts';
 import { checkSecure, clientAddress, type SecureRules } from '../secure.ts';
 import type { Answer, Route } from './answer.ts';
 import { readBody } from './body.ts';
 import { leaving } from './leaving.ts';
+import type { Ask, Reply } from './link/link.ts';
+import type { Links } from './link/links.ts';
 import { checkType } from './receive.ts';
 
 export interface LinkSettings extends CallerRules, SecureRules {

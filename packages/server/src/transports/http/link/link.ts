@@ -4,12 +4,12 @@
  */
 import { type ErrorCode, SyncError } from '@syncline/protocol';
 import type { Clock, Refused } from '@syncline/protocol/wire';
-import type { Batch, Seen, Signals, SnapshotPart } from '../../cursor.ts';
-import type { Metrics } from '../../observe.ts';
-import type { Control, Port } from '../../session/port.ts';
-import type { Place } from '../../session/sessions.ts';
-import type { Session } from '../../session.ts';
-import { type ReadingRules, receive } from '../frames.ts';
+import type { Batch, Seen, Signals, SnapshotPart } from '../../../cursor.ts';
+import type { Metrics } from '../../../observe.ts';
+import type { Control, Port } from '../../../session/port.ts';
+import type { Place } from '../../../session/sessions.ts';
+import type { Session } from '../../../session.ts';
+import { type ReadingRules, receive } from '../../frames.ts';
 import { linkBatch, linkControls, linkSeen, linkSignals, linkSnapshot } from './events.ts';
 
 /** What all links of a node share. */

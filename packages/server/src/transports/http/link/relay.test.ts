@@ -3,11 +3,11 @@
  * when a node is gone. Nodes in one process, by a clock that stands still; real sockets.
  */
 import { describe, expect, it } from 'vitest';
-import { cluster } from '../../testing/cluster.ts';
-import { LinkClient } from '../../testing/link.ts';
-import { turns } from '../../testing/meddle.ts';
-import { eventually } from '../../testing/wire.ts';
-import { room } from '../transport.suite.ts';
+import { cluster } from '../../../testing/cluster.ts';
+import { LinkClient } from '../../../testing/link.ts';
+import { turns } from '../../../testing/meddle.ts';
+import { eventually } from '../../../testing/wire.ts';
+import { room } from '../../transport.suite.ts';
 import { Pieces, readSent, split } from './pieces.ts';
 
 const body = (ref: number) => JSON.stringify(['unsubscribe', ref, 'chat/none']);
@@ -152,7 +152,7 @@ describe('a request that is passed on', () => {
 });
 
 describe('what nodes tell', () => {
-  const sent = { kind: 'ask', from: 'a', ref: '1', head: ['link', 'frames', 1] } as const;
+  const sent = { type: 'ask', from: 'a', ref: '1', head: ['link', 'frames', 1] } as const;
   const clock = { now: () => 0 } as never;
 
   it('is put together again in whatever order, and however often, its pieces come', () => {

@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { ErrorCode } from '@syncline/protocol';
-import type { Place } from '../../session/sessions.ts';
+import type { Place } from '../../../session/sessions.ts';
 import { closeEvent, linkEvent } from './events.ts';
 import { astray, HttpLink, type LinkTools, nobody, type OnReply } from './link.ts';
 

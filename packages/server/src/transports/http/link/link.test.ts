@@ -5,11 +5,11 @@
 import { defineChannels, doc, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it } from 'vitest';
-import { LinkClient } from '../../testing/link.ts';
-import { turns } from '../../testing/meddle.ts';
-import { everything, serve, serveChannels } from '../../testing/serve.ts';
-import { eventually, passes } from '../../testing/wire.ts';
-import { errorOfClose, room, transportSuite } from '../transport.suite.ts';
+import { LinkClient } from '../../../testing/link.ts';
+import { turns } from '../../../testing/meddle.ts';
+import { everything, serve, serveChannels } from '../../../testing/serve.ts';
+import { eventually } from '../../../testing/wire.ts';
+import { errorOfClose, room, transportSuite } from '../../transport.suite.ts';
 
 const ways = ['sse', 'long-poll'] as const;
 

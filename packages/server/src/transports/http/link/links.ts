@@ -3,8 +3,8 @@
  * session. The routes ask here; what a link tells is its own matter.
  */
 import type { ServerResponse } from 'node:http';
-import type { Nodes } from '../../broker/broker.ts';
-import type { Place } from '../../session/sessions.ts';
+import type { Nodes } from '../../../broker/broker.ts';
+import type { Place } from '../../../session/sessions.ts';
 import { type Ask, type HttpLink, type LinkTools, nobody, type OnReply, unknown } from './link.ts';
 import { PolledLink } from './polled.ts';
 import { Relay } from './relay.ts';

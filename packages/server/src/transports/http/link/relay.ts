@@ -4,7 +4,7 @@
  */
 
 import type { Cancel, Clock } from '@syncline/protocol/wire';
-import type { Nodes } from '../../broker/broker.ts';
+import type { Nodes } from '../../../broker/broker.ts';
 import { type Ask, type OnReply, type Reply, unknown } from './link.ts';
 import { Pieces, readSent, type Sent, split } from './pieces.ts';
 
@@ -55,11 +55,11 @@ export class Relay {
     const ref = String(++this.#asked);
     const cancel = this.#clock.timer(heldMs, () => this.#lose(ref));
     this.#waiting.set(ref, { node, what, onReply, cancel });
-    this.#tell(node, { kind: 'ask', ref, head: [link, what, number] }, body);
+    this.#tell(node, { type: 'ask', ref, head: [link, what, number] }, body);
     return () => {
       if (!this.#waiting.has(ref)) return;
       this.#settle(ref);
-      this.#tell(node, { kind: 'drop', ref, head: [] });
+      this.#tell(node, { type: 'drop', ref, head: [] });
     };
   }
 
@@ -78,11 +78,11 @@ export class Relay {
   #hear(text: string): void {
     const sent = readSent(text);
     if (!sent) return;
-    if (sent.kind === 'held') return this.#held(sent);
-    if (sent.kind === 'drop') return this.#drop(keyOf(sent));
+    if (sent.type === 'held') return this.#held(sent);
+    if (sent.type === 'drop') return this.#drop(keyOf(sent));
     const body = this.#pieces.add(sent);
     if (!body) return;
-    if (sent.kind === 'ask') this.#do(sent, body);
+    if (sent.type === 'ask') this.#do(sent, body);
     else this.#replied(sent, body);
   }
 
@@ -98,12 +98,12 @@ export class Relay {
     const onReply = ({ status, body: reply }: Reply): void => {
       waits = false;
       this.#doing.delete(key);
-      this.#tell(from, { kind: 'reply', ref, head: [status] }, reply);
+      this.#tell(from, { type: 'reply', ref, head: [status] }, reply);
     };
     const drop = this.#here(link, { what, number, body }, onReply);
     if (!waits) return;
     this.#doing.set(key, drop);
-    this.#tell(from, { kind: 'held', ref, head: [] });
+    this.#tell(from, { type: 'held', ref, head: [] });
   }
 
   #drop(key: string): void {

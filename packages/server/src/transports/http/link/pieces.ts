@@ -6,7 +6,7 @@ import type { Clock } from '@syncline/protocol/wire';
 
 /** One piece of something told. */
 export interface Sent {
-  readonly kind: 'ask' | 'held' | 'reply' | 'drop';
+  readonly type: 'ask' | 'held' | 'reply' | 'drop';
   /** The node that tells it. */
   readonly from: string;
   /** What both nodes call the request by: the one that passes it on makes it up. */
@@ -28,24 +28,24 @@ const waitingBytesMax = 64 * 1024 * 1024;
 
 /** Everything as the texts that tell it. */
 export function* split(sent: Sent, body: Uint8Array): Generator<string> {
-  const { kind, from, ref, head } = sent;
+  const { type, from, ref, head } = sent;
   const parts = Math.max(1, Math.ceil(body.length / pieceBytesMax));
   for (let part = 0; part < parts; part++) {
     const data = body.subarray(part * pieceBytesMax, (part + 1) * pieceBytesMax);
     const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('base64');
-    yield JSON.stringify([kind, from, ref, part, parts, head, text]);
+    yield JSON.stringify([type, from, ref, part, parts, head, text]);
   }
 }
 
 /** What a text tells; undefined where it is none of ours. */
 export function readSent(text: string): Sent | undefined {
   try {
-    const [kind, from, ref, part, parts, head, data]: unknown[] = JSON.parse(text);
-    const named = isKind(kind) && typeof from === 'string' && typeof ref === 'string';
+    const [type, from, ref, part, parts, head, data]: unknown[] = JSON.parse(text);
+    const named = isType(type) && typeof from === 'string' && typeof ref === 'string';
     const whole = Array.isArray(head) && typeof data === 'string';
     if (!named || !whole || !isCount(part) || !isCount(parts) || part >= parts || parts > piecesMax)
       return undefined;
-    return { kind, from, ref, part, parts, head, data: Buffer.from(data, 'base64') };
+    return { type, from, ref, part, parts, head, data: Buffer.from(data, 'base64') };
   } catch {
     return undefined;
   }
@@ -70,9 +70,9 @@ export class Pieces {
   }
 
   /** Adds a piece; returns all of them, once the last of its text is there. */
-  add({ kind, from, ref, part = 0, parts = 1, data = Buffer.alloc(0) }: Sent): Buffer | undefined {
+  add({ type, from, ref, part = 0, parts = 1, data = Buffer.alloc(0) }: Sent): Buffer | undefined {
     if (parts === 1) return data;
-    const key = `${kind} ${from} ${ref}`;
+    const key = `${type} ${from} ${ref}`;
     const now = this.#clock.now();
     for (const [old, { until }] of this.#partial) {
       if (until > now && this.#bytes <= waitingBytesMax) break;
@@ -105,8 +105,8 @@ export class Pieces {
   }
 }
 
-function isKind(kind: unknown): kind is Sent['kind'] {
-  return kind === 'ask' || kind === 'held' || kind === 'reply' || kind === 'drop';
+function isType(type: unknown): type is Sent['type'] {
+  return type === 'ask' || type === 'held' || type === 'reply' || type === 'drop';
 }
 
 function isCount(count: unknown): count is number {

@@ -5,9 +5,9 @@
 import type { ErrorCode } from '@syncline/protocol';
 import { errors } from '@syncline/protocol';
 import { type Data, encodeServer } from '@syncline/protocol/wire';
-import type { Batch, Seen, Signals, SnapshotPart } from '../../cursor.ts';
-import type { Control } from '../../session/port.ts';
-import { batchFrame, seenFrame, signalsFrame, snapshotFrame } from '../frames.ts';
+import type { Batch, Seen, Signals, SnapshotPart } from '../../../cursor.ts';
+import type { Control } from '../../../session/port.ts';
+import { batchFrame, seenFrame, signalsFrame, snapshotFrame } from '../../frames.ts';
 
 /** An event without anything in it: whoever reads a stream answers it, which is its sign of life. */
 const ping = ':\n\n';
