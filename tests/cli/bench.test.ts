@@ -181,7 +181,7 @@ describe('a run', () => {
 describe('the check', () => {
   it('finds entries that never came', patience, async () => {
     const { port } = await serve();
-    const url = await meddling(port, (frame, nth) => (nth === 7 ? [] : [frame]));
+    const url = await meddling(port, (frame, nth) => (nth === 3 ? [] : [frame]));
     const result = await resultOf(syncline('bench', url, ...small, '--connections', '3'));
     expect(result.code).toBe(3);
     expect(result.check['ok']).toBe(false);
@@ -191,7 +191,7 @@ describe('the check', () => {
 
   it('finds entries that came twice', patience, async () => {
     const { port } = await serve();
-    const url = await meddling(port, (frame, nth) => (nth === 7 ? [frame, frame] : [frame]));
+    const url = await meddling(port, (frame, nth) => (nth === 3 ? [frame, frame] : [frame]));
     const { output, ended } = syncline('bench', url, ...small.slice(0, -1), '--connections', '3');
     expect(await ended).toBe(3);
     expect(output.out).toMatch(/\ncheck +NOT GOOD\.\n +- \d+ came twice\n/);
@@ -199,7 +199,7 @@ describe('the check', () => {
 
   it('finds the last ones missing', patience, async () => {
     const { port } = await serve();
-    const url = await meddling(port, (frame, nth) => (nth > 20 ? [] : [frame]));
+    const url = await meddling(port, (frame, nth) => (nth > 5 ? [] : [frame]));
     const result = await resultOf(
       syncline('bench', url, ...small, '--connections', '2', '--settle', '500ms'),
     );
@@ -209,7 +209,7 @@ describe('the check', () => {
 
   it('finds entries that are not what was acknowledged', patience, async () => {
     const { port } = await serve();
-    const url = await meddling(port, (frame, nth) => [nth === 7 ? frame.replace('xxx', 'yyy') : frame]);
+    const url = await meddling(port, (frame, nth) => [nth === 3 ? frame.replace('xxx', 'yyy') : frame]);
     const result = await resultOf(syncline('bench', url, ...small, '--connections', '1'));
     expect(result.code).toBe(3);
     expect(result.check['diverged']).toBeGreaterThan(0);

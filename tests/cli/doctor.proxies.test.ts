@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { serve } from './command.ts';
 import { type Examined, examined, levels } from './examined.ts';
-import { behindNginx, type Changed, haproxy, nginx, prepare, run } from './proxies.ts';
+import { behindNginx, type Changed, caddy, haproxy, nginx, prepare, run } from './proxies.ts';
 
 const patience = { timeout: 60_000 };
 
@@ -142,5 +142,21 @@ describe.skipIf(!existsSync(haproxy))('haproxy', () => {
         'HAProxy: timeout tunnel 75s, and timeout client and timeout server 75s',
       );
     else expect(found.faults).toBe(0);
+  });
+});
+
+describe.skipIf(caddy === undefined)('caddy', () => {
+  test('as it should be is good in everything', patience, async () => {
+    const authenticate = () => ({ user: null });
+    const { port: target } = await serve({ trustProxy: true, heartbeatMs: 1000, authenticate });
+    const { dir, port, ca } = await prepare();
+    const file = join(dir, 'config');
+    const site = `https://localhost:${port} {\n  tls ${ca} ${join(dir, 'key.pem')}\n  reverse_proxy /sync* 127.0.0.1:${target}\n}`;
+    writeFileSync(file, `{\n  admin off\n  auto_https disable_redirects\n}\n${site}\n`);
+    await run(caddy ?? '', ['run', '--adapter', 'caddyfile', '--config', file], port, {
+      ...{ HOME: dir, XDG_DATA_HOME: dir, XDG_CONFIG_HOME: dir },
+    });
+    const found = await examined(`wss://localhost:${port}/sync`, '--ca', ca);
+    expect(found.findings.filter(({ level }) => level !== 'good')).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import type { Server } from '@syncline/server';
@@ -15,6 +15,8 @@ import { type channels, folder, serve } from './command.ts';
 const patience = { timeout: 30_000 };
 export const nginx = process.env['NGINX_PATH'] ?? '/usr/sbin/nginx';
 export const haproxy = process.env['HAPROXY_PATH'] ?? '/usr/sbin/haproxy';
+
+export const caddy = ['/usr/bin/caddy', '/usr/local/bin/caddy'].find((path) => existsSync(path));
 
 /** What nginx is told about the way to the server, line by line; a test takes lines out, or puts others in. */
 const lines = {
@@ -50,8 +52,16 @@ export async function prepare(): Promise<{
 }
 
 /** Starts a proxy; resolves when it takes connections. */
-export async function run(path: string, args: readonly string[], port: number): Promise<void> {
-  const child: ChildProcess = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+export async function run(
+  path: string,
+  args: readonly string[],
+  port: number,
+  env: NodeJS.ProcessEnv = {},
+): Promise<void> {
+  const child: ChildProcess = spawn(path, args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let said = '';
   for (const output of [child.stdout, child.stderr]) output?.on('data', (text) => (said += String(text)));
   onTestFinished(async () => {

@@ -171,7 +171,13 @@ describe('where it begins', () => {
     expect(data(await run())).toEqual([]);
     const [first] = await run('--since', 'start', '--count', '4').then((rows) => rows.slice(-1));
     expect(first).toMatchObject({ data: 4 });
-    expect(data(await run('--since', String(first?.['position'])))).toEqual(numbers(5, 10));
+    const rest = await run('--since', String(first?.['position']));
+    expect(data(rest)).toEqual(numbers(5, 10));
+    // HTTP has the same words for the same places.
+    const streams = url.replace(/^ws/, 'http').replace(/$/, '/streams/chat/a?offset=');
+    const answer = await fetch(`${streams}${first?.['position']}`);
+    expect(await answer.json()).toEqual(numbers(5, 10));
+    expect(answer.headers.get('stream-next-offset')).toBe(rest.at(-1)?.['position']);
   });
 
   it('is refused where it can’t be', patience, async () => {
