@@ -242,6 +242,25 @@ export const elsewhere: readonly Covered[] = [
       'rights that ended while the hook was asked',
     ],
   ]),
+  ...covered(`${server}/transports/http/streams/sse.test.ts`, [
+    [
+      'a reader of events that reads nothing',
+      'written as much as its socket holds, and read for when it goes on',
+      '[P14] [D6] of whom one reads nothing are held up by nothing, and nothing waits for it; it reads on from its place',
+    ],
+    [
+      'one that takes nothing for two heartbeats',
+      'cut off',
+      '[H4] of whom one takes nothing for two heartbeats lose that one',
+    ],
+  ]),
+  ...covered(`${server}/transports/http/streams.test.ts`, [
+    [
+      'more reads of a user than sessions may be',
+      '429 too_many',
+      '[P15] has as many live reads as sessions, and what is beyond them is told when to come again',
+    ],
+  ]),
   ...covered(`${protocol}/name.test.ts`, [
     [
       'a name of 100,000 characters',

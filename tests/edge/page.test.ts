@@ -9,6 +9,7 @@ import { entries } from './entries.ts';
 import { answerOf } from './harness.ts';
 import {
   backends,
+  byStreams,
   doors,
   handshakes,
   links,
@@ -28,6 +29,7 @@ const files: readonly (readonly [title: string, file: string, subjects: readonly
   ['Posts', 'posts.test.ts', posts],
   ['Links over HTTP', 'links.test.ts', links],
   ['Requests of backends', 'api.test.ts', backends],
+  ['Streams over HTTP', 'streams.test.ts', byStreams],
 ];
 
 const intro = `# Bad input
@@ -39,7 +41,7 @@ An answer is an HTTP status with the code of the [error](../reference/errors.md)
 how it ends: \`error bad_frame for 7\` is an error for the request number 7, \`close 1002\` ends the connection with that code, *goes on* means that the
 connection still works, *cut off* that it ended without a word. *native* is the path of the SDK, *plain* one for clients without it.
 
-For every row of the first eight tables also holds: the answer is there within a second, the process lives, a client that does nothing wrong
+For every row of the first nine tables also holds: the answer is there within a second, the process lives, a client that does nothing wrong
 goes on sending and receiving beside it, sessions, cursors and sockets are given back, and no answer repeats a cookie or a token or shows a line of code.
 `;
 

@@ -11,6 +11,7 @@ import * as byLink from './links.rows.ts';
 import * as messages from './messages.rows.ts';
 import * as names from './names.rows.ts';
 import * as byPost from './posts.rows.ts';
+import * as streams from './streams.rows.ts';
 
 /** Rows about one thing. */
 export interface Subject {
@@ -77,4 +78,12 @@ export const backends: readonly Subject[] = [
   { title: 'Queries', rows: api.queries },
   { title: 'Bodies of operations', rows: api.apiBodies },
   { title: 'Keys that make a repetition harmless', rows: api.idempotencyKeys },
+];
+
+export const byStreams: readonly Subject[] = [
+  { title: 'Paths and methods of streams', rows: streams.streamPaths },
+  { title: 'Offsets', rows: streams.offsets },
+  { title: 'Header fields of streams', rows: streams.streamFields },
+  { title: 'Bodies of appends', rows: streams.streamBodies },
+  { title: 'Waits and events', rows: streams.liveReads },
 ];
