@@ -179,6 +179,7 @@ describe('events', () => {
     await settle();
     expect([new URL(last().path).search, last().body]).toEqual(['?n=1', '']);
     last().answer(204);
+    await settle();
     down.write('data:["a"]\n\n:\n\n');
     await settle();
     // It has no number of its own.
