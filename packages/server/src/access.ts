@@ -145,7 +145,13 @@ export class Access {
   ): Promise<{ readonly ticket: string; readonly expiresMs: number }> {
     // A ticket buys no other: whoever asks is found out anew.
     const query = new URLSearchParams(credentials.url.split('?')[1]);
-    const identity = await this.#authenticate(this.#withToken(credentials, query));
+    const shown = this.#withToken(credentials, query);
+    if (this.#settings.apiKeys?.identify(shown))
+      throw new SyncError(
+        'forbidden',
+        'An API key gets no tickets, which stand for users. Send it in the header.',
+      );
+    const identity = await this.#authenticate(shown);
     return await this.#tickets.issue(identity, this.#foundAt.get(identity) ?? 0);
   }
 

@@ -110,6 +110,24 @@ describe('on a server', () => {
     expect(tokens).toEqual(['token']);
   });
 
+  it('gets no ticket, and renews no session: `authenticate` never sees it', async () => {
+    const tokens: unknown[] = [];
+    const { port } = await serve({
+      apiKeys: keys,
+      authenticate: ({ token }) => {
+        tokens.push(token);
+        return { user: 'ada', capabilities: {} };
+      },
+    });
+    const headers = { Authorization: `Bearer ${one.key}` };
+    const response = await fetch(`http://localhost:${port}/sync/ticket`, { method: 'POST', headers });
+    expect(response.status).toBe(403);
+    const client = await WireClient.connect(port);
+    client.send({ type: 'auth', ref: 1, token: one.key });
+    expect(await client.expect('error')).toMatchObject({ ref: 1, code: 'forbidden' });
+    expect(tokens).toEqual([null]);
+  });
+
   it('is told by nothing that is said or logged, however it comes', async () => {
     const said: unknown[] = [];
     const { port, server } = await serve({

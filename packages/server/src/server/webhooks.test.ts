@@ -342,7 +342,12 @@ describe('a webhook that does not take what it is told', () => {
     await eventually(() => told.open.size).toBe(0);
     // Four at first, and then one for each rest, which are longer and longer.
     expect(told.told.length).toBeLessThan(20);
+    told.answer = 'wait';
+    await waited(clock, () => told.open.size > 0);
+    await clock.advance(5000);
+    expect(told.open.size).toBe(1);
     told.answer = 200;
+    for (const response of told.open) response.writeHead(200).end();
     await waited(clock, () => server.metrics.webhooksSent === 200);
     expect(new Set(told.told.map(({ id }) => id)).size).toBe(200);
   });
