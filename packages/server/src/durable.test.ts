@@ -1,10 +1,12 @@
 /**
- * Durable logs seen from a socket: their entries are read there as they are stored, and nothing is written. How they are written is
- * tested over HTTP, and what they come to in hub and fold.
+ * Durable logs at the edges of a server: on a socket, where their entries are read as they are stored and nothing is written, and over
+ * HTTP where time passes by the test's clock. What they come to is tested in hub and fold.
  */
 import { defineChannels, durable } from '@syncline/protocol';
+import { fakeClock } from '@syncline/protocol/testing';
 import { readDurableEntry } from '@syncline/protocol/wire';
 import { describe, expect, it } from 'vitest';
+import { memory } from './broker/memory.ts';
 import { serveChannels } from './testing/serve.ts';
 import { WireClient } from './testing/wire.ts';
 
@@ -46,5 +48,53 @@ describe('durable logs on a socket', () => {
           texts.push(Buffer.from(body).toString());
     }
     expect(texts).toEqual(['hello', ' world']);
+  });
+});
+
+describe('a closed log that is read on and on', () => {
+  it('[P22] [P27] stays closed for whoever comes with the place where it ended, though its end was put off since', async () => {
+    const clock = fakeClock();
+    const { port } = await serveChannels(channels, { clock, broker: memory({ clock }) });
+    const url = `http://localhost:${port}/sync/streams/log/a`;
+    await fetch(url, {
+      method: 'PUT',
+      headers: { ...headers, 'Stream-TTL': '160', 'Stream-Closed': 'true' },
+      body: 'all',
+    });
+    const whole = await fetch(`${url}?offset=-1`);
+    expect(await whole.text()).toBe('all');
+    expect(whole.headers.get('stream-closed')).toBe('true');
+    const place = String(whole.headers.get('stream-next-offset'));
+    await clock.advance(20_000);
+    // This is a use of it, which the log remembers.
+    expect((await fetch(url)).status).toBe(200);
+    const head = (await fetch(url, { method: 'HEAD' })).headers.get('stream-next-offset');
+    expect(String(head) > place).toBe(true);
+    for (const [live, status] of [
+      ['', 200],
+      ['&live=long-poll', 204],
+    ] as const) {
+      const again = await fetch(`${url}?offset=${place}${live}`);
+      expect([again.status, await again.text()]).toEqual([status, '']);
+      expect(again.headers.get('stream-closed')).toBe('true');
+    }
+    const events = await (await fetch(`${url}?offset=${place}&live=sse`)).text();
+    expect(events).toContain('"streamClosed":true');
+    expect(await (await fetch(`${url}?offset=-1&live=sse`)).text()).toContain('"streamClosed":true');
+  });
+
+  it('[P27] one that is open waits on at a place behind which it was only read', async () => {
+    const clock = fakeClock();
+    const { port } = await serveChannels(channels, { clock, broker: memory({ clock }) });
+    const url = `http://localhost:${port}/sync/streams/log/a`;
+    await fetch(url, { method: 'PUT', headers: { ...headers, 'Stream-TTL': '160' }, body: 'a' });
+    const place = (await fetch(url)).headers.get('stream-next-offset');
+    await clock.advance(20_000);
+    await fetch(url);
+    const waiting = fetch(`${url}?offset=${place}&live=long-poll`);
+    await clock.advance(15_000);
+    await fetch(url, { method: 'POST', headers, body: 'b' });
+    const answer = await waiting;
+    expect([answer.status, await answer.text()]).toEqual([200, 'b']);
   });
 });

@@ -55,7 +55,9 @@ const header: fc.Arbitrary<DurableHeader> = fc.oneof(
       .record({ closed: fc.boolean(), seq: text, producer, before: life }, { requiredKeys: ['closed'] })
       .map((said): DurableHeader => ({ op: 'append', ...said })),
   },
-  fc.record({ before: life }, { requiredKeys: [] }).map((said): DurableHeader => ({ op: 'touch', ...said })),
+  fc
+    .record({ closed: fc.boolean(), before: life }, { requiredKeys: ['closed'] })
+    .map((said): DurableHeader => ({ op: 'touch', ...said })),
   fc.constant<DurableHeader>({ op: 'delete' }),
 );
 const data = fc.array(

@@ -71,7 +71,12 @@ export type DurableHeader =
       readonly before?: Life | undefined;
     }
   /** It was read, which puts its end off. */
-  | { readonly op: 'touch'; readonly before?: Life | undefined }
+  | {
+      readonly op: 'touch';
+      /** It was closed before: whoever comes to this from there finds no more than that. */
+      readonly closed?: boolean | undefined;
+      readonly before?: Life | undefined;
+    }
   | { readonly op: 'delete' };
 
 /** One thing that an entry does. */
@@ -224,8 +229,8 @@ function headerOf(value: unknown): DurableHeader {
   const { op = 'append', before } = said;
   const life = before === undefined ? {} : { before: lifeOf(before) };
   if (op === 'delete') return { op };
-  if (op === 'touch') return { op, ...life };
   const closed = said['closed'] === true;
+  if (op === 'touch') return { op, closed, ...life };
   if (op === 'create') return { op, type: text(said['type']), ...lifetimeOf(said), closed };
   if (op !== 'append') throw damaged('an entry does what nobody knows');
   const producer = said['producer'] === undefined ? {} : { producer: tupleOf(said['producer']) };

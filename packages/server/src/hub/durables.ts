@@ -9,7 +9,7 @@ import { type DurableRequest, type Facts, judge } from '../fold/durable/judge.ts
 import { type Judged, Line, type Opening, opened } from './durables/line.ts';
 
 export { bodyOf } from '../fold/durable/body.ts';
-export type { Body, DurableRequest, Facts, Outcome, Verdict } from '../fold/durable/judge.ts';
+export type { DurableRequest, Facts, Outcome } from '../fold/durable/judge.ts';
 export type { Judged } from './durables/line.ts';
 
 /** A log as it is now, and the place before all that belongs to it, where that isn't the oldest place there is. */

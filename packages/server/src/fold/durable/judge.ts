@@ -118,7 +118,7 @@ export function endsAt({ ttlS, expiresAt, usedAt }: Life): number {
 }
 
 /** From when on it does a log good to be touched, in ms since 1970; Infinity: never. */
-export function touchableAt({ ttlS, usedAt }: Life): number {
+function touchableAt({ ttlS, usedAt }: Life): number {
   return ttlS === null ? Number.POSITIVE_INFINITY : usedAt + ttlS * 1000 * touchShare;
 }
 
@@ -151,7 +151,9 @@ function create(request: DurableRequest & { op: 'create' }): Verdict {
 
 function touch(view: DurableView, life: Life, circumstances: Circumstances): Verdict {
   if (circumstances.now < touchableAt(life)) return verdict('untouched', life);
-  const act = marked(view, life, durableAct({ op: 'touch' }), circumstances);
+  const { closed } = life;
+  const touched = durableAct({ op: 'touch', ...(closed && { closed }) });
+  const act = marked(view, life, touched, circumstances);
   return verdict('touched', life, { act });
 }
 

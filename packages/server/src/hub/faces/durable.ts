@@ -29,7 +29,7 @@ export async function showDurable(
 }
 
 /** The face of a log whose bodies are of this media type. */
-export function durableFace(type: string): Face {
+function durableFace(type: string): Face {
   const form = formOf(essence(type));
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   return {
@@ -53,16 +53,20 @@ function formOf(type: string): Form {
   return type.startsWith('text/') ? 'text' : 'bytes';
 }
 
-function read({ entries }: Batch): readonly DurableAct[] {
-  return entries.flatMap(({ data }) => readDurableEntry(data));
+/** What was read of batches: each of their readers is asked whether the log ends there. */
+const known = new WeakMap<Batch, readonly DurableAct[]>();
+
+function read(batch: Batch): readonly DurableAct[] {
+  const acts = known.get(batch) ?? batch.entries.flatMap(({ data }) => readDurableEntry(data));
+  known.set(batch, acts);
+  return acts;
 }
 
 function endOf(acts: readonly DurableAct[], fresh: boolean): End | undefined {
   let end: End | undefined;
   for (const [i, { header }] of acts.entries()) {
-    const { op } = header;
-    if (op === 'delete' || (op === 'create' && !(fresh && i === 0))) return 'gone';
-    if (op !== 'touch' && header.closed) end = 'closed';
+    if (header.op === 'delete' || (header.op === 'create' && !(fresh && i === 0))) return 'gone';
+    if (header.closed) end = 'closed';
   }
   return end;
 }
