@@ -70,10 +70,22 @@ describe('a deployment that is as it should be', () => {
     expect(found.url).toBe(`ws://127.0.0.1:${port}/sync`);
     expect(finding(found, 'heartbeat')).toMatchObject({
       level: 'skipped',
-      what: expect.stringContaining('--watch 8s'),
+      what: expect.stringContaining('--watch 13s'),
     });
     expect(found.code).toBe(0);
   });
+
+  it(
+    'is judged by a heartbeat that a whole silence lay before, whenever the first one comes',
+    patience,
+    async () => {
+      const { url } = await serve({ heartbeatMs: 2000 });
+      const { what, level } = finding(await examined(url), 'heartbeat') ?? {};
+      expect(level).toBe('good');
+      const [, seconds] = /nothing was said for ([\d.]+) s lives/.exec(String(what)) ?? [];
+      expect(Number(seconds)).toBeGreaterThanOrEqual(1.6);
+    },
+  );
 });
 
 describe('clocks', () => {

@@ -174,7 +174,7 @@ function addExaminers(program: Command): void {
     .command('doctor')
     .description('Examines a deployment from outside, proxies included, and says how to mend what it finds.')
     .argument('<url>', 'where the server is, such as wss://app.example/sync')
-    .addOption(timed('--watch <time>', 'how long to listen for a heartbeat at most', '1m'))
+    .addOption(timed('--watch <time>', 'how long to listen for heartbeats at most', '75s'))
     .option('--origin <origin>', 'the origin of your pages; default the server’s own')
     .option('--json', 'prints what was found as JSON')
     .addOption(asClient.token())

@@ -17,6 +17,8 @@ const clockMsBad = 30_000;
 const probes = 3;
 /** A heartbeat is late when it takes longer than so many of them (rule H4). */
 const quietBeats = 1.5;
+/** So much of one is long enough to stand for all of it. */
+const wholeBeat = 0.8;
 
 /** What came, one after the other. */
 type Seen =
@@ -91,13 +93,26 @@ function judgeClock(aheadMs: number, wayMs: number): Finding {
   );
 }
 
-/** Says nothing until the heartbeat comes, or until somebody cuts the connection. */
+/**
+ * Says nothing until a heartbeat comes that nothing came before for about as long as heartbeats are apart, or until somebody cuts the
+ * connection. The first one may come at any moment, and proves nothing.
+ */
 async function watchSilence(ear: Ear, heartbeatMs: number, target: Target): Promise<Finding> {
   const { clock, watchMs } = target;
-  const since = clock.now();
-  const mostMs = Math.min(watchMs, heartbeatMs * quietBeats + target.patienceMs);
-  const seen = await ear.until('heartbeat', mostMs);
-  const quiet = `${((clock.now() - since) / 1000).toFixed(1)} s`;
+  const until = clock.now() + Math.min(watchMs, heartbeatMs * (1 + quietBeats) + target.patienceMs);
+  let since = clock.now();
+  let seen: Seen;
+  for (;;) {
+    seen = await ear.until('heartbeat', Math.max(0, until - clock.now()));
+    if (seen.type !== 'frame' || clock.now() - since >= heartbeatMs * wholeBeat) break;
+    since = clock.now();
+  }
+  return judgeSilence(seen, clock.now() - since, heartbeatMs);
+}
+
+/** @param quietMs how long nothing had come */
+function judgeSilence(seen: Seen, quietMs: number, heartbeatMs: number): Finding {
+  const quiet = `${(quietMs / 1000).toFixed(1)} s`;
   const beat = `${heartbeatMs / 1000} s`;
   if (seen.type === 'ended' && seen.code !== 1006)
     return warning(
@@ -113,15 +128,15 @@ async function watchSilence(ear: Ear, heartbeatMs: number, target: Target): Prom
       'A proxy has a shorter timeout for idle connections: clients are cut again and again, and come back each time.',
       mends.idle,
     );
-  if (seen.type === 'frame' && clock.now() - since <= heartbeatMs * quietBeats)
+  if (seen.type === 'frame' && quietMs <= heartbeatMs * quietBeats)
     return good(
       'heartbeat',
       `A connection on which nothing was said for ${quiet} lives, and heartbeats come.`,
     );
-  if (mostMs < heartbeatMs * quietBeats)
+  if (seen.type !== 'frame' && quietMs < heartbeatMs * quietBeats)
     return skipped(
       'heartbeat',
-      `For ${quiet} the connection was not cut; the server's heartbeat comes every ${beat}, so listen longer: --watch ${Math.ceil((heartbeatMs * quietBeats) / 1000)}s.`,
+      `For ${quiet} the connection was not cut; the server's heartbeat comes every ${beat}, so listen longer: --watch ${Math.ceil((heartbeatMs * (1 + quietBeats)) / 1000)}s.`,
     );
   return fault(
     'heartbeat',
