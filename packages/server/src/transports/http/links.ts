@@ -40,6 +40,8 @@ export interface LinkSettings extends CallerRules, SecureRules {
 
 /** The body of a request for a link. */
 const openBytesMax = 256;
+/** How many seconds at the most whoever finds no room is told to stay away. */
+const awaySecondsMax = 4;
 /** What stands around frames in a body. */
 const aroundBytes = 4096;
 const headers = 'Authorization, Content-Type, Syncline-Link';
@@ -77,9 +79,17 @@ export function linkRoute(settings: LinkSettings): Route {
   const counted = (request: IncomingMessage): Promise<Answer> =>
     open(request).catch((thrown: unknown) => {
       settings.refused();
-      throw thrown;
+      throw spread(Refusal.from(thrown), settings.clock);
     });
   return { methods: { POST: counted }, headers };
+}
+
+/** Who finds no room is told when to come again; chance spreads them. */
+function spread(refusal: Refusal, clock: Clock): Refusal {
+  const { status, code, message, headers, detail } = refusal;
+  if ((status !== 429 && status !== 503) || detail?.['retryMs'] !== undefined) return refusal;
+  const retryMs = Math.floor(1000 * (1 + clock.random() * awaySecondsMax));
+  return new Refusal(status, code, message, headers, { ...detail, retryMs });
 }
 
 /** `POST {base}/link/frames` and `GET {base}/link/frames`. */
@@ -94,8 +104,7 @@ export function framesRoute(settings: LinkSettings): Route {
       const bytesMax = Math.ceil(settings.frameBytesMax / 3) * 4 + aroundBytes;
       const body = Buffer.from(await readBody(request, { clock: settings.clock, bytesMax }));
       if (!isUtf8(body)) throw new SyncError('bad_frame', 'The body is not UTF-8.');
-      const reply = await asked(settings, request, link, { what: end ? 'end' : 'frames', number, body });
-      return answerOf(reply);
+      return await asked(settings, request, link, { what: end ? 'end' : 'frames', number, body });
     } finally {
       leave();
     }
@@ -109,8 +118,7 @@ export function framesRoute(settings: LinkSettings): Route {
       ? () => {}
       : settings.enter(clientAddress(request, settings.trustProxy));
     try {
-      settings.welcome(request);
-      return answerOf(await asked(settings, request, link, { what: 'poll', number, body: Buffer.alloc(0) }));
+      return await asked(settings, request, link, { what: 'poll', number, body: Buffer.alloc(0) });
     } finally {
       leave();
     }
@@ -118,8 +126,22 @@ export function framesRoute(settings: LinkSettings): Route {
   return { methods: { GET: poll, POST: post }, headers };
 }
 
-/** Asks the link, for as long as the client waits. */
-function asked({ links }: LinkSettings, request: IncomingMessage, link: string, ask: Ask): Promise<Reply> {
+/** Asks the link, for as long as the client waits. @throws SyncError, Refusal */
+async function asked(
+  settings: LinkSettings,
+  request: IncomingMessage,
+  link: string,
+  ask: Ask,
+): Promise<Answer> {
+  const { links, welcome } = settings;
+  if (links.has(link)) welcome(request);
+  const reply = await replied(links, request, link, ask);
+  // It was let in on another node.
+  if (reply.status !== 404) welcome(request);
+  return answerOf(reply);
+}
+
+function replied(links: Links, request: IncomingMessage, link: string, ask: Ask): Promise<Reply> {
   return new Promise((resolve) => {
     const { socket } = request;
     let leave = (): void => {};
