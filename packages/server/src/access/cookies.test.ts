@@ -176,6 +176,20 @@ describe('a session by your function', () => {
     ]);
   });
 
+  it('counts without one where the browser says that the page is the server’s own, and nowhere else', async () => {
+    const identify = cookieSession({ verify: () => ({ user: 'ada' }) });
+    const from = (site: string) =>
+      identify({
+        headers: { cookie: 'sid=1', 'sec-fetch-site': site },
+        url: '/sync/streams/a',
+        remoteAddress: '::1',
+        token: null,
+      });
+    expect(await from('same-origin')).toEqual({ user: 'ada' });
+    for (const site of ['same-site', 'cross-site', 'none', ''])
+      await expect(from(site)).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
   it('lets nobody in particular in where that is wanted, and then too none with a cookie but no Origin', async () => {
     const open = cookieSession({ verify, anonymous: true });
     expect(await open(visit())).toEqual({ user: null });

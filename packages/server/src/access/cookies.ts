@@ -1,7 +1,7 @@
 /**
  * Sessions of your web application as identities: the cookies of a handshake are shown to your function, or to your web
  * server. `createServer` takes it as `authenticate`. Cookies come along with requests that a foreign page makes, so they count only
- * with an `Origin`, which the door has checked by then.
+ * with an `Origin`, which the door has checked by then, or where the browser says that the page is the server's own.
  */
 import { SyncError } from '@syncline/protocol';
 import { type Clock, systemClock } from '@syncline/protocol/wire';
@@ -46,12 +46,14 @@ export function cookieSession(
   const { anonymous = false, clock = systemClock } = options;
   const look = 'verify' in options ? verifier(options.verify) : asker(options, clock);
   return async (credentials) => {
-    const { cookie = '', origin } = credentials.headers;
+    const { cookie = '', origin, 'sec-fetch-site': site } = credentials.headers;
     const header = Array.isArray(cookie) ? cookie.join('; ') : cookie;
     if (header.length > headerCharsMax)
       throw refused(`The cookies are longer than ${headerCharsMax} characters.`);
     const cookies = parseCookies(header);
-    if (cookies.size > 0 && (typeof origin !== 'string' || origin === ''))
+    // A page that reads from its own server sends no Origin; then its browser says that it is its own, which no page can.
+    const isOwn = site === 'same-origin' || (typeof origin === 'string' && origin !== '');
+    if (cookies.size > 0 && !isOwn)
       throw new SyncError(
         'forbidden',
         'Cookies count only with an `Origin` header, which every browser sends. Use a token elsewhere.',
