@@ -52,12 +52,12 @@ export const streamPaths: readonly Row[] = [
   asks('a read that is as it should be', '200', {}),
   asks('a read of no channel', '404 unknown_channel', { path: '' }),
   asks('a read of a channel that the contract has not', '404 unknown_channel', { path: 'a/b/c' }),
-  asks('a channel whose slash is encoded', '404 unknown_channel', { path: 'chat%2Fx' }),
-  asks('a channel that is encoded twice', '404 unknown_channel', { path: 'chat%252Fx' }),
-  asks('an encoding that is none', '404 unknown_channel', { path: 'chat/%zz' }),
-  asks('an encoded NUL', '404 unknown_channel', { path: 'chat/%00' }),
-  asks('dots that climb', '404 unknown_channel', { path: 'chat/../x' }),
-  asks('encoded dots that climb', '404 unknown_channel', { path: '%2e%2e/x' }),
+  asks('a stream whose slash is encoded', '404 unknown_channel', { path: 'chat%2Fx' }),
+  asks('a stream that is encoded twice', '404 unknown_channel', { path: 'chat%252Fx' }),
+  asks('a stream in an encoding that is none', '404 unknown_channel', { path: 'chat/%zz' }),
+  asks('a stream with an encoded NUL', '404 unknown_channel', { path: 'chat/%00' }),
+  asks('a stream with dots that climb', '404 unknown_channel', { path: 'chat/../x' }),
+  asks('a stream with encoded dots that climb', '404 unknown_channel', { path: '%2e%2e/x' }),
   asks('a name of 8,000 characters', '404 unknown_channel', { path: `chat/${'x'.repeat(8000)}` }),
   asks('the members of a channel', '200', { path: 'chat/x%3Fpresence' }),
   asks('HEAD', '200', { method: 'HEAD' }),
@@ -194,7 +194,7 @@ export const streamBodies: readonly Row[] = [
     body: '['.repeat(20_000) + ']'.repeat(20_000),
   }),
   asks('an append larger than a frame', '413 frame_too_large', { ...post, body: `"${'x'.repeat(200_000)}"` }),
-  asks('the same without a length', '413 frame_too_large', {
+  asks('an append larger than a frame, without a length', '413 frame_too_large', {
     ...post,
     changes: chunked,
     body: `30d42\r\n"${'x'.repeat(200_000)}"\r\n0\r\n\r\n`,
@@ -214,7 +214,7 @@ export const streamBodies: readonly Row[] = [
     { why: byNode },
   ),
   asks(
-    'a chunk whose size is no number',
+    'an append in chunks whose size is no number',
     '400',
     { ...post, changes: chunked, body: 'x\r\n1\r\n0\r\n\r\n' },
     {
