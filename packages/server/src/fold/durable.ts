@@ -16,6 +16,7 @@ import {
   joined,
   type Life,
 } from '@syncline/protocol/wire';
+import { Retry } from '../channel/retry.ts';
 import type { Channel, ChannelTools } from '../channel.ts';
 import { Batch, type Cursor, SnapshotPart, type Taken } from '../cursor.ts';
 import { reason } from '../observe.ts';
@@ -48,6 +49,7 @@ export class Ledger {
   #oldest = 1;
   #parts: Uint8Array[] = [];
   #beginning: Promise<void> | undefined;
+  readonly #retry: Retry;
   /** The log is being asked where it ends; and will be once more after that. */
   #asking: Promise<void> | undefined;
   #next: Promise<void> | undefined;
@@ -60,6 +62,7 @@ export class Ledger {
     this.#channel = channel;
     this.#tools = tools;
     this.#onClose = onClose;
+    this.#retry = new Retry(tools.clock);
   }
 
   /**
@@ -78,6 +81,7 @@ export class Ledger {
   close(): void {
     this.#closed = true;
     this.#cancel();
+    this.#retry.stop();
     this.#cursor?.release();
     this.#settle();
     const { life } = this.#view;
@@ -212,29 +216,29 @@ export class Ledger {
     throw new SyncError('unavailable', 'The log turned into another one while it was read. Try again.');
   }
 
-  /** It is another log than the one that was known. What fails is tried again. */
+  /** It is another log than the one that was known. */
   #beginAnew(): void {
-    this.#beginning = this.#begin()
-      .catch((thrown: unknown) => {
+    this.#beginning = this.#beginUntilDone().then(() => {
+      this.#beginning = undefined;
+      this.#settle();
+      this.wake();
+    });
+  }
+
+  /** What fails is tried again, until it closes. */
+  async #beginUntilDone(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        return await this.#begin();
+      } catch (thrown) {
         if (this.#closed) return;
         this.#tools.logger.error(
           { channel: this.#channel.settings.name, reason: reason(thrown) },
           'A durable log could not be read; it is tried again.',
         );
-        return new Promise<void>((resolve) => {
-          this.#cancel();
-          this.#armedFor = Number.POSITIVE_INFINITY;
-          this.#cancel = this.#tools.clock.timer(retryMs, () => {
-            this.#beginAnew();
-            resolve(this.#beginning);
-          });
-        });
-      })
-      .then(() => {
-        this.#beginning = undefined;
-        this.#settle();
-        this.wake();
-      });
+        await this.#retry.wait();
+      }
+    }
   }
 
   /** What is known at the head of the log, from the newest entry that says all; undefined: it has turned into another one. */

@@ -42,8 +42,8 @@ const bodyOf = (text: string) => ({ bytes: Buffer.from(text), fault: null });
 const by = (id: string, seq: number): { producer: ProducerTuple } => ({ producer: { id, epoch: 0, seq } });
 
 /** One broker, and nodes on it that a test can meddle with. */
-function world(shape: (broker: Broker) => Broker = (broker) => broker) {
-  const clock = fakeClock();
+function world(shape: (broker: Broker) => Broker = (broker) => broker, seed = 1) {
+  const clock = fakeClock({ seed });
   const broker = shape(memory({ clock }));
   const node = () => {
     const meddled: Meddled = meddle(broker);
@@ -224,6 +224,41 @@ describe('durable logs on one node', () => {
     expect(await hub.durables.look(name, false)).toBeUndefined();
     expect(await outcome(append('a'))).toBe('missing');
     expect(await outcome(create({ type: 'a/b' }))).toBe('created');
+  });
+});
+
+describe('durable logs that can not be read', () => {
+  const lost = async () => {
+    const { clock, node } = world();
+    const one = node();
+    await one.outcome(create());
+    const { cursor } = await (await one.hub.open(name)).join(0, { wake: () => {} });
+    const other = world((broker) => broker, 2);
+    await other.node().outcome(create());
+    one.replace(other.broker);
+    let fails = true;
+    const { read } = one.meddling;
+    one.meddling.read = (pass, range) =>
+      fails && range.direction === 'before' && range.entriesMax > 0
+        ? Promise.reject(new SyncError('storage'))
+        : read(pass, range);
+    const asking = one.outcome(create({ type: 'a/b' }));
+    asking.catch(() => {});
+    await turns(20);
+    return { ...one, clock, cursor, asking, mend: () => (fails = false) };
+  };
+
+  it('are read again until they can', async () => {
+    const { clock, asking, mend } = await lost();
+    mend();
+    await clock.advance(2000);
+    expect(await asking).toBe('different');
+  });
+
+  it('hold up nobody when the node leaves', async () => {
+    const { hub, asking } = await lost();
+    await hub.close();
+    await expect(asking).rejects.toMatchObject({ code: 'restart' });
   });
 });
 
