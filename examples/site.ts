@@ -58,15 +58,17 @@ async function zipAll(files: ReadonlyMap<string, File>): Promise<ReadonlyMap<str
  * Answers one request; Node itself leaves the body of an answer to HEAD out.
  *
  * @param from the pages that are served
+ * @param elsewhere origins, besides the page's own, that it may talk to
  */
 export async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   from = pages,
+  elsewhere: readonly string[] = [],
 ): Promise<void> {
   const { method = '', url = '', headers } = request;
   const path = url.split('?', 1)[0] ?? '';
-  const common = { ...securityHeaders(headers.host), 'Cache-Control': 'no-cache' };
+  const common = { ...securityHeaders(headers.host, elsewhere), 'Cache-Control': 'no-cache' };
   const say = (status: number, text: string, more: Record<string, string> = {}): unknown =>
     response.writeHead(status, { ...common, 'Content-Type': 'text/plain; charset=utf-8', ...more }).end(text);
   if (method !== 'GET' && method !== 'HEAD') return void say(405, '', { Allow: 'GET, HEAD' });
@@ -87,8 +89,9 @@ export async function answer(
 }
 
 /** A page may load and talk to its own server only. Older Safari doesn't count WebSockets as 'self'. */
-function securityHeaders(host = ''): Record<string, string> {
-  const sockets = /^[\w.:[\]-]+$/.test(host) ? ` ws://${host} wss://${host}` : '';
+function securityHeaders(host = '', elsewhere: readonly string[] = []): Record<string, string> {
+  const own = /^[\w.:[\]-]+$/.test(host) ? [`ws://${host}`, `wss://${host}`] : [];
+  const sockets = [...own, ...elsewhere].map((origin) => ` ${origin}`).join('');
   return {
     'Content-Security-Policy': `default-src 'self'; connect-src 'self'${sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'`,
     'Cross-Origin-Opener-Policy': 'same-origin',

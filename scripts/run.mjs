@@ -19,6 +19,7 @@ const COMMANDS = {
   docs: 'scripts/docs.ts',
   build: 'scripts/build.ts',
   cluster: 'scripts/cluster.ts',
+  race: 'examples/race/run.ts',
 };
 
 /** The Node this project brings along, per machine: a package that is nothing but the binary, with its checksum. */
