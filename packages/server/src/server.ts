@@ -189,6 +189,7 @@ class Node<C extends Contract> implements Server<C> {
         wait: (address) => this.#doors.wait(address),
         links: this.#links,
         streams: this.#streams,
+        networkOf,
         metrics: this.metrics,
         admit: (identity, credentials) => this.#admit(identity, credentials),
         enter: (address) => this.#doors.enter(address),

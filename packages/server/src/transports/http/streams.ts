@@ -10,7 +10,6 @@ import type { Place } from '../../session/sessions.ts';
 import type { StreamWrite } from '../../session/streams/request.ts';
 import type { Found, Streams } from '../../session/streams.ts';
 import { credentials, pathOf } from '../caller.ts';
-import { networkOf } from '../crowd.ts';
 import { Refusal } from '../refusal.ts';
 import type { Answer, Answering, Route } from './answer.ts';
 import { checkRequest, type ReceiveSettings, receiveBytes } from './receive.ts';
@@ -27,6 +26,8 @@ export interface StreamSettings extends ReceiveSettings, ReadTools {
   readonly admit: (identity: Identity, credentials: Credentials) => Place;
   /** Counts somebody who is in, by address; throws when there are too many. */
   readonly enter: (address: string) => () => void;
+  /** What counts as one address. */
+  readonly networkOf: (address: string) => string;
   /** A connection is somebody's who is in. */
   readonly welcome: (request: IncomingMessage) => void;
 }
@@ -71,7 +72,8 @@ async function read(
     return comeBack(thrown, query);
   }
   const { identity, remoteAddress } = await receiveBytes(request, settings, false);
-  const found = await settings.streams.find({ identity, network: networkOf(remoteAddress), channel }, true);
+  const network = settings.networkOf(remoteAddress);
+  const found = await settings.streams.find({ identity, network, channel }, true);
   const { place, gone } = enter(request, identity, remoteAddress, settings);
   // Whoever is gone by now is nobody to read for.
   if (request.socket.destroyed) {
@@ -128,7 +130,7 @@ async function look(request: IncomingMessage, rest: string, settings: StreamSett
   const channel = channelOf(rest);
   checkRequest(request, settings);
   const { identity, remoteAddress } = await receiveBytes(request, settings, false);
-  const network = networkOf(remoteAddress);
+  const network = settings.networkOf(remoteAddress);
   const found: Found = await settings.streams.find({ identity, network, channel }, false);
   // Its length is nobody's business: what a GET would give depends on where it begins.
   return { status: 200, headers: factFields(found), write: (response) => response.end() };
@@ -158,5 +160,5 @@ async function writeOf(
   if (request.headers['content-encoding'] !== undefined)
     throw new SyncError('unsupported_data', 'Send the body as it is, without a Content-Encoding.');
   const { identity, remoteAddress, body } = await receiveBytes(request, settings, true);
-  return { ...asked, identity, network: networkOf(remoteAddress), body };
+  return { ...asked, identity, network: settings.networkOf(remoteAddress), body };
 }
