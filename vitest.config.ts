@@ -45,7 +45,8 @@ const common = {
   pool: 'forks',
   // Much of what the slowest do is waiting: for a process, a browser, a time that is the subject.
   maxWorkers: availableParallelism() + 1,
-  testTimeout: 20_000,
+  // The last resort for what hangs: a property that takes four seconds takes thirty where eight others want the processor.
+  testTimeout: 60_000,
   hookTimeout: 20_000,
   // How long something is looked at again and again: a machine with much else to do gets there too.
   expect: { poll: { timeout: 10_000, interval: 10 } },
