@@ -2,11 +2,14 @@
  * `syncline doctor` against real servers without a proxy: what is good is called good, and certificates, clocks, tokens and addresses
  * that aren't are found, each with a way to mend it. What proxies do is in doctor.proxies.test.ts.
  */
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { systemClock } from '@syncline/protocol/wire';
+import { subprotocol, systemClock } from '@syncline/protocol/wire';
 import { generate } from 'selfsigned';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { WebSocketServer } from 'ws';
 import { command, folder, serve, start } from './command.ts';
 import { type Examined, examined, levels } from './examined.ts';
 
@@ -86,6 +89,22 @@ describe('a deployment that is as it should be', () => {
       expect(Number(seconds)).toBeGreaterThanOrEqual(1.6);
     },
   );
+});
+
+it('a way on which nothing passes after the first words is a fault', patience, async () => {
+  const door = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => subprotocol });
+  onTestFinished(() => {
+    for (const one of door.clients) one.terminate();
+    door.close();
+  });
+  await once(door, 'listening');
+  door.on('connection', (socket) => socket.send(`["welcome","1",1000,65536,null,${systemClock.now()}]`));
+  const found = await examined(`ws://127.0.0.1:${(door.address() as AddressInfo).port}/sync`);
+  expect(finding(found, 'session')).toMatchObject({
+    level: 'fault',
+    what: expect.stringContaining('had no answer within 10 s'),
+  });
+  expect(finding(found, 'clock')).toBeUndefined();
 });
 
 describe('clocks', () => {

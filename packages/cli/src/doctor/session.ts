@@ -35,6 +35,7 @@ export async function checkSession(target: Target): Promise<Finding[]> {
     if (welcome.type !== 'frame' || welcome.frame.type !== 'welcome') return [unwelcome(welcome, target)];
     const { now, heartbeatMs } = welcome.frame;
     const wayMs = await roundTrip(ear, target);
+    if (wayMs === undefined) return [unanswered(target)];
     const session = good('session', `The server speaks: the way there and back takes ${wayMs} ms.`);
     const clocks = judgeClock(now - (at - wayMs / 2), wayMs);
     return [session, clocks, await watchSilence(ear, heartbeatMs, target)];
@@ -59,17 +60,26 @@ function unwelcome(seen: Seen, { patienceMs }: Target): Finding {
   );
 }
 
-/** The shortest of some round trips, in ms. */
-async function roundTrip(ear: Ear, { clock, patienceMs }: Target): Promise<number> {
+/** The shortest of some round trips, in ms; undefined where one was not answered. */
+async function roundTrip(ear: Ear, { clock, patienceMs }: Target): Promise<number | undefined> {
   let best = patienceMs;
   for (let i = 0; i < probes; i++) {
     const sent = clock.now();
     ear.say('["heartbeat"]');
     const seen = await ear.until('heartbeat', patienceMs);
-    if (seen.type !== 'frame') break;
+    if (seen.type !== 'frame') return undefined;
     best = Math.min(best, clock.now() - sent);
   }
   return best;
+}
+
+function unanswered({ patienceMs }: Target): Finding {
+  return fault(
+    'session',
+    `The server spoke first, and what it was asked then had no answer within ${patienceMs / 1000} s, or the connection broke.`,
+    'Something on the way lets a WebSocket open and then passes nothing on.',
+    [...mends.upgrade, ...mends.idle],
+  );
 }
 
 /** @param aheadMs by how much the server's clock is ahead of this one */
