@@ -347,6 +347,7 @@ describe('presence', () => {
     const { body } = await backend.get('presence', { channel: 'chat/x', limit: 10 });
     expect(body['count']).toBe(60);
     expect(body['members']).toHaveLength(10);
+    expect(body['next']).toEqual(expect.any(Number));
     expect(server.metrics.viewsOpen).toBe(0);
   });
 });
