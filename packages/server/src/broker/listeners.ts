@@ -19,7 +19,9 @@ export class Listeners {
 
   /** Adds a listener; the function returned removes it. The same function may listen twice and is then told twice. */
   add(channel: string, onNews: Listener): () => void {
-    this.#byChannel.set(channel, [...(this.#byChannel.get(channel) ?? []), onNews]);
+    const known = this.#byChannel.get(channel);
+    // Most logs have one, and a list into which another is spread makes room for many more.
+    this.#byChannel.set(channel, known ? [...known, onNews] : [onNews]);
     let listens = true;
     return () => {
       if (listens) this.#remove(channel, onNews);

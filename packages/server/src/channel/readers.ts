@@ -10,6 +10,7 @@ import type { Conflate, Cursor, Gap, Signals, Source, Taken } from '../cursor.ts
 import { type Logger, type Metrics, reason } from '../observe.ts';
 import type { Turn } from '../turn.ts';
 import { Batches, type BatchTraits } from './batches.ts';
+import { Cursors } from './cursors.ts';
 import type { Followed, Follower } from './follower.ts';
 import { placeBefore } from './locate.ts';
 import type { Pages } from './pages.ts';
@@ -38,7 +39,7 @@ export class Readers implements Source, Followed {
   readonly #batches: Batches;
   readonly #snapshots: Snapshots;
   #retry: Retry | undefined;
-  readonly #cursors = new Set<Cursor>();
+  readonly #cursors = new Cursors();
   /** Those for whom a page has to be read. */
   #waiting: Set<Cursor> | undefined;
   #gaps: Map<Cursor, Gap> | undefined;
@@ -144,7 +145,7 @@ export class Readers implements Source, Followed {
     this.#waiting = undefined;
     this.#snapshots.clear();
     this.#batches.conflateWith(undefined);
-    for (const cursor of this.#cursors) this.#skip(cursor, this.#gap(slice, why));
+    this.#cursors.each((cursor) => this.#skip(cursor, this.#gap(slice, why)));
   }
 
   /** How they are spared what they needn't see. It holds until the log turns out to be another one. */
@@ -165,11 +166,11 @@ export class Readers implements Source, Followed {
     this.#closed = true;
     this.#retry?.stop();
     this.#signalling?.close();
-    for (const cursor of this.#cursors) this.release(cursor);
+    this.#cursors.each((cursor) => this.release(cursor));
   }
 
   #wake(): void {
-    for (const cursor of this.#cursors) cursor.wake();
+    this.#cursors.each(wake);
   }
 
   #counted({ resident }: Cursor, by: number): void {
@@ -253,4 +254,8 @@ export class Readers implements Source, Followed {
   #gap(slice: Slice, why: GapReason): Gap {
     return { id: this.#traits.id, position: placeBefore(slice), top: slice.top.offset, reason: why };
   }
+}
+
+function wake(cursor: Cursor): void {
+  cursor.wake();
 }
