@@ -4,7 +4,7 @@
  */
 import type { Link, LinkHandlers, Transport } from '@syncline/client/internal';
 import { errors } from '@syncline/protocol';
-import { decodeClient, decodeClientBinary } from '@syncline/protocol/wire';
+import { type Clock, decodeClient, decodeClientBinary } from '@syncline/protocol/wire';
 import {
   nativeBatch,
   nativeControls,
@@ -15,6 +15,7 @@ import {
   type Session,
 } from '@syncline/server/internal';
 import { opcodes, takeFrame } from '@syncline/server/testing';
+import { type HttpDoor, Requests } from './requests.ts';
 import type { World } from './world.ts';
 
 /** How bad the network is; each number is a probability per message, connection or second. */
@@ -60,11 +61,19 @@ export class Network {
   };
   faults: Faults = noFaults;
   door: Door = () => undefined;
+  httpDoor: HttpDoor = () => undefined;
   readonly #world: World;
   readonly #wires = new Set<Wire>();
+  readonly #requests: Requests;
 
   constructor(world: World) {
     this.#world = world;
+    this.#requests = new Requests(world, this);
+  }
+
+  /** A client's way to the node by long polling. */
+  polling(clock: Clock): Transport {
+    return this.#requests.transport(clock);
   }
 
   /** A client's way to the node. */
@@ -89,6 +98,7 @@ export class Network {
   breakAll(): void {
     for (const wire of this.#wires) wire.break();
     this.#wires.clear();
+    this.#requests.breakAll();
   }
 }
 

@@ -11,8 +11,10 @@ import {
   type Executor,
   foldDocument,
   Hub,
+  Links,
   newMetrics,
   openAccess,
+  type Place,
   type Port,
   Pulse,
   resolveNumbers,
@@ -46,6 +48,7 @@ interface Running {
   readonly hub: Hub;
   readonly pulse: Pulse;
   readonly open: (port: Port) => Session;
+  readonly links: Links;
 }
 
 export class SimNode {
@@ -68,6 +71,12 @@ export class SimNode {
 
   /** A session for a connection that arrives; undefined while the node is down. */
   readonly door = (port: Port): Session | undefined => this.#running?.open(port);
+
+  /** What plain requests are answered by, likewise. */
+  readonly httpDoor = () => {
+    const running = this.#running;
+    return running && { links: running.links, place: () => placeIn(running) };
+  };
 
   start(): void {
     const { dir, channels, heartbeatMs, tailEntriesMax, tamper, docFoldEntriesMax, seed } = this.#settings;
@@ -99,7 +108,8 @@ export class SimNode {
       pulse.join(session);
       return session;
     };
-    this.#running = { life, store, hub, pulse, open };
+    const links = new Links({ clock, metrics: tools.metrics, takesBinary: false, ...numbers }, undefined);
+    this.#running = { life, store, hub, pulse, open, links };
   }
 
   /** `kill -9`: what is committed stays, everything else is gone, and nobody is told. */
@@ -146,6 +156,20 @@ export class SimNode {
       },
     };
   }
+}
+
+/** A place for a session of a link. */
+function placeIn({ open, pulse }: Running): Place {
+  let session: Session | undefined;
+  return {
+    open: (port) => {
+      session = open(port);
+      return session;
+    },
+    gone: () => {
+      if (session) pulse.leave(session);
+    },
+  };
 }
 
 /** Everything the file holds of a channel, read as the node would after a start. */

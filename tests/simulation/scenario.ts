@@ -20,6 +20,8 @@ export type Plant = 'drop-delivery' | 'reuse-offset' | 'forget-producer';
 export interface RunOptions {
   readonly seed: number;
   readonly plant?: Plant;
+  /** Whether clients come by long polling, every second one at the least. */
+  readonly polling?: boolean;
 }
 
 export interface Outcome {
@@ -47,10 +49,10 @@ const troubleMs = 60_000;
 const healMs = 60_000;
 const heartbeatMs = 5_000;
 
-export async function simulate({ seed, plant }: RunOptions): Promise<Outcome> {
+export async function simulate({ seed, plant, polling = false }: RunOptions): Promise<Outcome> {
   const dir = mkdtempSync(join(tmpdir(), 'syncline-simulation-'));
   try {
-    return await new Run(seed, plant, dir).run();
+    return await new Run(seed, plant, polling, dir).run();
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -61,6 +63,7 @@ class Run {
   readonly #network: Network;
   readonly #node: SimNode;
   readonly #plant: Plant | undefined;
+  readonly #polling: boolean;
   readonly #dir: string;
   readonly #history: Happening[] = [];
   readonly #clients: Client<typeof channels>[] = [];
@@ -68,8 +71,9 @@ class Run {
   #pending = 0;
   #deliveries = 0;
 
-  constructor(seed: number, plant: Plant | undefined, dir: string) {
+  constructor(seed: number, plant: Plant | undefined, polling: boolean, dir: string) {
     this.#plant = plant;
+    this.#polling = polling;
     this.#dir = dir;
     this.#world = new World(seed);
     this.#network = new Network(this.#world);
@@ -80,6 +84,7 @@ class Run {
     const tailEntriesMax = this.#world.whole(1, 40);
     this.#node = new SimNode(this.#world, { dir: data, channels, heartbeatMs, tailEntriesMax, tamper });
     this.#network.door = this.#node.door;
+    this.#network.httpDoor = this.#node.httpDoor;
   }
 
   async run(): Promise<Outcome> {
@@ -130,8 +135,10 @@ class Run {
 
   #addClient(name: string): void {
     const { clock } = this.#world.life();
+    const polls = this.#polling && (this.#clients.length % 2 === 0 || this.#world.chance(0.5));
+    const transport = polls ? this.#network.polling(clock) : this.#network.transport();
     const client = createClientWith<typeof channels>(
-      { clock, transport: this.#network.transport(), lifecycle: () => () => {} },
+      { clock, transport, lifecycle: () => () => {} },
       { url: 'ws://simulated', outboxAgeMs: 3_600_000 },
     );
     this.#clients.push(client);

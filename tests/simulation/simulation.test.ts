@@ -21,6 +21,19 @@ describe('[S2] [D2] [A1] [A2] whatever the network and the node do', () => {
   );
 });
 
+describe('[S2] [D2] [A1] [A2] [L7] [L8] whatever becomes of the requests of those who poll', () => {
+  test.each(Array.from({ length: 6 }, (_, i) => i * perTest + 1))(
+    'seeds from %i keep every promise',
+    async (from) => {
+      for (let seed = from; seed < from + perTest; seed++) {
+        const { faults } = await simulate({ seed, polling: true });
+        expect(faults, `seed ${seed}`).toEqual([]);
+      }
+    },
+    120_000,
+  );
+});
+
 describe('the judge finds what is planted', () => {
   const plants: [Plant, RegExp][] = [
     ['drop-delivery', /^hole: /],

@@ -8,6 +8,8 @@ export { createDocClient as createClientWith } from './doc/kinds.ts';
 export type { Hint, Lifecycle } from './lifecycle.ts';
 export { pageLifecycle } from './lifecycle.ts';
 export { Shelf } from './testing/shelf.ts';
+export { httpTransport } from './transports/http.ts';
+export { polled } from './transports/long-poll.ts';
 export { inOrder } from './transports/order.ts';
 export type { Link, LinkHandlers, Transport } from './transports/transport.ts';
 export { websocket } from './transports/websocket.ts';

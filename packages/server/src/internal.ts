@@ -16,7 +16,10 @@ export { resolveNumbers } from './options.ts';
 export { Pulse } from './pulse.ts';
 export { Bucket } from './session/bucket.ts';
 export type { Port } from './session/port.ts';
+export type { Place } from './session/sessions.ts';
 export { Session } from './session.ts';
+export type { Ask, Reply } from './transports/http/link/link.ts';
+export { Links } from './transports/http/link/links.ts';
 export {
   nativeBatch,
   nativeControls,

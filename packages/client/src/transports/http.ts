@@ -19,10 +19,15 @@ const closeMs = 2_000;
 /** Reads what comes down, from the answer to the first request on, until the link ends. */
 export type Down = (link: HttpLink, first: Response) => Promise<void>;
 
-/** @param as what the server is asked for */
-export function httpTransport(as: string, down: Down, clock: Clock): Fallback {
+/** @param as what the server is asked for; @param get what makes requests. Default: the platform's `fetch` */
+export function httpTransport(
+  as: string,
+  down: Down,
+  clock: Clock,
+  get: typeof fetch = (...request) => fetch(...request),
+): Fallback {
   return {
-    open: (url, token, handlers) => new HttpLink(clock, handlers, url).begin(as, token, down),
+    open: (url, token, handlers) => new HttpLink(clock, handlers, url, get).begin(as, token, down),
     among: (all) => inOrder(all, clock),
   };
 }
@@ -44,7 +49,10 @@ export class HttpLink implements Link {
   #data: string[] = [];
   #rest = '';
 
-  constructor(clock: Clock, handlers: LinkHandlers, url: string) {
+  readonly #get: typeof fetch;
+
+  constructor(clock: Clock, handlers: LinkHandlers, url: string, get: typeof fetch) {
+    this.#get = get;
     this.#clock = clock;
     this.#handlers = handlers;
     this.#url = new URL(url.replace(/^ws/, 'http'));
@@ -138,7 +146,7 @@ export class HttpLink implements Link {
   }
 
   #fetch(url: URL, init: RequestInit): Promise<Response> {
-    return fetch(url, { ...init, credentials: 'include', signal: this.#over.signal });
+    return this.#get(url, { ...init, credentials: 'include', signal: this.#over.signal });
   }
 
   /** Posts what waits. @param alive also where nothing does: the server is to know that somebody is here */
