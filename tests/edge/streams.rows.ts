@@ -111,6 +111,7 @@ export const offsets: readonly Row[] = [
     },
   ),
   asks('a query of 7,000 characters', '200', { path: `chat/x?${'x'.repeat(7000)}` }),
+  asks('awareness of a document', '400 bad_frame', { path: 'chat/x?awareness=default' }),
   asks(
     'a function to be called with the answer',
     '200',
@@ -151,6 +152,10 @@ export const streamFields: readonly Row[] = [
   asks('an append that closes what the contract made', '405 bad_frame', {
     method: 'POST',
     changes: { 'Stream-Closed': 'true' },
+  }),
+  asks('a fork', '400 bad_frame', {
+    method: 'PUT',
+    changes: { 'Stream-Forked-From': '/sync/streams/chat/y' },
   }),
   asks('an append in an order of its own', '400 bad_frame', {
     method: 'POST',

@@ -7,15 +7,18 @@ import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DurableStream, IdempotentProducer, stream as read } from '@durable-streams/client';
 import { isChangeEvent, MaterializedState, type StateEvent } from '@durable-streams/state';
-import { createClient } from '@syncline/client';
-import { defineChannels, state, stream } from '@syncline/protocol';
+import { YjsProvider } from '@durable-streams/y-durable-streams';
+import { createClient } from '@syncline/client/doc';
+import { defineChannels, doc, state, stream } from '@syncline/protocol';
 import { createServer, memory } from '@syncline/server';
 import { expect, onTestFinished, test } from 'vitest';
+import * as Y from 'yjs';
 import { until } from './until.ts';
 
 const channels = defineChannels({
   'chat/:room': stream<{ n: number }>({ stamp: true }),
   'fleet/:city': state<{ at: number }>(),
+  'docs/:id': doc(),
 });
 
 async function serve(options: Partial<Parameters<typeof createServer<typeof channels>>[0]> = {}) {
@@ -145,3 +148,27 @@ test('[P18] [P10] a change that is appended as the State Protocol has it is what
   await handle.append(JSON.stringify(change('delete')));
   await until(fleet.entries, (entries) => !entries.has('van'));
 });
+
+test.each(['sse', 'long-poll'] as const)(
+  '[P11] [P18] the public provider for Yjs edits a document together with one on a socket, also after it was folded: %s',
+  async (liveMode) => {
+    const { client, server, url } = await serve({ docFoldEntriesMax: 5 });
+    const own = client.doc('docs/plan');
+    onTestFinished(own.open());
+    const shapes = own.doc.getMap<number>('shapes');
+    for (let i = 0; i < 20; i++) {
+      shapes.set('own', i);
+      await until(own.sync, ({ state: now }) => now === 'synced');
+    }
+    await expect.poll(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
+    const copy = new Y.Doc();
+    const baseUrl = url('').replace(/\/$/, '');
+    const provider = new YjsProvider({ doc: copy, baseUrl, docId: 'plan', liveMode });
+    onTestFinished(() => provider.destroy());
+    await expect.poll(() => copy.getMap('shapes').toJSON()).toEqual({ own: 19 });
+    copy.getMap('shapes').set('theirs', 1);
+    await expect.poll(() => shapes.toJSON()).toEqual({ own: 19, theirs: 1 });
+    shapes.set('own', 20);
+    await expect.poll(() => copy.getMap('shapes').toJSON()).toEqual({ own: 20, theirs: 1 });
+  },
+);

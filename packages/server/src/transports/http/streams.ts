@@ -16,7 +16,7 @@ import { checkRequest, type ReceiveSettings, receiveBytes } from './receive.ts';
 import { ChunkReader } from './streams/chunk.ts';
 import { retryIn } from './streams/events.ts';
 import { answerTo, factFields, readable, sendable } from './streams/headers.ts';
-import { channelOf, fieldOf, producerOf, type Query, readQuery } from './streams/query.ts';
+import { channelOf, fieldOf, producerOf, type Query, readQuery, refuseExtensions } from './streams/query.ts';
 import { type ReadTools, standing } from './streams/reader.ts';
 import { SseReader } from './streams/sse.ts';
 
@@ -41,6 +41,7 @@ export function streamsRoute(settings: StreamSettings): Route {
   const write =
     (act: (write: StreamWrite) => ReturnType<Streams['append']>): Answering =>
     async (request, rest) => {
+      refuseExtensions(request);
       checkRequest(request, settings);
       const told = await act(await writeOf(request, rest, settings));
       return answerTo(told, addressOf(request, settings));
@@ -64,6 +65,7 @@ async function read(
   response: ServerResponse,
   settings: StreamSettings,
 ): Promise<Answer> {
+  refuseExtensions(request);
   const query = readQuery(request);
   const channel = channelOf(rest);
   try {

@@ -20,6 +20,24 @@ export interface Query {
   readonly cursor: number | undefined;
 }
 
+/**
+ * What extensions of the protocol ask for that isn't here: what is passed over would be taken for done.
+ *
+ * @throws SyncError `bad_frame`
+ */
+export function refuseExtensions({ url, headers }: IncomingMessage): void {
+  if (new URLSearchParams(url?.split('?')[1]).has('awareness'))
+    throw new SyncError(
+      'bad_frame',
+      'Awareness doesn’t travel here: a channel has presence and signals, on sockets and links.',
+    );
+  if (headers['stream-forked-from'] !== undefined)
+    throw new SyncError(
+      'bad_frame',
+      'This server has no forks: create a stream of its own, and copy what it begins with.',
+    );
+}
+
 /** The query of a GET, and the header field with which a browser's EventSource resumes. @throws SyncError `bad_frame` */
 export function readQuery(request: IncomingMessage): Query {
   const query = new URLSearchParams(request.url?.split('?')[1]);
