@@ -15,32 +15,9 @@ import {
   type Session,
 } from '@syncline/server/internal';
 import { opcodes, takeFrame } from '@syncline/server/testing';
+import { type Faults, type Injected, noFaults } from './faults.ts';
 import { type HttpDoor, Requests } from './requests.ts';
 import type { World } from './world.ts';
-
-/** How bad the network is; each number is a probability per message, connection or second. */
-export interface Faults {
-  readonly drop: number;
-  readonly duplicate: number;
-  readonly reorder: number;
-  /** Per connection: it is cut after some number of bytes. */
-  readonly cut: number;
-  /** Per connection: one direction holds everything back for some seconds, or for ever. */
-  readonly stall: number;
-  readonly latencyMsMax: number;
-}
-
-export const noFaults: Faults = { drop: 0, duplicate: 0, reorder: 0, cut: 0, stall: 0, latencyMsMax: 5 };
-
-/** What was done to the messages, so that a run can show that it tested something. */
-export interface Injected {
-  dropped: number;
-  duplicated: number;
-  reordered: number;
-  cut: number;
-  stalled: number;
-  connections: number;
-}
 
 /** What a node offers to a link: a session for a port, or nothing while the node is down. */
 export type Door = (port: Port) => Session | undefined;

@@ -5,7 +5,7 @@
 import { httpTransport, polled, type Transport } from '@syncline/client/internal';
 import type { Clock } from '@syncline/protocol/wire';
 import type { Ask, Links, Place, Reply } from '@syncline/server/internal';
-import type { Faults, Injected } from './link.ts';
+import type { Faults, Injected } from './faults.ts';
 import type { World } from './world.ts';
 
 /** What a node offers to requests; nothing while it is down. */

@@ -9,8 +9,9 @@ import type { Client } from '@syncline/client';
 import { createClientWith } from '@syncline/client/internal';
 import { defineChannels, SyncError, stream } from '@syncline/protocol';
 import type { Broker } from '@syncline/server/internal';
+import { type Faults, type Injected, noFaults } from './faults.ts';
 import { type FinalLog, type Happening, judge } from './history.ts';
-import { type Faults, type Injected, Network, noFaults } from './link.ts';
+import { Network } from './link.ts';
 import { readLog, SimNode } from './node.ts';
 import { World } from './world.ts';
 
