@@ -60,7 +60,6 @@ export async function ask(clock: Clock, url: URL, request: Request = {}): Promis
   const giveUp = (): void => abort.abort();
   const cancel = clock.timer(answerMs, giveUp);
   signal?.addEventListener('abort', giveUp);
-  let whole = false;
   try {
     const response = await fetch(url, {
       method: body === undefined ? 'GET' : 'POST',
@@ -71,12 +70,9 @@ export async function ask(clock: Clock, url: URL, request: Request = {}): Promis
     });
     const { status } = response;
     const retryAfterMs = 1000 * Number(/^\d{1,6}$/.exec(response.headers.get('retry-after') ?? '')?.[0] ?? 0);
-    let text = '';
-    if (statusOnly) whole = await drained(response);
-    else if (status === 200) {
-      text = await read(response);
-      whole = true;
-    }
+    // What is read to its end leaves its connection to the next request.
+    if (statusOnly) await read(response).catch(() => {});
+    const text = status === 200 && !statusOnly ? await read(response) : '';
     return { status, text, retryAfterMs };
   } catch (thrown) {
     const why = abort.signal.aborted ? `gave no answer within ${answerMs} ms` : reasonOf(thrown);
@@ -84,19 +80,8 @@ export async function ask(clock: Clock, url: URL, request: Request = {}): Promis
   } finally {
     cancel();
     signal?.removeEventListener('abort', giveUp);
-    // What is read to its end leaves its connection to the next request. Else what is still being sent is ended, such as the rest of
-    // an answer that isn't read.
-    if (!whole) giveUp();
-  }
-}
-
-/** Reads an answer to its end, if that isn't far. */
-async function drained(response: Response): Promise<boolean> {
-  try {
-    await read(response);
-    return true;
-  } catch {
-    return false;
+    // Also ends what is still being sent, such as the rest of an answer that isn't read.
+    giveUp();
   }
 }
 

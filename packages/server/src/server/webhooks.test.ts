@@ -381,6 +381,13 @@ describe('what waits for a webhook', () => {
         'Events for a webhook were dropped.',
         { webhook: new URL(told.url).origin, events: 1, why: 'too many wait already' },
       ]);
+      // What was told leaves its room to others.
+      told.answer = 200;
+      for (const response of told.open) response.writeHead(200).end();
+      await eventually(() => server.metrics.webhooksWaiting).toBe(0);
+      for (let n = 0; n < most; n++) await server.publish('chat/a', 'x'.repeat(10_000));
+      await eventually(() => server.metrics.webhooksSent).toBe(2 * most);
+      expect(server.metrics.webhooksDropped).toBe(20 - most);
     },
   );
 
@@ -428,6 +435,8 @@ describe('what waits for a webhook', () => {
     await closing;
     expect(server.metrics).toMatchObject({ webhooksSent: 20, webhooksDropped: 20, webhooksWaiting: 0 });
     expect(JSON.stringify(said)).toContain('the server left before they were told');
+    // Nothing of it goes on, so that the process may end.
+    await openAre(stuck, 0);
   });
 });
 
