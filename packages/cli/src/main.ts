@@ -4,6 +4,7 @@
  * other than 0. It knows no command.
  */
 import { createProgram } from './commands.ts';
+import { safe } from './output.ts';
 
 /** Whatever keeps a command from being done, as one line. */
 function fail(thrown: unknown): never {
@@ -13,7 +14,7 @@ function fail(thrown: unknown): never {
 
 function oneLine(text: string): string {
   const line = text.trim().replace(/^error: /, '');
-  return `syncline: ${line.replaceAll(/\s*\n\s*/g, ' ')}\n`;
+  return `syncline: ${safe(line.replaceAll(/\s*\n\s*/g, ' '))}\n`;
 }
 
 const program = createProgram();

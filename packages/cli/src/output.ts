@@ -15,10 +15,10 @@ export function writeLine(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Tells what isn't a result: one line to stderr, under the command's name. */
+/** Tells what isn't a result: one line to stderr, under the command's name. A server's own words may stand in it. */
 export function writeNotice(text: string): void {
   clearProgress();
-  process.stderr.write(`syncline: ${text.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  process.stderr.write(`syncline: ${safe(text.replaceAll(/\s*\n\s*/g, ' '))}\n`);
 }
 
 let shown = false;

@@ -2,7 +2,7 @@
  * What a run came to, as text for people and as JSON for programs, and what it means: loss, doubles, and whether the generator can be
  * believed at all. It measures nothing.
  */
-import { many } from '../output.ts';
+import { many, safe } from '../output.ts';
 import type { Outcome, Plan } from './load.ts';
 import { busyMax } from './machine.ts';
 import { barsMs, type Times } from './tally.ts';
@@ -121,8 +121,8 @@ export function reportOf(result: Result, { tally }: Outcome): string {
     '',
     ...histogram(tally.delivery),
     ...checkLines(result),
-    ...result.cut.map(({ code, count, message }) => row('cut', `${many(count)} × ${code}: ${message}`)),
-    ...refused.map(({ code, count, message }) => row('refused', `${many(count)} × ${code}: ${message}`)),
+    ...result.cut.map(({ code, count, message }) => row('cut', `${many(count)} × ${code}: ${safe(message)}`)),
+    ...refused.map(({ code, count, message }) => row('refused', `${many(count)} × ${code}: ${safe(message)}`)),
     ...generatorLines(result),
   ];
   return lines.join('\n');
