@@ -218,9 +218,13 @@ describe('many readers', () => {
     await eventually(() => server.metrics.cursorsOpen).toBe(1);
     dead.socket.pause();
     const [socket] = sockets;
-    while ((socket?.writableLength ?? 0) === 0) {
-      await server.publish('chat/x', 'x'.repeat(60_000));
-      await turns();
+    // Full for good: what waits in it stays for many turns.
+    for (let stuck = 0, before = 0; stuck < 200; ) {
+      const waiting = socket?.writableLength ?? 0;
+      stuck = waiting > 0 && waiting === before ? stuck + 1 : 0;
+      before = waiting;
+      if (stuck === 0) await server.publish('chat/x', 'x'.repeat(60_000));
+      await turns(1);
     }
     await clock.advance(4 * 16_000);
     await eventually(() => server.metrics.sessionsOpen).toBe(0);
