@@ -36,9 +36,13 @@ async function hostile() {
 it.each([
   ['tail', ['tail', 'chat/a']],
   ['publish', ['publish', 'chat/a', '"hi"']],
-])('`%s` tells what a server refuses it with, and nothing that a terminal acts upon', patience, async (_name, args) => {
-  const { ended, output } = syncline(...args, '--url', await hostile());
-  expect(await ended).toBe(1);
-  expect(output.err).toContain('\\u001b]52;c;');
-  expect(output.err + output.out).not.toMatch(acted);
-});
+])(
+  '`%s` tells what a server refuses it with, and nothing that a terminal acts upon',
+  patience,
+  async (_name, args) => {
+    const { ended, output } = syncline(...args, '--url', await hostile());
+    expect(await ended).toBe(1);
+    expect(output.err).toContain('\\u001b]52;c;');
+    expect(output.err + output.out).not.toMatch(acted);
+  },
+);

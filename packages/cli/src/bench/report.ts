@@ -122,7 +122,9 @@ export function reportOf(result: Result, { tally }: Outcome): string {
     ...histogram(tally.delivery),
     ...checkLines(result),
     ...result.cut.map(({ code, count, message }) => row('cut', `${many(count)} × ${code}: ${safe(message)}`)),
-    ...refused.map(({ code, count, message }) => row('refused', `${many(count)} × ${code}: ${safe(message)}`)),
+    ...refused.map(({ code, count, message }) =>
+      row('refused', `${many(count)} × ${code}: ${safe(message)}`),
+    ),
     ...generatorLines(result),
   ];
   return lines.join('\n');
