@@ -51,7 +51,8 @@ export class Backend {
 
   /** Asks for something with these parameters. */
   async get(path: string, query: Readonly<Record<string, string | number>> = {}): Promise<Answered> {
-    const search = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+    const pairs = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+    const search = new URLSearchParams(pairs);
     return await this.#call('get', path, `${path}${search.size > 0 ? `?${search}` : ''}`, {});
   }
 
