@@ -31,8 +31,8 @@ import { type Place, Sessions } from './session/sessions.ts';
 import { Streams } from './session/streams.ts';
 import { networkOf } from './transports/crowd.ts';
 import { Doors } from './transports/doors.ts';
-import { serveHttp } from './transports/http.ts';
 import { Links } from './transports/http/link/links.ts';
+import { serveHttp } from './transports/http.ts';
 import {
   checkHttpServer,
   checkPlace,
