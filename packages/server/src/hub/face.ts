@@ -35,9 +35,10 @@ export interface Face {
    * What is published by the body of a request, as readers would see it: payloads, in their order. Left out where that is somebody
    * else's matter.
    *
+   * @param most so many are asked for: of more there may be any number
    * @throws SyncError `bad_payload`
    */
-  payloads?(body: Uint8Array): readonly Data[];
+  payloads?(body: Uint8Array, most: number): readonly Data[];
 }
 
 /** Shows one snapshot, part by part. */

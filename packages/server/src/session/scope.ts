@@ -7,6 +7,8 @@ import type { Identity } from '../access.ts';
 
 /** Begins the owner of what an API key stores: no user's name holds it. */
 const keyMark = '\u0001';
+/** Begins what stands for a request that may be repeated: the name of no producer has a `%` before anything but `25` and `2F`. */
+const repeatMark = '%idempotent.';
 
 /**
  * The producer that stands for one item of a request which may be repeated (rule W7): whoever sends the same key again, to whichever
@@ -17,7 +19,7 @@ const keyMark = '\u0001';
 export function repeatedAs({ user, apiKey }: Identity, network: string, key: string, item: number): string {
   const owner = apiKey === undefined ? user : keyMark + apiKey;
   const whole = owner === null ? JSON.stringify([network, key]) : key;
-  const id = `idempotent.${createHash('sha256').update(whole).digest('base64url')}.${item}`;
+  const id = `${repeatMark}${createHash('sha256').update(whole).digest('base64url')}.${item}`;
   return owner === null ? id : `${owner}/${id}`;
 }
 

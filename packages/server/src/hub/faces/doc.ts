@@ -26,7 +26,7 @@ export function docFace(docs: Pick<Docs, 'update'>): Face {
     messages: ({ entries }) => entries.map(({ data }) => framed(readDocEntry(data).update)),
     ends: replaces,
     snapshot: () => new DocSnapshot(docs),
-    payloads: (body) => unframed(body).map(updateEntry),
+    payloads: (body, most) => unframed(body, most).map(updateEntry),
   };
 }
 
@@ -71,11 +71,11 @@ function framed(bytes: Uint8Array): Uint8Array {
   return Buffer.concat([Uint8Array.of(...length, rest), bytes]);
 }
 
-/** What `framed` put together. @throws SyncError `bad_payload` */
-function unframed(body: Uint8Array): Uint8Array[] {
+/** What `framed` put together: of more than `most` one more, since each costs more than its byte. @throws SyncError `bad_payload` */
+function unframed(body: Uint8Array, most: number): Uint8Array[] {
   const found: Uint8Array[] = [];
   let at = 0;
-  while (at < body.length) {
+  while (at < body.length && found.length <= most) {
     let length = 0;
     let byte = 128;
     for (let i = 0; byte > 127; i++) {

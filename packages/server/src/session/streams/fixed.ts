@@ -88,10 +88,13 @@ export class FixedWrites implements Writes {
     const channel = await this.#channel(name);
     // Rights may have ended while they were looked at.
     this.#tools.access.good(identity);
+    // Entries that are kept for good keep their keys for good, so whoever takes another name each time would fill the log with names.
+    const fences = (append: Intake['append']): boolean =>
+      append.key === undefined && channel.settings.keep !== null;
     const appends = intakes.map(({ append }, i) => ({
       ...append,
       from: identity.user,
-      ...(producer && producedBy(write, producer, append, i)),
+      ...(producer && producedBy(write, producer, fences(append), i)),
     }));
     return await stored(channel, appends, producer);
   }
@@ -147,29 +150,29 @@ function checkMarks({ channel, type, body, order, producer }: StreamWrite): void
 /** @throws SyncError `bad_payload`, `frame_too_large` */
 function payloadsOf({ channel, body }: StreamWrite, face: Face): readonly Data[] {
   if (!face.payloads) throw new SyncError('internal', `Nobody knows what is appended to "${channel}".`);
-  const payloads = face.payloads(body);
+  const payloads = face.payloads(body, messagesMax);
   if (payloads.length <= messagesMax) return payloads;
   throw new SyncError(
     'frame_too_large',
-    `A request holds up to ${messagesMax} messages, not ${payloads.length}. Send several.`,
+    `A request holds up to ${messagesMax} messages, and this one has more. Send several.`,
   );
 }
 
 /**
  * As whose an append is stored, so that a repeated request stores nothing twice: the first message takes the producer's next number, and
  * so proves that no request is missing; each further one is the only one of a producer of its own. An older epoch is fenced off
- * where the entries have no keys of their own: then the producer is one, and its epochs are in order.
+ * where `fences`: then the producer is a key of its own, and its epochs are in order.
  */
 function producedBy(
   { identity }: StreamWrite,
   { id, epoch, sequence }: Producing,
-  { key }: Intake['append'],
+  fences: boolean,
   item: number,
 ): Pick<Append, 'producer' | 'key' | 'order'> {
   const name = `${id}.${epoch}`;
   if (item > 0) return { producer: { id: producerAs(identity, `${name}.${sequence}.${item}`), sequence: 1 } };
   const producer = { id: producerAs(identity, name), sequence: sequence + 1 };
-  return key === undefined ? { producer, key: producerAs(identity, id), order: epoch } : { producer };
+  return fences ? { producer, key: producerAs(identity, id), order: epoch } : { producer };
 }
 
 /**
