@@ -103,13 +103,32 @@ export class Ledger {
     return broker.now?.() ?? clock.now();
   }
 
-  /** Resolves when what is known reaches so far, or the log has turned out to be another one. @throws SyncError `restart` when it closes */
-  async reached(offset: number): Promise<void> {
-    this.wake();
-    if (this.#beginning) await this.#beginning;
-    else if (this.#view.offset < offset && !this.#closed)
-      await new Promise<void>((resolve) => this.#waiting.push({ offset, resolve }));
-    if (this.#closed) throw new SyncError('restart');
+  /**
+   * Resolves when what is known reaches so far, or that place is none of this log: it is of another one, or was rolled back.
+   *
+   * @throws SyncError `restart` when it closes, or the broker's
+   */
+  async reached(position: Position): Promise<void> {
+    const { epoch, offset } = position;
+    const { clock } = this.#tools;
+    // What this node appended is told of within the turn; what isn't is looked for, once.
+    const looks = [
+      () => new Promise<void>((resolve) => clock.endOfTurn(resolve)),
+      () => this.#lookFor(position),
+    ];
+    for (;;) {
+      this.wake();
+      if (this.#closed) throw new SyncError('restart');
+      if (this.#beginning) await this.#beginning;
+      else if (this.#position.epoch !== epoch || this.#view.offset >= offset) return;
+      else if (this.#channel.top.offset >= offset)
+        await new Promise<void>((resolve) => this.#waiting.push({ offset, resolve }));
+      else {
+        const look = looks.shift();
+        if (!look) return;
+        await look();
+      }
+    }
   }
 
   /**
@@ -152,10 +171,14 @@ export class Ledger {
       (top.offset < offset || (top.offset === offset && top.check === check))
     )
       return;
-    // Whoever asks for a place that the node doesn't know has it look.
-    const { cursor } = await this.#channel.join({ epoch, ...top }, { wake: () => {} }, true);
+    await this.#lookFor({ epoch, ...top });
+    await this.reached({ epoch, ...top });
+  }
+
+  /** Whoever asks for a place that the node doesn't know has it look. */
+  async #lookFor(position: Position): Promise<void> {
+    const { cursor } = await this.#channel.join(position, { wake: () => {} }, true);
     cursor.release();
-    await this.reached(top.offset);
   }
 
   /** There is more to know. */
@@ -332,9 +355,9 @@ export class Ledger {
     const data = durableEntry([act]);
     const { offset: ifTopAt } = this.#view;
     try {
-      const { offset } = await this.#channel.append({ data, from: null, ifTopAt }, true);
+      const appended = await this.#channel.append({ data, from: null, ifTopAt }, true);
       this.#tools.metrics.dueAppended++;
-      await this.reached(offset);
+      await this.reached(appended);
       return true;
     } catch (thrown) {
       // Another node was first, or somebody used it.

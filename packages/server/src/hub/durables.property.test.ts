@@ -164,6 +164,6 @@ it('[P25] an answer is one that the log would have given between question and an
       const kept = bodies.filter((_, i) => !closing.includes(said[i] as Answered));
       expect(acts.map(text).toSorted()).toEqual(kept.toSorted());
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
 });

@@ -255,6 +255,19 @@ describe('durable logs that can not be read', () => {
     expect(await asking).toBe('different');
   });
 
+  it('hold up nobody whose entry was rolled back', async () => {
+    const { clock, node, log } = world();
+    const { meddling, outcome } = node();
+    await outcome(create());
+    const { epoch } = await log();
+    // It was stored, and is gone when the node looks for it.
+    meddling.append = async () => ({ epoch, offset: 2, check: 1, at: clock.now(), duplicate: false });
+    expect(await outcome(append('b'))).toBe('appended');
+    meddling.append = (pass) => pass();
+    expect(await outcome(append('c'))).toBe('appended');
+    expect((await log()).text).toBe('c');
+  });
+
   it('hold up nobody when the node leaves', async () => {
     const { hub, asking } = await lost();
     await hub.close();

@@ -86,12 +86,14 @@ export class Line {
   /** Answers those who have waited longest, as many as one entry can do for. */
   async #answerSome(): Promise<void> {
     const { channel, ledger } = await opened(this.#hub, this.#name);
-    await ledger.reached(channel.top.offset);
-    let plan = this.#plan(channel, ledger);
+    await ledger.reached(channel.top);
+    let plan = this.#plan(channel, ledger, this.#waiting);
     // What is answered without an entry may be news of yesterday. An entry that is stored proves the rest.
     if (plan.acts.length === 0) {
+      // What the log says now is too old for who comes while it is asked.
+      const before = [...this.#waiting];
       await ledger.refresh();
-      plan = this.#plan(channel, ledger);
+      plan = this.#plan(channel, ledger, before);
     }
     let position: Position | undefined = plan.position;
     try {
@@ -103,20 +105,20 @@ export class Line {
     if (!position) return await this.#again(ledger, plan);
     const asked = this.#waiting.splice(0, plan.verdicts.length);
     // Whoever asks this node next is to find it; where the node leaves, nobody does.
-    await ledger.reached(position.offset).catch(() => {});
+    await ledger.reached(position).catch(() => {});
     const begins = plan.verdicts.some(({ outcome }) => outcome === 'created' || outcome === 'deleted');
     if (begins) await ledger.clean();
     for (const [i, verdict] of plan.verdicts.entries()) asked[i]?.resolve({ ...verdict, position });
   }
 
-  #plan({ settings }: Channel, { known, now }: Ledger): Plan {
+  #plan({ settings }: Channel, { known, now }: Ledger, waiting: readonly Asked[]): Plan {
     const { keep } = settings;
     const verdicts: Verdict[] = [];
     const acts: DurableAct[] = [];
     let first: Asked | undefined;
     let view: DurableView = known.view;
     let bytes = 0;
-    for (const asked of this.#waiting) {
+    for (const asked of waiting) {
       const verdict = judge(view, asked.request, { now, keep });
       const { act } = verdict;
       if (act) {
