@@ -5,16 +5,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { createClientWith, type Down, httpTransport, polled, streamed } from '@syncline/client/internal';
 import { defineChannels, stream } from '@syncline/protocol';
+import { systemClock } from '@syncline/protocol/wire';
 import { createServer, memory, type Server } from '@syncline/server';
+import { memoryNodes, onNode } from '@syncline/server/testing';
 import { generate } from 'selfsigned';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 
-const channels = defineChannels({ 'chat/:room': stream({ anonymous: ['subscribe'] }) });
+const channels = defineChannels({ 'chat/:room': stream({ anonymous: ['subscribe', 'publish'] }) });
 const guide = readFileSync(new URL('../../docs/guide/scaling.md', import.meta.url), 'utf8');
 const soon = { timeout: 20_000 };
 /** What a proxy allows an idle connection here, and how many heartbeats a second apart take longer than that. */
@@ -83,8 +88,10 @@ function fence(language: string): string {
 
 /** Two nodes on one broker. */
 async function startNodes(): Promise<{ readonly server: Server<typeof channels>; readonly port: number }[]> {
-  const broker = memory();
+  const logs = memory();
+  const all = memoryNodes();
   const start = async () => {
+    const broker = onNode(logs, all.join());
     const options = { channels, broker, trustProxy: true, authenticate: () => ({ user: null }) };
     const server = createServer({ ...options, heartbeatMs: 1000, drainMs: 0 });
     onTestFinished(() => server.close());
@@ -149,22 +156,84 @@ async function enter({ port, cert }: { readonly port: number; readonly cert: str
   return { count, ended: () => ended };
 }
 
+/** Requests that trust the test's certificate, which the platform's own don't. */
+function trusting(ca: string): typeof fetch {
+  return (url, { method = 'GET', headers, body, signal } = {}) =>
+    new Promise((resolve, reject) => {
+      const options = { method, headers: Object.fromEntries(new Headers(headers)), ca, family: 4 };
+      const asked = request(String(url), options, (response) => {
+        const { statusCode: status = 0 } = response;
+        response.on('error', () => {});
+        resolve(
+          new Response(status === 204 ? null : (Readable.toWeb(response) as ReadableStream), { status }),
+        );
+      });
+      signal?.addEventListener('abort', () => asked.destroy());
+      asked.on('error', reject);
+      asked.end(body);
+    });
+}
+
+/** The real client, in the lobby, by links over HTTP. */
+function linked({ port, cert }: { readonly port: number; readonly cert: string }, as: string, down: Down) {
+  const transport = httpTransport(as, down, systemClock, trusting(cert));
+  const world = { clock: systemClock, transport, lifecycle: () => () => {} };
+  const client = createClientWith<typeof channels>(world, { url: `https://localhost:${port}/sync` });
+  onTestFinished(() => client.close());
+  const states: string[] = [];
+  client.status.subscribe(() => states.push(client.status.get().state));
+  const room = client.stream('chat/lobby');
+  const got: unknown[] = [];
+  room.onMessage(({ data }) => got.push(data));
+  return { room, got, states };
+}
+
 describe.each(proxies)('$name as in the guide', ({ places, config, args }) => {
   const path = places.find((place) => existsSync(place));
+
+  /** The nodes, and the proxy before them. */
+  async function begin() {
+    const nodes = await startNodes();
+    const place = await prepare();
+    const file = join(place.dir, 'config');
+    const text = nodes.reduce(
+      (all, { port }, i) => all.replaceAll(`10.0.0.${i + 1}:8080`, `127.0.0.1:${port}`),
+      config(place).replaceAll('75s', idle),
+    );
+    writeFileSync(file, text);
+    await run(path ?? '', args(file, place.dir), place);
+    return { nodes, place };
+  }
+
+  test.skipIf(!path)(
+    '[L9] [L6] [L7] passes links over HTTP on as they come, whichever node a request gets to',
+    { timeout: 60_000 },
+    async () => {
+      const { nodes, place } = await begin();
+      const clients = [linked(place, 'sse', streamed), linked(place, 'long-poll', polled)];
+      for (const { room } of clients) await expect.poll(() => room.freshness.get().state, soon).toBe('live');
+      const began = nodes.map(({ server }) => server.metrics.sessionsOpened);
+      for (let n = 0; n < 10; n++) for (const { room } of clients) await room.publish(n);
+      for (const { got } of clients) await expect.poll(() => got.length, soon).toBe(20);
+      // Longer than the proxies let anything be idle.
+      const beats = () => nodes.reduce((sum, { server }) => sum + server.metrics.bytesSent, 0);
+      for (let i = 0, before = beats(); i < 2 * heartbeats; i++, before = beats())
+        await expect.poll(beats, soon).toBeGreaterThan(before);
+      await nodes[1]?.server.publish('chat/lobby', 'hello');
+      for (const { got } of clients) await expect.poll(() => got.at(-1), soon).toBe('hello');
+      for (const { got, states } of clients) {
+        expect(got).toHaveLength(21);
+        expect(new Set(states)).toEqual(new Set(['connecting', 'open']));
+      }
+      expect(nodes.map(({ server }) => server.metrics.sessionsOpened)).toEqual(began);
+    },
+  );
 
   test.skipIf(!path)(
     'spreads clients over the nodes, keeps those who are idle, and gives a node that leaves no more',
     { timeout: 60_000 },
     async () => {
-      const nodes = await startNodes();
-      const place = await prepare();
-      const file = join(place.dir, 'config');
-      const text = nodes.reduce(
-        (all, { port }, i) => all.replaceAll(`10.0.0.${i + 1}:8080`, `127.0.0.1:${port}`),
-        config(place).replaceAll('75s', idle),
-      );
-      writeFileSync(file, text);
-      await run(path ?? '', args(file, place.dir), place);
+      const { nodes, place } = await begin();
       const open = () => nodes.map(({ server }) => server.metrics.sessionsOpen);
       const enterAll = async () => {
         const clients = [];

@@ -47,13 +47,14 @@ export function errorOfClose(code: number): ErrorCode {
 export function transportSuite({ name, join, echoes, waits = true }: TransportCase): void {
   const authenticate = () => ({ user: 'ada', capabilities: everything });
 
-  async function served() {
+  /** @param linkGraceMs how long who polls is waited for */
+  async function served(linkGraceMs = 10_000) {
     const running = await serve({
       broker: memory(),
       authenticate,
       plain: { '/chat': room },
       socketBytesMax: 65_536,
-      linkGraceMs: 500,
+      linkGraceMs,
     });
     const { server, port } = running;
     const enter = async (): Promise<Guest> => {
@@ -140,7 +141,7 @@ export function transportSuite({ name, join, echoes, waits = true }: TransportCa
     });
 
     it('gives everything back when a guest breaks off, also in the midst of being told', async () => {
-      const { server, enter, empty } = await served();
+      const { server, enter, empty } = await served(500);
       for (let i = 0; i < 5; i++) {
         const guest = await enter();
         guest.publish('1');
