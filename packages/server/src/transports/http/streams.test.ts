@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { memory } from '../../broker/memory.ts';
 import { readToken, writeToken } from '../../hub/token.ts';
 import { lasting, turns } from '../../testing/meddle.ts';
+import { RawClient } from '../../testing/raw.ts';
 import { serveChannels } from '../../testing/serve.ts';
 import { eventually, WireClient } from '../../testing/wire.ts';
 
@@ -125,6 +126,18 @@ describe('a read', () => {
     const changed = await get('chat/x', { 'If-None-Match': etag });
     expect([changed.status, await changed.text()]).toEqual([200, '[1,2]']);
     expect(changed.headers.get('etag')).not.toBe(etag);
+  });
+
+  it('[P16] that ended at the head is another one once more follows, also where it ends at the same place', async () => {
+    const { server, get } = await serve();
+    // As much as one answer holds.
+    for (const length of [32_766, 32_765]) await server.publish('chat/x', 'x'.repeat(length));
+    const first = await get('chat/x');
+    expect(first.headers.get('stream-up-to-date')).toBe('true');
+    await server.publish('chat/x', 'more');
+    const second = await get('chat/x', { 'If-None-Match': first.headers.get('etag') ?? '' });
+    expect([second.status, next(second)]).toEqual([200, next(first)]);
+    expect(second.headers.get('stream-up-to-date')).toBeNull();
   });
 
   it('[P16] may be kept by anybody where anybody may read the channel, and answers differ by who asks', async () => {
@@ -264,6 +277,34 @@ describe('keyed values', () => {
       });
       expect([again.status, next(again)]).toEqual([304, next(response)]);
     }
+  });
+
+  it('[P14] [S9] whose snapshot is large are written as their reader takes them', async () => {
+    const broker = lasting(memory());
+    const first = await serve({ broker, foldEntriesMax: 50 });
+    for (let i = 0; i < 240; i++) {
+      await first.server.set('fleet/x', `k${i % 120}`, `${i} ${'v'.repeat(50_000)}`);
+      if (i % 10 === 0) await turns();
+    }
+    await eventually(() => first.server.metrics.snapshotsStored).toBeGreaterThan(0);
+    await first.server.close({ drainMs: 0 });
+    const { port, sockets } = await serve({ broker });
+    const slow = await RawClient.connect(port);
+    slow.socket.pause();
+    slow.socket.write(
+      `GET /sync/streams/fleet/x HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`,
+    );
+    const waiting = () => sockets[0]?.writableLength ?? 0;
+    await eventually(waiting).toBeGreaterThan(0);
+    await turns(200);
+    expect(waiting()).toBeLessThan(500_000);
+    slow.socket.resume();
+    await slow.closed();
+    const text = slow.received.toString('latin1');
+    const body = text.slice(text.indexOf('\r\n\r\n') + 4).replace(/(^|\r\n)[0-9a-f]+\r\n/g, '');
+    const messages = JSON.parse(body.slice(0, body.lastIndexOf(']') + 1)) as { key?: string }[];
+    expect(new Set(messages.flatMap(({ key }) => key ?? [])).size).toBe(120);
+    expect(text.endsWith('0\r\n\r\n')).toBe(true);
   });
 
   it('[C4] of a companion say who is there', async () => {
