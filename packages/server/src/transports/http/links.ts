@@ -42,6 +42,8 @@ export interface LinkSettings extends CallerRules, SecureRules {
 const openBytesMax = 256;
 /** How many seconds at the most whoever finds no room is told to stay away. */
 const awaySecondsMax = 4;
+/** Finds out whether there is such a link. */
+const nothing: Ask = { what: 'frames', number: 0, body: Buffer.alloc(0) };
 /** What stands around frames in a body. */
 const aroundBytes = 4096;
 const headers = 'Authorization, Content-Type, Syncline-Link';
@@ -101,6 +103,8 @@ export function framesRoute(settings: LinkSettings): Route {
     if (!settings.links.mayBe(link)) throw gone();
     const leave = settings.wait(clientAddress(request, settings.trustProxy));
     try {
+      // Whoever makes up a name would else have the nodes tell each other all that they care to send.
+      if (!settings.links.knows(link)) await asked(settings, request, link, nothing);
       const bytesMax = Math.ceil(settings.frameBytesMax / 3) * 4 + aroundBytes;
       const body = Buffer.from(await readBody(request, { clock: settings.clock, bytesMax }));
       if (!isUtf8(body)) throw new SyncError('bad_frame', 'The body is not UTF-8.');

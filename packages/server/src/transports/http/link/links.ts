@@ -12,12 +12,16 @@ import { StreamedLink } from './streamed.ts';
 
 /** `<node>.<128 random bits>`. */
 const idShape = /^([\w-]{1,64})\.[\w-]{22}$/;
+/** Links of other nodes that are remembered, so that they needn't be asked for again. */
+const foundMax = 10_000;
 
 export class Links {
   readonly #tools: LinkTools;
   readonly #node: string;
   readonly #links = new Map<string, HttpLink>();
   readonly #relay: Relay | undefined;
+  /** Links that other nodes have had, those found last at the end. */
+  readonly #found = new Set<string>();
 
   /** @param nodes those that share the logs; left out where there is one only */
   constructor(tools: LinkTools, nodes: Nodes | undefined) {
@@ -48,13 +52,21 @@ export class Links {
    */
   ask(id: string, ask: Ask, onReply: OnReply): () => void {
     const node = this.#elsewhere(id);
-    if (this.#relay && node !== undefined) return this.#relay.ask(node, id, ask, onReply);
-    return this.#here(id, ask, onReply);
+    if (!this.#relay || node === undefined) return this.#here(id, ask, onReply);
+    return this.#relay.ask(node, id, ask, (reply) => {
+      if (reply.status !== 503) this.#note(id, reply.status !== 404);
+      onReply(reply);
+    });
   }
 
   /** Whether this node has the link of that name. */
   has(id: string): boolean {
     return this.#links.has(id);
+  }
+
+  /** Whether this node has the link of that name, or found it on another one. */
+  knows(id: string): boolean {
+    return this.has(id) || this.#found.has(id);
   }
 
   /** Whether there may be a link of that name, here or on another node. */
@@ -72,6 +84,13 @@ export class Links {
   #elsewhere(id: string): string | undefined {
     const node = idShape.exec(id)?.[1];
     return this.#relay && node !== this.#node ? node : undefined;
+  }
+
+  #note(id: string, isThere: boolean): void {
+    this.#found.delete(id);
+    if (isThere) this.#found.add(id);
+    const [oldest] = this.#found;
+    if (oldest !== undefined && this.#found.size > foundMax) this.#found.delete(oldest);
   }
 
   readonly #onGone = ({ id }: HttpLink): void => void this.#links.delete(id);
