@@ -1,8 +1,9 @@
 /**
  * A link over plain HTTP: what is sent goes up in numbered posts, one at a time and each repeated until it is answered, so none is lost
- * or taken twice. How frames come down is told by sse.ts and long-poll.ts. It must not know what frames say.
+ * or taken twice. How frames come down is told by sse.ts and long-poll.ts. Of frames it knows the one by
+ * which a server refuses.
  */
-import { type Clock, isErrorCode, steps } from '@syncline/protocol/wire';
+import { type Cancel, type Clock, isErrorCode, steps } from '@syncline/protocol/wire';
 import { backoff } from '../timing.ts';
 import { inOrder } from './order.ts';
 import type { Fallback, Link, LinkHandlers } from './transport.ts';
@@ -37,6 +38,7 @@ export class HttpLink implements Link {
   readonly #clock: Clock;
   readonly #handlers: LinkHandlers;
   readonly #url: URL;
+  readonly #get: typeof fetch;
   readonly #over = new AbortController();
   /** The server's name for this link, which is a secret. */
   #id = '';
@@ -48,8 +50,7 @@ export class HttpLink implements Link {
   /** Of what came down: the lines of an event that isn't whole yet, and as much as came of the next line. */
   #data: string[] = [];
   #rest = '';
-
-  readonly #get: typeof fetch;
+  #late: Cancel | undefined;
 
   constructor(clock: Clock, handlers: LinkHandlers, url: string, get: typeof fetch) {
     this.#get = get;
@@ -82,7 +83,7 @@ export class HttpLink implements Link {
 
   close(): void {
     this.#closing = true;
-    this.#clock.timer(closeMs, () => this.end());
+    this.#late ??= this.#clock.timer(closeMs, () => this.end());
     if (this.#id) this.#post();
     else this.end();
   }
@@ -142,6 +143,7 @@ export class HttpLink implements Link {
   end(code = 1006, reason = ''): void {
     if (this.#over.signal.aborted) return;
     this.#over.abort();
+    this.#late?.();
     if (!this.#closing) this.#handlers.close(code, reason);
   }
 

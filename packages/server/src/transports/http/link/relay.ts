@@ -1,8 +1,7 @@
 /**
- * Requests that reach a node whose they aren't, passed on to the one that has the session, and its replies, passed back. What nodes tell
+ * Requests that reach a node which hasn't got their session, passed on to the one that has, and its replies, passed back. What nodes tell
  * each other may be lost, repeated or late: what is lost is given up after a while, and the client asks again. The links have one.
  */
-
 import type { Cancel, Clock } from '@syncline/protocol/wire';
 import type { Nodes } from '../../../broker/broker.ts';
 import { type Ask, type OnReply, type Reply, unknown } from './link.ts';
@@ -21,7 +20,6 @@ const lost: Reply = { status: 503, body: Buffer.alloc(0) };
 /** A request of a client of this node, which another node is to reply to. */
 interface Waiting {
   readonly node: string;
-  readonly what: Ask['what'];
   readonly onReply: OnReply;
   cancel: Cancel;
 }
@@ -54,7 +52,7 @@ export class Relay {
   ask(node: string, link: string, { what, number, body }: Ask, onReply: OnReply): () => void {
     const ref = String(++this.#asked);
     const cancel = this.#clock.timer(heldMs, () => this.#lose(ref));
-    this.#waiting.set(ref, { node, what, onReply, cancel });
+    this.#waiting.set(ref, { node, onReply, cancel });
     this.#tell(node, { type: 'ask', ref, head: [link, what, number] }, body);
     return () => {
       if (!this.#waiting.has(ref)) return;
