@@ -12,7 +12,6 @@ import {
   type OutageContender,
   outageContenders,
   type ServerCommand,
-  type ServerPlan,
 } from '../../../bench/outage/plan.ts';
 import { FaultProxy } from '../proxy.ts';
 import { Program } from './program.ts';
