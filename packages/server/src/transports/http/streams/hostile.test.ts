@@ -19,7 +19,7 @@ async function serve(options: Parameters<typeof serveChannels<typeof channels>>[
   const post = (
     path: string,
     type: string,
-    body: string | Uint8Array,
+    body: string | Uint8Array<ArrayBuffer>,
     headers: Record<string, string> = {},
   ) =>
     fetch(`http://localhost:${running.port}/sync/streams/${path}`, {

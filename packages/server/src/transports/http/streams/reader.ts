@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { type ErrorCode, type GapReason, type Position, SyncError } from '@syncline/protocol';
 import type { Clock } from '@syncline/protocol/wire';
 import type { Batch, SnapshotPart } from '../../../cursor.ts';
-import type { End, SnapshotFace } from '../../../hub/face.ts';
+import type { End, Face, SnapshotFace } from '../../../hub/face.ts';
 import { writeToken } from '../../../hub/token.ts';
 import type { Metrics } from '../../../observe.ts';
 import type { Control, Port } from '../../../session/port.ts';
@@ -121,7 +121,7 @@ export abstract class StreamReader implements Port {
   batch(batch: Batch): Uint8Array | undefined {
     const { face } = this.reading.found;
     const { last } = batch;
-    const end = face.ends(batch, this.#fresh);
+    const end = this.#fresh ? face.ends(batch, true) : endOf(face, batch);
     this.#fresh = false;
     if (end === 'gone') return this.#gone();
     this.at = { epoch: this.at.epoch, offset: last.offset, check: last.check };
@@ -210,6 +210,15 @@ export abstract class StreamReader implements Port {
   #gone(): undefined {
     this.lost(goneRefusal());
   }
+}
+
+/** Whether nothing comes after a batch, for those who go on: it is found out once for all of them. */
+const ends = new WeakMap<Batch, { readonly end: End | undefined }>();
+
+function endOf(face: Face, batch: Batch): End | undefined {
+  const known = ends.get(batch) ?? { end: face.ends(batch, false) };
+  ends.set(batch, known);
+  return known.end;
 }
 
 /** Where a reader stands who wants to begin there; undefined: it has nothing. */
