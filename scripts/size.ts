@@ -1,7 +1,7 @@
 // Weighs what a browser downloads: each entry bundled, minified and gzipped, against its budget. What an entry loads later, when
 // it is needed, is weighed by itself. Whoever needs more bytes raises the budget here, in plain sight.
 import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
@@ -19,7 +19,7 @@ export const BUDGET: Readonly<Record<string, number>> = {
 /** Bytes of what is loaded at once, and of what is loaded later, if anything. */
 export async function weigh(entry: string): Promise<{ readonly now: number; readonly later: number }> {
   const files = entry.split(' + ');
-  const contents = files.map((file) => `export * from './${file}';`).join('\n');
+  const contents = files.map((file) => `export * from ${JSON.stringify(resolve(file))};`).join('\n');
   const { outputFiles } = await build({
     ...(files.length > 1 ? { stdin: { contents, resolveDir: '.' } } : { entryPoints: files }),
     bundle: true,

@@ -196,9 +196,13 @@ describe('a page', () => {
 
   it('weighs what it weighs from source', async () => {
     for (const source of Object.keys(BUDGET)) {
-      const [, name = '', file = ''] = /^packages\/(\w+)\/src\/(.+)\.ts$/.exec(source) ?? [];
-      const here = await weigh(join(root, source));
-      const there = await weigh(join(installed.modules, '@syncline', name, 'lib', `${file}.js`));
+      const files = source.split(' + ');
+      const here = await weigh(files.map((file) => join(root, file)).join(' + '));
+      const installedAs = (path: string) => {
+        const [, name = '', file = ''] = /^packages\/(\w+)\/src\/(.+)\.ts$/.exec(path) ?? [];
+        return join(installed.modules, '@syncline', name, 'lib', `${file}.js`);
+      };
+      const there = await weigh(files.map(installedAs).join(' + '));
       expect(Math.abs(there.now / here.now - 1), `${source}: ${here.now}, ${there.now}`).toBeLessThan(0.02);
       expect(Math.abs(there.later - here.later), source).toBeLessThan(200);
     }
