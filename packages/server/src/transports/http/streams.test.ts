@@ -158,10 +158,12 @@ describe('a read', () => {
   });
 
   it('gives back all that it took', async () => {
-    const { server, get } = await serve();
-    await (await get('chat/x')).text();
-    await eventually(() => server.metrics.sessionsOpen).toBe(0);
-    expect(server.metrics).toMatchObject({ cursorsOpen: 0, streamReads: 1 });
+    const { server, get } = await serve({ sessionsPerIpMax: 1 });
+    for (let i = 1; i <= 2; i++) {
+      expect((await get('chat/x')).status).toBe(200);
+      await eventually(() => server.metrics.sessionsOpen).toBe(0);
+      expect(server.metrics).toMatchObject({ cursorsOpen: 0, streamReads: i });
+    }
   });
 });
 
@@ -479,6 +481,21 @@ describe('who may read', () => {
     const closed = server.close({ drainMs: 2000 });
     expect((await get('chat/x')).status).toBe(503);
     expect((await waiting).status).toBe(204);
+    await closed;
+  });
+
+  it('[P15] who waits is answered before the server’s time to leave is over, so that all come back spread over it', async () => {
+    const clock = fakeClock();
+    const { server, get } = await serve({ clock });
+    const waiting = get('chat/x?offset=now&live=long-poll');
+    await eventually(() => server.metrics.cursorsOpen).toBe(1);
+    let over = false;
+    const closed = server.close({ drainMs: 10_000 }).then(() => {
+      over = true;
+    });
+    await clock.advance(4000);
+    expect([(await waiting).status, over]).toEqual([204, false]);
+    await clock.advance(6000);
     await closed;
   });
 });
