@@ -152,6 +152,21 @@ describe('what a durable log comes to', () => {
     expect(view.life?.producers.has('p1')).toBe(false);
   });
 
+  test('whoever has many producers makes the log forget their own, and nobody else’s', () => {
+    const by = (id: string): DurableHeader => ({ op: 'append', producer: { id, epoch: 0, seq: 0 } });
+    const many = Array.from({ length: durableProducersMax + 5 }, (_, i) => by(`mallory/${i}`));
+    const view = fold({ op: 'create', type: 'a/b' }, by('ada/p'), by('p'), ...many, by('bob/p'));
+    const known = view.life?.producers;
+    expect(known?.size).toBe(durableProducersMax);
+    expect(known?.has('ada/p')).toBe(false);
+    expect(['p', 'bob/p', 'mallory/7', 'mallory/6'].map((id) => known?.has(id))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+  });
+
   test.each<[string, string | Uint8Array]>([
     ['a text', '{}'],
     ['nothing', new Uint8Array()],

@@ -85,7 +85,7 @@ export interface DurableAct {
   readonly body: Uint8Array;
 }
 
-/** Producers that a log remembers; the one that was stored longest ago is forgotten first. */
+/** Producers that a log remembers; of whoever needs room the one that was stored longest ago is forgotten first. */
 export const durableProducersMax = 1000;
 
 const entryFormat = 0x20;
@@ -194,9 +194,23 @@ function appended(before: Life, header: DurableHeader & { op: 'append' }, usedAt
   if (!producer) return facts;
   const producers = new Map(before.producers);
   producers.delete(producer.id);
-  const [oldest] = producers.keys();
-  if (oldest !== undefined && producers.size >= durableProducersMax) producers.delete(oldest);
+  if (producers.size >= durableProducersMax) forget(producers, ownerOf(producer.id));
   return { ...facts, producers: producers.set(producer.id, producer) };
+}
+
+/**
+ * Makes room for another producer of `owner`: the oldest of the same owner goes, so that nobody can make a log forget what somebody else
+ * would have to repeat; the oldest of all only for an owner who has none.
+ */
+function forget(producers: Map<string, ProducerTuple>, owner: string): void {
+  const ids = [...producers.keys()];
+  const oldest = ids.find((id) => ownerOf(id) === owner) ?? ids[0];
+  if (oldest !== undefined) producers.delete(oldest);
+}
+
+/** Whose a producer is: what stands before the last `/` of its id. */
+function ownerOf(id: string): string {
+  return id.slice(0, id.lastIndexOf('/') + 1);
 }
 
 type Json = Readonly<Record<string, unknown>>;

@@ -9,6 +9,9 @@ import type { Identity } from '../access.ts';
 const keyMark = '\u0001';
 /** Begins what stands for a request that may be repeated: the name of no producer has a `%` before anything but `25` and `2F`. */
 const repeatMark = '%idempotent.';
+/** Begins what stands for a long id, likewise. */
+const hashMark = '%sha256.';
+const segmentCharsMax = 64;
 
 /**
  * The producer that stands for one item of a request which may be repeated (rule W7): whoever sends the same key again, to whichever
@@ -29,8 +32,9 @@ export function producerAs({ user, apiKey }: Identity, id: string): string {
   return owner === null ? segment(id) : `${owner}/${segment(id)}`;
 }
 
-/** A text without a `/`. */
+/** A text without a `/`. Of a long one its hash stands there: logs keep the names of producers, each many times. */
 function segment(id: string): string {
+  if (id.length > segmentCharsMax) return `${hashMark}${createHash('sha256').update(id).digest('base64url')}`;
   return id.replace(/[%/]/g, (c) => (c === '%' ? '%25' : '%2F'));
 }
 

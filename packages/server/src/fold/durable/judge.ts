@@ -225,8 +225,18 @@ function marked(
   const entries = offset + 1 - mark;
   const kept = !keep || (entries < keep.entriesMax && sinceMark + bytes <= keep.bytesMax);
   if (kept && entries < markEntries && sinceMark < markBytes) return plain;
+  // The last entry that says all is among those since: as much as it says must have come after it, or every entry would say all.
+  const worth = sinceMark / 2;
+  if (kept && leastOf(before) > worth) return plain;
   const full: DurableAct = { header: { ...header, before } as DurableHeader, body };
-  return kept && sizeOf(full) - bytes > sinceMark ? plain : full;
+  return kept && sizeOf(full) - bytes > worth ? plain : full;
+}
+
+/** So many bytes at least it takes to say all: known without saying it, which costs more than all else that is judged. */
+function leastOf({ producers }: Life): number {
+  let bytes = 0;
+  for (const id of producers.keys()) bytes += id.length;
+  return bytes;
 }
 
 function sizeOf(act: DurableAct): number {
