@@ -246,8 +246,8 @@ test('[Y7] a document that can not be folded is read, and read-only with the rea
   for (let i = 0; i < 2; i++) {
     // Little to send and much to load.
     ada.doc.getArray('many').push(Array.from({ length: 80_000 }, () => new Y.Map()));
-    await ada.whenSynced();
   }
+  await ada.whenSynced();
   await expect(server.readDoc('board/a')).rejects.toMatchObject({ code: 'quarantined' });
   const { board: mira, replaced, errors } = open(port, {}, 'mira');
   await synced(mira);
