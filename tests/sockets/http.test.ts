@@ -133,6 +133,7 @@ describe.each([
     expect(server.metrics.sessionsOpen).toBe(1);
     const { opened } = websockets;
     await goOn(5);
+    await Promise.all(stored);
     expect(websockets.opened).toBe(opened);
   });
 });

@@ -5,6 +5,7 @@ import { longPoll } from '@syncline/client/http';
 import { vi } from 'vitest';
 
 type Door = { readonly createClient: (options: object) => unknown };
+type Front = { readonly createServer: (options: object) => unknown };
 
 /** A door whose clients connect in no other way. */
 const only = (door: Door): Door => ({
@@ -12,8 +13,15 @@ const only = (door: Door): Door => ({
   createClient: (options) => door.createClient({ transports: [longPoll], ...options }),
 });
 
+/** A server that doesn't wait for long for who polls no more. */
+const soon = (front: Front): Front => ({
+  ...front,
+  createServer: (options) => front.createServer({ linkGraceMs: 500, ...options }),
+});
+
 vi.mock('@syncline/client', async (original) => only(await original()));
 vi.mock('@syncline/client/doc', async (original) => only(await original()));
+vi.mock('@syncline/server', async (original) => soon(await original()));
 
 await import('./client.test.ts');
 await import('./doc.test.ts');

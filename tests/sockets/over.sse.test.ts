@@ -5,7 +5,6 @@ import { sse } from '@syncline/client/http';
 import { vi } from 'vitest';
 
 type Door = { readonly createClient: (options: object) => unknown };
-
 /** A door whose clients connect in no other way. */
 const only = (door: Door): Door => ({
   ...door,
