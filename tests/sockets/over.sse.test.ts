@@ -14,6 +14,9 @@ const only = (door: Door): Door => ({
 vi.mock('@syncline/client', async (original) => only(await original()));
 vi.mock('@syncline/client/doc', async (original) => only(await original()));
 
+// All of them in one file, beside others that are as busy.
+vi.setConfig({ testTimeout: 60_000 });
+
 await import('./client.test.ts');
 await import('./doc.test.ts');
 await import('./moving.test.ts');
