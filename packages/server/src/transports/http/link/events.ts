@@ -13,7 +13,7 @@ import { batchFrame, seenFrame, signalsFrame, snapshotFrame } from '../../frames
 const ping = ':\n\n';
 
 /** One frame. Line ends in a text stay what they are: only then is its check that of the entry. */
-export function frameEvent(frame: Data): string {
+function frameEvent(frame: Data): string {
   if (typeof frame !== 'string') return `data:${Buffer.from(frame).toString('base64')}\n\n`;
   return `data:${frame.includes('\n') ? frame.replaceAll('\n', '\ndata:') : frame}\n\n`;
 }
