@@ -144,7 +144,7 @@ describe('a read', () => {
     const { get } = await serve({ authenticate: () => ({ user: 'ada' }) });
     const response = await get('open/x');
     expect(response.headers.get('cache-control')).toBe('public, no-cache');
-    expect(response.headers.get('vary')).toBe('Origin, Authorization, Cookie');
+    expect(response.headers.get('vary')).toBe('Origin, Authorization, Cookie, Sec-Fetch-Dest');
   });
 
   it('[P17] without its body tells type and head', async () => {

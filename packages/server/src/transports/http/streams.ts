@@ -35,6 +35,9 @@ export interface StreamSettings extends ReceiveSettings, ReadTools {
 /** After how long whoever asked a server that leaves comes back, in ms. */
 const awayMs = 1000;
 
+/** What browsers say that they ask for where it would be run, or change how a page looks. */
+const run = /^(audioworklet|paintworklet|script|serviceworker|sharedworker|style|worker|xslt)$/;
+
 /** Every method of a stream. */
 export function streamsRoute(settings: StreamSettings): Route {
   const { streams } = settings;
@@ -68,6 +71,13 @@ async function read(
   refuseExtensions(request);
   const query = readQuery(request);
   const channel = channelOf(rest);
+  // Else whoever may create a log would bring programs into the pages of its origin, past what their policy allows.
+  if (run.test(String(request.headers['sec-fetch-dest'] ?? '')))
+    throw new Refusal(
+      403,
+      'forbidden',
+      'What streams hold is data: no page runs it, or takes its looks from it.',
+    );
   try {
     checkRequest(request, settings);
   } catch (thrown) {

@@ -20,7 +20,7 @@ export const readable =
 export const always: Readonly<Record<string, string>> = {
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Content-Security-Policy': "default-src 'none'; sandbox",
-  Vary: 'Origin, Authorization, Cookie',
+  Vary: 'Origin, Authorization, Cookie, Sec-Fetch-Dest',
 };
 
 /** How long what will never change may be kept, and be shown while it is asked for anew. */

@@ -3,14 +3,16 @@
  * could spend. Real servers and sockets.
  */
 import { createHash } from 'node:crypto';
-import { defineChannels, doc, stream } from '@syncline/protocol';
+import { defineChannels, doc, durable, stream } from '@syncline/protocol';
 import { expect, it } from 'vitest';
 import type { Append, Broker } from '../../../broker/broker.ts';
 import { memory } from '../../../broker/memory.ts';
 import { Backend } from '../../../testing/backend.ts';
+import { request } from '../../../testing/bytes.ts';
+import { RawClient } from '../../../testing/raw.ts';
 import { serveChannels } from '../../../testing/serve.ts';
 
-const channels = defineChannels({ 'chat/:room': stream(), 'board/:id': doc() });
+const channels = defineChannels({ 'chat/:room': stream(), 'board/:id': doc(), 'files/:id': durable() });
 const json = 'application/json';
 const bytes = 'application/octet-stream';
 
@@ -29,6 +31,25 @@ async function serve(options: Parameters<typeof serveChannels<typeof channels>>[
     });
   return { ...running, post };
 }
+
+it.each([
+  ['script', 403],
+  ['serviceworker', 403],
+  ['style', 403],
+  ['image', 200],
+  ['empty', 200],
+])('[P15] what somebody stored is no %s of a page of the origin', async (dest, status) => {
+  const { port } = await serve();
+  const url = `http://localhost:${port}/sync/streams/files/x`;
+  const type = { 'Content-Type': 'text/javascript' };
+  expect((await fetch(url, { method: 'PUT', headers: type, body: 'alert(1)' })).status).toBe(201);
+  const client = await RawClient.connect(port);
+  const fields = { Host: `localhost:${port}`, 'Sec-Fetch-Dest': dest, 'Sec-Fetch-Site': 'same-origin' };
+  client.socket.write(request('GET /sync/streams/files/x HTTP/1.1', fields));
+  const { status: answered, headers } = await client.answer();
+  expect(answered).toBe(status);
+  if (status === 200) expect(headers.get('vary')).toContain('Sec-Fetch-Dest');
+});
 
 it('[W7] an idempotency key is spent by no producer, whatever it calls itself', async () => {
   const authenticate = () => ({ user: null, capabilities: { '*': ['*' as const] } });
