@@ -125,15 +125,18 @@ describe('how many', () => {
 
   it('an address may have so many waiting to be told apart', async () => {
     const held = gate();
+    let asking = 0;
     const { open, server, end } = await served({
       authenticate: async (asked) => {
+        asking++;
         await held.passed;
         return known(asked);
       },
       handshakesPerIpMax: 2,
     });
     const waiting = [open(), open()];
-    await eventually(async () => (await codeOf(await open()))[1]).toBe('too_many');
+    await eventually(() => asking).toBe(2);
+    expect(await codeOf(await open())).toEqual([429, 'too_many']);
     held.open();
     for (const one of waiting) await end(((await (await one).json()) as { link: string }).link);
     await eventually(() => server.metrics.sessionsOpen).toBe(0);
