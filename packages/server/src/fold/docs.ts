@@ -9,9 +9,13 @@ import type { Doc } from 'yjs';
 import type { Channel, ChannelTools } from '../channel.ts';
 import { reason } from '../observe.ts';
 import { Faults } from './doc/faults.ts';
+import { Recent } from './doc/recent.ts';
 import { DocFault, DocWorker, type DocWorkerSettings } from './doc/worker.ts';
 import { written } from './doc/yjs.ts';
 import { DocFolder } from './doc.ts';
+
+/** What snapshots came to is kept up to that many bytes: else whoever reads one again and again keeps the worker from folding. */
+const recentBytesMax = 16 * 1024 * 1024;
 
 /** Fills a new document of that name; what it leaves empty begins when somebody edits it. */
 export type Seed = (channel: string, doc: Doc) => void | Promise<void>;
@@ -36,6 +40,7 @@ export class Docs {
   readonly #seed: Seed | undefined;
   readonly #worker: Pick<DocWorker, 'run' | 'close'>;
   readonly #faults = new Faults();
+  readonly #recent = new Recent(recentBytesMax);
   readonly #folders = new Map<string, DocFolder>();
 
   constructor(settings: DocSettings, tools: ChannelTools, { seed, worker }: DocOptions) {
@@ -86,7 +91,7 @@ export class Docs {
    */
   async update(snapshot: Uint8Array): Promise<Uint8Array> {
     try {
-      return await this.#worker.run('update', [snapshot], true);
+      return await this.#recent.of(snapshot, () => this.#worker.run('update', [snapshot], true));
     } catch (thrown) {
       if (!(thrown instanceof DocFault)) throw thrown;
       throw new SyncError('quarantined', "The document can't be loaded, so it can't be shown.");

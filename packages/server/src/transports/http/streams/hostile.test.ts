@@ -4,9 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { defineChannels, doc, durable, stream } from '@syncline/protocol';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import type { Append, Broker } from '../../../broker/broker.ts';
 import { memory } from '../../../broker/memory.ts';
+import { DocWorker } from '../../../fold/doc/worker.ts';
 import { Backend } from '../../../testing/backend.ts';
 import { request } from '../../../testing/bytes.ts';
 import { RawClient } from '../../../testing/raw.ts';
@@ -80,6 +81,25 @@ it('[P18] a body of a million updates is taken apart no further than it may be',
   const faulty = new Uint8Array(2000).fill(255, 1500);
   expect((await post('board/7', bytes, faulty)).status).toBe(413);
   expect(await server.readDoc('board/7')).toEqual({});
+});
+
+it('[P11] a document that is read again and again keeps the worker from nothing', async () => {
+  const run = vi.spyOn(DocWorker.prototype, 'run');
+  onTestFinished(() => run.mockRestore());
+  const { server, port } = await serve({ docFoldEntriesMax: 2 });
+  for (const i of [1, 2, 3, 4]) await server.withDoc('board/7', (one) => void one.getMap('a').set('b', i));
+  await expect.poll(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
+  const read = async () => {
+    const response = await fetch(`http://localhost:${port}/sync/streams/board/7?offset=-1`);
+    return (await response.arrayBuffer()).byteLength;
+  };
+  const lengths = await Promise.all([read(), read(), read()]);
+  for (let i = 0; i < 5; i++) lengths.push(await read());
+  expect(Math.min(...lengths)).toBeGreaterThan(0);
+  // The document may have been folded once more in between.
+  const updates = run.mock.calls.filter(([work]) => String(work) === 'update').length;
+  expect(updates).toBeGreaterThan(0);
+  expect(updates).toBeLessThanOrEqual(2);
 });
 
 it('[P19] names of producers are held with the entries of a stream, and not for good with a document', async () => {
