@@ -79,6 +79,25 @@ describe('a file', () => {
     expect(await logOf(direct, 'raw/a')).toEqual(lines);
   });
 
+  it.each([3, 5000])(
+    'of %i lines, and as many of a pipe, is stored whole where the token is in a file',
+    patience,
+    async (count) => {
+      const { url } = await serve();
+      const lines = Array.from({ length: count }, (_, i) => i);
+      const [file, token] = [join(folder(), 'all.ndjson'), join(folder(), 'token')];
+      writeFileSync(file, lines.join('\n'));
+      writeFileSync(token, 'anything');
+      const options = ['--token-file', token, '--url', url];
+      const read = syncline('publish', 'raw/a', '--file', file, ...options);
+      const piped = syncline('publish', 'raw/b', ...options);
+      piped.child.stdin.end(lines.join('\n'));
+      expect([await read.ended, await piped.ended]).toEqual([0, 0]);
+      expect(await logOf(url, 'raw/a')).toEqual(lines);
+      expect(await logOf(url, 'raw/b')).toEqual(lines);
+    },
+  );
+
   it.skipIf(!existsSync(script))('shows how far it is where stderr is a terminal', patience, async () => {
     const { url } = await serve();
     const file = join(folder(), 'all.ndjson');

@@ -2,9 +2,9 @@
  * Where `publish` takes its payloads from: the command line, or the lines of a file or of stdin, read no faster than they are asked
  * for. Each comes as the JSON text that is published, or with what is wrong with it. It knows no server.
  */
-import { createReadStream } from 'node:fs';
+import { createReadStream, type ReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
 /** What the command line says of payloads. */
@@ -58,7 +58,11 @@ export async function openSource(payload: string | undefined, options: SourceOpt
     throw new Error(
       'There is nothing to publish: give a payload, --file <file>, or pipe lines of JSON into it.',
     );
-  return fromLines(process.stdin, options, () => undefined);
+  return fromLines(
+    () => process.stdin,
+    options,
+    () => undefined,
+  );
 }
 
 function single(payload: string): Source {
@@ -79,15 +83,22 @@ async function fromFile(file: string, options: SourceOptions): Promise<Source> {
   } catch {
     throw new Error(`--file ${file}: there is no such file. It holds one payload a line, as JSON.`);
   }
-  const stream = createReadStream(file);
-  return fromLines(stream, options, () => (bytes > 0 ? stream.bytesRead / bytes : undefined));
+  let stream: ReadStream | undefined;
+  const open = (): Readable => (stream = createReadStream(file));
+  return fromLines(open, options, () => (bytes > 0 ? (stream?.bytesRead ?? 0) / bytes : undefined));
 }
 
-function fromLines(stream: Readable, options: SourceOptions, share: Source['share']): Source {
-  const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
+function fromLines(open: () => Readable, options: SourceOptions, share: Source['share']): Source {
+  let stream: Readable | undefined;
+  let lines: Interface | undefined;
+  let closed = false;
   return {
     single: false,
     items: async function* () {
+      if (closed) return;
+      // Not before somebody asks: it reads at once, and lines that nobody waits for are lost.
+      stream = open();
+      lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
       let line = 0;
       for await (const text of lines) {
         line++;
@@ -96,8 +107,9 @@ function fromLines(stream: Readable, options: SourceOptions, share: Source['shar
     },
     share,
     close: () => {
-      lines.close();
-      stream.destroy();
+      closed = true;
+      lines?.close();
+      stream?.destroy();
     },
   };
 }
