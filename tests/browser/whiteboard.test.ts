@@ -150,6 +150,16 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
     await until(() => texts(shared)).toEqual(['tapped']);
   });
 
+  test('a narrow window: nothing lies over the form that asks for a name, and what was left out comes back', async () => {
+    const page = await openWindow(browser, { viewport: { width: 390, height: 844 } });
+    await page.goto(`${onBoard(served()).url}/board/#narrow`);
+    const fit = page.getByRole('button', { name: 'Show all' });
+    await page.getByLabel('Your name').fill('Ada');
+    expect(await fit.isVisible()).toBe(false);
+    await page.getByRole('button', { name: 'Join' }).click({ timeout: 5000 });
+    await fit.waitFor();
+  });
+
   test('keys: tools, all of it, moving, painting, stacking, copying, deleting, and back', async () => {
     const shared = onBoard(served());
     const page = await join(browser, shared, 'Ada');
