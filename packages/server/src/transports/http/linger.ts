@@ -7,8 +7,10 @@ import type { Clock } from '@syncline/protocol/wire';
 
 /** How long somebody may go on sending once they were answered. */
 const lingerMs = 2000;
+/** And how much they may send: who pours on as fast as they can isn't waiting for an answer. */
+const lingerBytesMax = 1_048_576;
 
-/** Writes the rest of an answer whose head is written, and ends it: at once, or when the request is over, or has gone on for long. */
+/** Writes the rest of an answer whose head is written, and ends it: at once, or when the request is over, or has gone on for long or with much. */
 export function endAnswer(
   request: IncomingMessage,
   response: ServerResponse,
@@ -21,11 +23,16 @@ export function endAnswer(
   }
   if (bytes && bytes.length > 0) response.write(bytes);
   else response.flushHeaders();
+  let dropped = 0;
+  const drop = ({ length }: Uint8Array): void => {
+    dropped += length;
+    if (dropped > lingerBytesMax) end();
+  };
   const end = (): void => {
     cancel();
-    request.off('end', end).off('close', end);
+    request.off('data', drop).off('end', end).off('close', end).pause();
     response.end();
   };
   const cancel = clock.timer(lingerMs, end);
-  request.on('end', end).on('close', end).resume();
+  request.on('data', drop).on('end', end).on('close', end).resume();
 }
