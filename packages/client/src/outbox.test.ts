@@ -355,6 +355,31 @@ describe('a log that lost its memory', () => {
     expect(link.takePublishes()).toMatchObject([{ producer: d?.producer, sequence: 4 }]);
   });
 
+  test('[A2] is known to answer again: what could not be reached for long does not wait any longer', async () => {
+    const here = opened('a', 'b', 'c');
+    const { link, clock } = here;
+    const [a, b, c] = link.takePublishes();
+    if (a) link.ack(a, 1);
+    let refused = [b, c].flatMap((one) => one ?? []);
+    for (let i = 0; i < 8; i++) {
+      for (const one of refused) link.refuse(one, 'unavailable');
+      while (link.inbox.length === 0) await clock.advance(250);
+      refused = link.takePublishes();
+    }
+    // It came back without what it held: each message is answered at once, and no time goes by until all of them are stored.
+    for (let i = 0; i < 2; i++) {
+      for (const one of refused) link.refuse(one, 'sequence', { expected: 1 });
+      refused = link.takePublishes();
+    }
+    expect(brief(refused)).toEqual([
+      [1, '"b"'],
+      [2, '"c"'],
+    ]);
+    expect(producerOf(refused)).not.toBe(a?.producer);
+    for (const one of refused) link.ack(one, one.sequence);
+    expect(await here.became()).toEqual({ a: 1, b: 1, c: 2 });
+  });
+
   test('[A2] an answer that overtook another is old news, so the same number asks again', async () => {
     const { link, became } = opened('a', 'b');
     const [a, b] = link.takePublishes();

@@ -56,8 +56,8 @@ export class Outbox {
   #expected: number | undefined;
   /** How long the refusals since it stalled ask to wait; undefined when they don't. */
   #patienceMs: number | undefined;
-  /** Whether the log expected another number than ours when everything had been answered the last time. */
-  #misfit = false;
+  /** How often the log said which number it expects, when everything had been answered, since it stored a message. */
+  #replies = 0;
   /** Set when this producer's numbers can't go on, because one of them was given up. */
   #broken = false;
   #failures = 0;
@@ -165,8 +165,7 @@ export class Outbox {
     if (!answer) item.doubt = true;
     else if (answer instanceof SyncError) this.#refused(item, answer);
     else {
-      this.#failures = 0;
-      this.#misfit = false;
+      this.#failures = this.#replies = 0;
       this.#remove(item, answer.position);
     }
     item.resolve?.();
@@ -200,13 +199,12 @@ export class Outbox {
     const { clock } = this.#core;
     // Numbers that were given out stand at the front of the queue; the log must expect the first of them.
     const ours = this.#items[0]?.sequence || this.#sequence + 1;
+    if (this.#expected !== undefined) this.#replies++;
     // Said once it may be old news: an answer that overtook others. Under the same number asking again is harmless.
-    const misfit = this.#expected !== undefined && this.#expected !== ours;
-    this.#broken ||= misfit && this.#misfit;
-    this.#misfit = misfit;
-    const failures = this.#failures++;
-    if (this.#patienceMs === undefined && failures === 0) return this.#resume();
-    const ms = backoff(failures, clock.random(), this.#patienceMs);
+    this.#broken ||= (this.#expected ?? ours) !== ours && this.#replies > 1;
+    // A log that says what it expects can be reached, however often it couldn't: the first two times nothing is waited for.
+    if (this.#patienceMs === undefined && this.#replies < 3) return this.#resume();
+    const ms = backoff(this.#failures++, clock.random(), this.#patienceMs);
     this.#pause = clock.timer(ms, () => this.#resume());
   }
 
@@ -218,7 +216,6 @@ export class Outbox {
     // While an outcome is unknown only the old number can tell it; the rest waits behind that.
     if (this.#broken && !this.#items.some((item) => item.doubt)) {
       this.#broken = false;
-      this.#misfit = false;
       this.#producer = token(this.#core.clock);
       this.#sequence = 0;
       for (const item of this.#items) item.sequence = 0;
