@@ -75,6 +75,42 @@ describe('a server that can’t reach its logs', () => {
     expect(link.take('publish')).toMatchObject({ sequence: 1, data: '"kept"' });
   });
 
+  test('[H5] [S4] does not hide a gap told meanwhile: it is shown once that is over, until something newer comes', () => {
+    const { link, room } = followed();
+    const seen: string[] = [];
+    room.freshness.subscribe(() => seen.push(room.freshness.get().state));
+    broken(link);
+    link.say({
+      type: 'gap',
+      id: 1,
+      position: { epoch: 'other', offset: 0, check: 0 },
+      top: 0,
+      reason: 'epoch',
+    });
+    broken(link, 1500);
+    whole(link);
+    expect(room.freshness.get()).toEqual({ state: 'gap', reason: 'epoch' });
+    link.entries(1, 1, 'newer');
+    expect(seen).toEqual(['stale', 'gap', 'live']);
+  });
+
+  test('[H5] [S4] shows a gap that is told with the news that it is over, whichever comes first', () => {
+    const { link, room } = followed();
+    const seen: string[] = [];
+    room.freshness.subscribe(() => seen.push(room.freshness.get().state));
+    broken(link);
+    link.say({
+      type: 'gap',
+      id: 1,
+      position: { epoch: 'other', offset: 0, check: 0 },
+      top: 0,
+      reason: 'epoch',
+    });
+    whole(link);
+    whole(link);
+    expect(seen).toEqual(['stale', 'gap', 'live']);
+  });
+
   test('[H5] is not taken for whole because it doesn’t say so again', async () => {
     const { link, client, clock } = followed();
     broken(link);

@@ -166,7 +166,8 @@ export class Subscription implements Delivery {
   head({ offset, check }: Head): void {
     const place = this.#position;
     if (!place) return;
-    this.#gap = undefined;
+    // One that couldn't be shown yet, while the server was cut off, is shown first.
+    if (this.freshness.get().state === 'gap') this.#gap = undefined;
     this.#top = Math.max(this.#top, offset);
     if (offset > place.offset) this.doubt(graceMs);
     else if (offset < place.offset || check !== place.check) return this.#repair();
