@@ -372,14 +372,24 @@ describe('a node that can’t reach its logs', () => {
     expect(await ready()).toBe(200);
   });
 
-  it('says so in the operator’s log, once for each time', async () => {
+  it('says so in the operator’s log, once for each reason, and that it is over', async () => {
     const told: unknown[] = [];
-    const { at } = await cluster(1, { logger: { error: (facts, message) => told.push([message, facts]) } });
-    const { health } = at(0);
+    const { at, clock } = await cluster(1, {
+      logger: { error: (facts, message) => told.push([message, facts]) },
+    });
+    const { port, health } = at(0);
+    const client = await WireClient.connect(port);
     health.break();
+    await client.expect('heartbeat');
+    await clock.advance(4000);
+    health.break('It is broken otherwise.');
     health.mend();
+    // Another reason is nothing to a client.
+    expect(await client.expect('heartbeat')).not.toHaveProperty('staleMs');
     expect(told).toEqual([
       [expect.stringMatching(/logs can not be reached/), { what: 'It is broken on purpose.' }],
+      [expect.stringMatching(/logs can not be reached/), { what: 'It is broken otherwise.' }],
+      ['The logs can be reached again.', { brokenMs: 4000 }],
     ]);
   });
 });

@@ -96,6 +96,8 @@ class Node<C extends Contract> implements Server<C> {
   readonly #watching: (() => void)[] = [];
   /** What stops answering plain requests. */
   readonly #answering: (() => void)[] = [];
+  /** Since when the logs can't be reached, as the operator was told. */
+  #brokenSince: number | null = null;
   #isReady = false;
   #closing: Promise<void> | undefined;
 
@@ -276,12 +278,17 @@ class Node<C extends Contract> implements Server<C> {
 
   /** Sessions hear of it with a heartbeat, an operator by the log. */
   #tellHealth({ brokenSince, what }: Health): void {
+    const before = this.#brokenSince;
+    this.#brokenSince = brokenSince;
     if (brokenSince !== null)
       this.#logger.error(
         { what },
         'The logs can not be reached: nothing is acknowledged, and clients are told.',
       );
-    this.#sessions.heartbeat();
+    else if (before !== null)
+      this.#logger.error({ brokenMs: this.#clock.now() - before }, 'The logs can be reached again.');
+    // Another reason is nothing to a client.
+    if ((before === null) !== (brokenSince === null)) this.#sessions.heartbeat();
   }
 
   /** What any node does when somebody is sent away, this one included. */

@@ -123,7 +123,7 @@ export interface Health {
   readonly brokenSince: number | null;
   /** What is wrong, for logs. Left out where nobody can say. */
   readonly what?: string;
-  /** Calls `listener` whenever it breaks and whenever it is whole again. Returns what ends it. */
+  /** Calls `listener` whenever it breaks, whenever something else is wrong, and whenever it is whole again. Returns what ends it. */
   onChange(listener: () => void): () => void;
 }
 

@@ -168,23 +168,27 @@ const nothing: Range = {
 };
 
 /** The health of a broker that a test breaks and mends. */
-export function testHealth(clock: Clock = systemClock): Health & { break(): void; mend(): void } {
+export function testHealth(clock: Clock = systemClock): Health & { break(what?: string): void; mend(): void } {
   const listeners = new Set<() => void>();
   let brokenSince: number | null = null;
-  const set = (since: number | null): void => {
+  let what = '';
+  const set = (since: number | null, why: string): void => {
     brokenSince = since;
+    what = why;
     for (const listener of listeners) listener();
   };
   return {
     get brokenSince() {
       return brokenSince;
     },
-    what: 'It is broken on purpose.',
+    get what() {
+      return what;
+    },
     onChange: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    break: () => set(clock.now()),
-    mend: () => set(null),
+    break: (why = 'It is broken on purpose.') => set(brokenSince ?? clock.now(), why),
+    mend: () => set(null, ''),
   };
 }

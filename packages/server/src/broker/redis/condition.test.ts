@@ -45,6 +45,47 @@ it('tells at once of what has lasted already', () => {
   expect(news).toEqual([-3000]);
 });
 
+it('says once what several parts say', () => {
+  const { condition } = conditionAt();
+  for (const part of ['a', 'b']) condition.trouble(part, 'connect ECONNREFUSED 127.0.0.1:6379');
+  condition.trouble('c', 'C is gone.');
+  expect(condition.what).toBe('connect ECONNREFUSED 127.0.0.1:6379 C is gone.');
+});
+
+it('tells of another reason once it has lasted a second, and not of the same one again', async () => {
+  const { clock, condition } = conditionAt();
+  const reasons: string[] = [];
+  condition.onChange(() => reasons.push(condition.what));
+  for (const part of ['a', 'b']) condition.trouble(part, 'It refuses.');
+  await clock.advance(1000);
+  for (let i = 0; i < 10; i++) {
+    // One part after the other says the new one, again and again, and never is there a second of rest.
+    for (const part of ['a', 'b']) {
+      condition.trouble(part, 'It is loading.');
+      await clock.advance(300);
+    }
+  }
+  condition.trouble('a', 'For a moment something else.');
+  condition.trouble('a', 'It is loading.');
+  await clock.advance(5000);
+  condition.fine('a');
+  condition.fine('b');
+  await clock.advance(5000);
+  expect([reasons, clock.timers]).toEqual([['It refuses.', 'It is loading.', ''], 0]);
+});
+
+it('tells nobody that it is well because it was closed', async () => {
+  const { clock, condition, news } = conditionAt();
+  condition.trouble('a', 'It is gone.');
+  await clock.advance(1000);
+  condition.trouble('a', 'It is gone still.');
+  condition.close();
+  condition.fine('a');
+  condition.trouble('b', 'B is gone.');
+  await clock.advance(5000);
+  expect([news, clock.timers]).toEqual([[0], 0]);
+});
+
 it('is well when every part is, and tells once of several', async () => {
   const { clock, condition, news } = conditionAt();
   condition.trouble('a', 'A is gone.');

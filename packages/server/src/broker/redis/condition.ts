@@ -14,6 +14,11 @@ export class Condition implements Health {
   readonly #listeners = new Set<() => void>();
   #brokenSince: number | null = null;
   #cancel: Cancel | undefined;
+  /** What was wrong when that was told last. */
+  #told = '';
+  /** Set while another reason waits to be told. */
+  #cancelAgain: Cancel | undefined;
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -23,9 +28,9 @@ export class Condition implements Health {
     return this.#brokenSince;
   }
 
-  /** What is wrong, for logs; empty when nothing is. */
+  /** What is wrong, for logs, each sentence once; empty when nothing is. */
   get what(): string {
-    return [...this.#troubles.values()].map(({ what }) => what).join(' ');
+    return [...new Set([...this.#troubles.values()].map(({ what }) => what))].join(' ');
   }
 
   onChange(listener: () => void): () => void {
@@ -50,12 +55,16 @@ export class Condition implements Health {
     if (this.#troubles.delete(part)) this.#look();
   }
 
+  /** Nothing is told any more: parts that end are not parts that work. */
   close(): void {
+    this.#closed = true;
     this.#cancel?.();
+    this.#cancelAgain?.();
     this.#listeners.clear();
   }
 
   #look(): void {
+    if (this.#closed) return;
     this.#cancel?.();
     const since = Math.min(...[...this.#troubles.values()].map((trouble) => trouble.since));
     if (this.#troubles.size === 0) return this.#tell(null);
@@ -66,8 +75,24 @@ export class Condition implements Health {
 
   #tell(brokenSince: number | null): void {
     const changed = (brokenSince === null) !== (this.#brokenSince === null);
-    this.#brokenSince = changed ? brokenSince : this.#brokenSince;
-    if (!changed) return;
+    if (!changed) return this.#lookAgain();
+    this.#brokenSince = brokenSince;
+    this.#cancelAgain?.();
+    this.#cancelAgain = undefined;
+    this.#call();
+  }
+
+  /** Another reason is told when it has lasted: the parts don't find it out at once, and each attempt may end otherwise. */
+  #lookAgain(): void {
+    if (this.#brokenSince === null || this.#cancelAgain || this.what === this.#told) return;
+    this.#cancelAgain = this.#clock.timer(graceMs, () => {
+      this.#cancelAgain = undefined;
+      if (this.what !== this.#told) this.#call();
+    });
+  }
+
+  #call(): void {
+    this.#told = this.what;
     for (const listener of [...this.#listeners]) {
       try {
         listener();

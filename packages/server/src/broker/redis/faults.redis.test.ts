@@ -70,7 +70,9 @@ describe.skipIf(noRedis).concurrent('a link to a Redis in trouble', () => {
     redis.thaw();
     await mended(test, link);
     expect(Number(await run(link))).toBeLessThanOrEqual(21);
-    expect(changes).toEqual([expect.stringMatching(/redis\.sock has not answered for 3000 ms\./), 'whole']);
+    expect(changes[0]).toMatch(/redis\.sock has not answered for 3000 ms\./);
+    // Other reasons may have come between, once for each time none.
+    expect([changes.indexOf('whole'), changes.at(-1)]).toEqual([changes.length - 1, 'whole']);
   });
 
   it('F46: writes that are paused are given up in time, and go on afterwards', async (test) => {

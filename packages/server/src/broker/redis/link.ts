@@ -327,9 +327,9 @@ class RedisLink implements Link {
   #end(): void {
     this.#closed = true;
     this.#cancelStart();
+    this.health.close();
     this.#topology?.close();
     this.#subscriptions.close();
-    this.health.close();
   }
 
   /** Does it where the key is, and again where it is said to be instead. @throws SyncError */
