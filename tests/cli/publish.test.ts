@@ -127,7 +127,7 @@ describe('how it ends', () => {
     expect(await ended).toBe(2);
     expect(output.out).toBe('');
     expect(output.err).toMatch(
-      /There is no connection to ws:.+\n.+It was not stored: there was no connection for as long as --wait allows\. \(offline\)\n$/,
+      /There is no connection to ws:.+ It is tried again for as long as --wait allows\.\n.+It was not stored: there was no connection for as long as --wait allows\. \(offline\)\n$/,
     );
   });
 
@@ -150,6 +150,7 @@ describe('how it ends', () => {
       // Stdin stays open: it must not wait for its end.
       outside.child.stdin.write('1\n2\n');
       expect(await outside.ended).toBe(1);
+      expect(outside.output.err).toMatch(/There is no connection to ws:.+ It is tried twice more at most\.\n/);
       expect(outside.output.err).toMatch(/Line 1 was not stored: .+\(unauthenticated\)\n/);
     },
   );

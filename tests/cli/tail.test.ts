@@ -106,7 +106,9 @@ describe('after a cut', () => {
       // While it is away more is appended.
       proxy.refuse();
       for (const link of proxy.links) link.reset();
-      await expect.poll(() => output.err, patience).toMatch(/There is no connection to ws:/);
+      await expect
+        .poll(() => output.err, patience)
+        .toMatch(/There is no connection to ws:.+ It is tried again until it works\./);
       proxy.refuse(false);
     }
     child.kill('SIGINT');

@@ -74,11 +74,16 @@ export async function readCa({ ca }: Pick<ConnectOptions, 'ca'>): Promise<string
  * A client of the server that the options name. What happens to the connection is written to stderr, once for each time it breaks.
  *
  * @param waitMs how long a payload may wait for its answer
+ * @param retried what is said of how long it is tried again
  * @throws an Error when a file can't be read or the address is none
  */
 export async function connect(
   options: ConnectOptions,
-  { waitMs, entriesMax }: { readonly waitMs: number; readonly entriesMax: number },
+  {
+    waitMs,
+    entriesMax,
+    retried,
+  }: { readonly waitMs: number; readonly entriesMax: number; readonly retried: string },
 ): Promise<LogClient> {
   const url = addressOf(options.url);
   const { href } = url;
@@ -95,17 +100,19 @@ export async function connect(
     // What can't go on is told to whoever waits for it; what is repeated is shown by the status.
     onError: () => {},
   });
-  tellOutages(client, href);
+  tellOutages(client, href, retried);
   return client;
 }
 
 /** Says that the connection is gone, and that it is back. */
-function tellOutages({ status }: LogClient, href: string): void {
+function tellOutages({ status }: LogClient, href: string, retried: string): void {
   let told = '';
   status.subscribe(() => {
     const now: Status = status.get();
     if (now.state === 'waiting' && told === '') {
-      told = `There is no connection to ${href}: ${sentence(now.error.message)} It is tried again until it works.`;
+      // A client gives up when it is refused a third time.
+      const more = now.error.next === 'reauth' ? 'It is tried twice more at most.' : retried;
+      told = `There is no connection to ${href}: ${sentence(now.error.message)} ${more}`;
       writeNotice(told);
     } else if (now.state === 'open' && told !== '') {
       told = '';

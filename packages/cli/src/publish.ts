@@ -30,7 +30,8 @@ export async function publish(
   options: PublishOptions,
 ): Promise<void> {
   const source = await openSource(payload, options);
-  const client = await connect(options, { waitMs: options.wait, entriesMax: underWayMax + 1 });
+  const retried = 'It is tried again for as long as --wait allows.';
+  const client = await connect(options, { waitMs: options.wait, entriesMax: underWayMax + 1, retried });
   const work = new Publishing(source, progress());
   onLeave(() => work.stop());
   // A server that closed for good takes nothing of what is still to be read.

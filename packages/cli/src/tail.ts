@@ -40,7 +40,8 @@ const everything = Number.MAX_SAFE_INTEGER;
 /** Prints entries until it is told to stop. @throws what keeps it from beginning */
 export async function tail(channel: string, options: TailOptions): Promise<void> {
   const since = readSince(options);
-  const client = await connect(options, { waitMs: 1000, entriesMax: 1 });
+  const retried = 'It is tried again until it works.';
+  const client = await connect(options, { waitMs: 1000, entriesMax: 1, retried });
   const code = await new Promise<number>((resolve) => {
     new Tail(client, options, since, resolve).follow(client.log(channel));
   });
