@@ -168,7 +168,9 @@ const nothing: Range = {
 };
 
 /** The health of a broker that a test breaks and mends. */
-export function testHealth(clock: Clock = systemClock): Health & { break(what?: string): void; mend(): void } {
+export function testHealth(
+  clock: Clock = systemClock,
+): Health & { break(what?: string): void; mend(): void } {
   const listeners = new Set<() => void>();
   let brokenSince: number | null = null;
   let what = '';
