@@ -166,6 +166,7 @@ class Node<C extends Contract> implements Server<C> {
       hostsAllowed: options.hostsAllowed ?? [],
       connection,
       admit: (identity, credentials) => this.#admit(identity, credentials),
+      cutOff: () => this.#cutOff,
     });
     this.#links = new Links(connection, this.#broker.nodes);
   }
@@ -198,6 +199,7 @@ class Node<C extends Contract> implements Server<C> {
         refused: () => this.metrics.sessionsRefused++,
         welcome: ({ socket }) => this.#doors.welcome(socket),
         ready: () => this.#isReady && !this.#closing,
+        cutOff: () => this.#cutOff,
         healthy: () => (this.#broker.health?.brokenSince ?? null) === null,
       }),
     );
@@ -322,6 +324,12 @@ class Node<C extends Contract> implements Server<C> {
     this.#access.revoke(tokenId, untilMs);
     this.#hub.leases.withdraw({ tokenId });
     return ended;
+  }
+
+  /** Whether the logs haven't been reached for so long that whoever comes had better go to another node. */
+  get #cutOff(): boolean {
+    const since = this.#broker.health?.brokenSince ?? null;
+    return since !== null && this.#clock.now() - since >= this.#numbers.cutOffMs;
   }
 
   #refuseClosed(): void {

@@ -36,6 +36,13 @@ export const optionsTable = {
     'channels',
     'subscriptions of one session; it may enter as many channels',
   ),
+  cutOffMs: number(
+    10_000,
+    0,
+    86_400_000,
+    'ms',
+    'time that a node may be cut off from logs that it shares with others; then it answers whoever comes with 503 until it is over, so that a load balancer takes them to another node',
+  ),
   hookMs: number(
     10_000,
     10,

@@ -46,6 +46,7 @@ async function doorsOf(settings: Partial<DoorSettings>, numbers: Record<string, 
     admit: () => {
       throw new SyncError('internal');
     },
+    cutOff: () => false,
     ...settings,
   });
   const http = createHttpServer();

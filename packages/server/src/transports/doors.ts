@@ -15,6 +15,7 @@ import type { Place } from '../session/sessions.ts';
 import { type CallerRules, credentials, pathOf, subprotocols } from './caller.ts';
 import { Crowd, networkOf } from './crowd.ts';
 import { checkRequest } from './handshake.ts';
+import { cutOff } from './http/leaving.ts';
 import { PlainTransport } from './plain.ts';
 import { Refusal, refuse } from './refusal.ts';
 import { checkSecure, clientAddress, type SecureRules } from './secure.ts';
@@ -30,6 +31,8 @@ export interface DoorSettings extends CallerRules, SecureRules {
   readonly connection: TransportTools & Bounds;
   /** Opens a session, or throws when there is no room for one. `gone` is to be called when its connection is over. */
   readonly admit: (identity: Identity, credentials: Credentials) => Place;
+  /** Whether the node can serve nobody who comes now, while others may. */
+  readonly cutOff: () => boolean;
 }
 
 /** The options about who may come in, and how many. */
@@ -246,11 +249,12 @@ export class Doors {
 
   #refuseLate(): void {
     if (this.#closing) throw new SyncError('restart');
+    if (this.#settings.cutOff()) throw cutOff();
   }
 
   /**
    * Pages don't see the status of a handshake. Whoever asks for it is let in for as long as it takes to say why they are not
-   * (rule F13); what is wrong with the request itself is answered with a status all the same.
+   * (rule F13); what is wrong with the request itself, or is for a load balancer to see, is answered with a status all the same.
    */
   #turnAway(request: IncomingMessage, { socket, upgraded }: Visit, head: Buffer, thrown: unknown): void {
     const { clock, metrics } = this.#settings.connection;

@@ -14,7 +14,7 @@ import { Refusal } from '../refusal.ts';
 import { checkSecure, clientAddress, type SecureRules } from '../secure.ts';
 import type { Answer, Route } from './answer.ts';
 import { readBody } from './body.ts';
-import { leaving } from './leaving.ts';
+import { cutOff, leaving } from './leaving.ts';
 import type { Ask, Reply } from './link/link.ts';
 import type { Links } from './link/links.ts';
 import { checkType } from './receive.ts';
@@ -34,6 +34,8 @@ export interface LinkSettings extends CallerRules, SecureRules {
   /** The connection of a request belongs to somebody who was let in. */
   readonly welcome: (request: IncomingMessage) => void;
   readonly ready: () => boolean;
+  /** Whether the node can serve nobody who comes now, while others may. */
+  readonly cutOff: () => boolean;
   readonly clock: Clock;
   readonly frameBytesMax: number;
 }
@@ -60,7 +62,7 @@ export function linkRoute(settings: LinkSettings): Route {
   const open = async (request: IncomingMessage): Promise<Answer> => {
     checkCaller(request, settings);
     checkSecure(request, settings);
-    if (!settings.ready()) throw leaving();
+    checkThere(settings);
     checkType(request);
     const remoteAddress = clientAddress(request, settings.trustProxy);
     const leave = settings.wait(remoteAddress);
@@ -68,7 +70,7 @@ export function linkRoute(settings: LinkSettings): Route {
       const given = { ...credentials(request), remoteAddress };
       const identity = await settings.identify(given);
       const as = readAs(await readBody(request, { clock: settings.clock, bytesMax: openBytesMax }));
-      if (!settings.ready()) throw leaving();
+      checkThere(settings);
       const place = placeOf(settings, identity, given);
       settings.welcome(request);
       if (as === 'long-poll')
@@ -84,6 +86,12 @@ export function linkRoute(settings: LinkSettings): Route {
       throw spread(Refusal.from(thrown), settings.clock);
     });
   return { methods: { POST: counted }, headers };
+}
+
+/** @throws Refusal where the node leaves, or is cut off */
+function checkThere(settings: LinkSettings): void {
+  if (!settings.ready()) throw leaving();
+  if (settings.cutOff()) throw cutOff();
 }
 
 /** Who finds no room is told when to come again; chance spreads them. */

@@ -12,6 +12,7 @@ import type { Found, Streams } from '../../session/streams.ts';
 import { credentials, pathOf } from '../caller.ts';
 import { Refusal } from '../refusal.ts';
 import type { Answer, Answering, Route } from './answer.ts';
+import { cutOff } from './leaving.ts';
 import { checkRequest, type ReceiveSettings, receiveBytes } from './receive.ts';
 import { ChunkReader } from './streams/chunk.ts';
 import { retryIn } from './streams/events.ts';
@@ -30,9 +31,11 @@ export interface StreamSettings extends ReceiveSettings, ReadTools {
   readonly networkOf: (address: string) => string;
   /** A connection is somebody's who is in. */
   readonly welcome: (request: IncomingMessage) => void;
+  /** Whether the node can serve nobody who comes now, while others may. */
+  readonly cutOff: () => boolean;
 }
 
-/** After how long whoever asked a server that leaves comes back, in ms. */
+/** After how long whoever asked a server that leaves, or is cut off, comes back, in ms. */
 const awayMs = 1000;
 
 /** What browsers say that they ask for where it would be run, or change how a page looks. */
@@ -80,6 +83,7 @@ async function read(
     );
   try {
     checkRequest(request, settings);
+    if (settings.cutOff()) throw cutOff();
   } catch (thrown) {
     return comeBack(thrown, query);
   }
@@ -130,7 +134,7 @@ function enter(
 
 /** A browser's EventSource gives up for good at any answer but a stream of events: so one that ends at once sends it away for a while. */
 function comeBack(thrown: unknown, { live }: Query): Answer {
-  if (live !== 'sse' || !(thrown instanceof Refusal) || thrown.code !== 'restart') throw thrown;
+  if (live !== 'sse' || !(thrown instanceof Refusal) || thrown.status !== 503) throw thrown;
   return {
     status: 200,
     headers: { 'Content-Type': 'text/event-stream', Connection: 'close' },
