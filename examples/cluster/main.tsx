@@ -39,7 +39,7 @@ function App() {
           <Node
             key={name}
             name={name}
-            pid={all.get(name)?.value.pid ?? null}
+            pid={status.state === 'open' ? (all.get(name)?.value.pid ?? null) : undefined}
             windows={[...placed].flatMap(([id, { value }]) => (value === name ? [id] : []))}
           />
         ))}
@@ -50,19 +50,30 @@ function App() {
         <p>
           Ten numbered messages come each second. The nodes share one Redis, and a load balancer gives each
           connection to the next. The examples run on all three: <a href="/chat/">chat</a>,{' '}
-          <a href="/fleet/">fleet</a>, <a href="/board/">whiteboard</a>. A node that was killed is back after
-          four seconds.
+          <a href="/fleet/">fleet</a>, <a href="/board/">whiteboard</a>. A node that was killed is started
+          again after four seconds.
+        </p>
+        <p class="legend">
+          <i /> A window at that node; <i class="own" /> this one.
         </p>
       </footer>
     </main>
   );
 }
 
-function Node({ name, pid, windows: ids }: { name: string; pid: number | null; windows: string[] }) {
+interface NodeProps {
+  readonly name: string;
+  /** Null: it was killed. Undefined: nobody knows, since this window has no connection. */
+  readonly pid: number | null | undefined;
+  readonly windows: readonly string[];
+}
+
+function Node({ name, pid, windows: ids }: NodeProps) {
+  const words = pid ? `process ${pid}` : 'killed; it comes back';
   return (
     <article class={`${name} ${pid ? '' : 'down'}`}>
       <h2>{name}</h2>
-      <p class="pid">{pid ? `process ${pid}` : 'killed; it comes back'}</p>
+      <p class="pid">{pid === undefined ? 'not known without a connection' : words}</p>
       <ul aria-label={`Windows on ${name}`}>
         {ids.map((id) => (
           <li

@@ -16,7 +16,7 @@ export interface PhoneOptions {
   readonly tour: Tour;
   /** Whether anybody looks. */
   readonly awake: () => boolean;
-  /** Told of what goes wrong; the phone goes on all the same. */
+  /** Told of what goes wrong twice in a row: what failed once is sent again. The phone goes on all the same. */
   readonly report: (thrown: unknown) => void;
 }
 
@@ -32,6 +32,7 @@ export function startPhone({ server, ca, tour, awake, report }: PhoneOptions): (
   let waiting: unknown[] = [];
   let last = Date.now();
   let posting = false;
+  let failures = 0;
   const turn = async (): Promise<void> => {
     if (!awake()) return;
     const now = Date.now();
@@ -47,6 +48,7 @@ export function startPhone({ server, ca, tour, awake, report }: PhoneOptions): (
         waiting = [...fixes, ...waiting];
         throw thrown;
       });
+      failures = 0;
       const corners = now - last > tunnelEveryMs ? [] : cornersBetween(tour, last, now).map(toLngLat);
       last = now;
       const trail = corners.map(([lng, lat]) => ({ lat, lng }));
@@ -55,7 +57,10 @@ export function startPhone({ server, ca, tour, awake, report }: PhoneOptions): (
       posting = false;
     }
   };
-  const timer = setInterval(() => void turn().catch(report), fixMs);
+  const failed = (thrown: unknown): void => {
+    if (++failures > 1) report(thrown);
+  };
+  const timer = setInterval(() => void turn().catch(failed), fixMs);
   return () => clearInterval(timer);
 }
 

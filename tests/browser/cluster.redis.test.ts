@@ -76,5 +76,12 @@ describe.skipIf(noBrowser)('the cluster in Chromium', { timeout: 180_000 }, () =
     // The windows of others are seen too, on whichever node.
     await expect.poll(() => first.getByTitle('Another window').count(), patience).toBeGreaterThan(0);
     await expect.poll(() => second.locator('article.down').count(), patience).toBe(0);
+    await first.getByText(/A window at that node;/).waitFor();
+    // With the last node goes what the page knows: it says so, and offers nothing that it can't do.
+    for (const name of ['amber', 'blue', 'coral'])
+      await second.evaluate((node) => fetch(`/cluster/kill/${node}`, { method: 'POST' }), name);
+    await expect.poll(() => second.getByText('not known without a connection').count(), patience).toBe(3);
+    expect(await second.getByRole('button', { disabled: false }).count()).toBe(0);
+    await expect.poll(() => second.getByText(/^process \d+$/).count(), patience).toBe(3);
   });
 });
