@@ -25,7 +25,7 @@ const anonymous = ['subscribe', 'history'] as const;
 
 export const channels = defineChannels({
   news: stream({ message: News, keep: { entries: 10_000, age: '10m' }, anonymous }),
-  /** How many news there are in a second, under `perSecond`. */
+  /** How many news there are in a second, under `perSecond`, and how many pages look, under `windows`. */
   pace: state({ value: v.number(), anonymous }),
   /** Each lane, by its name. */
   lanes: state({ value: Cost, anonymous }),

@@ -20,7 +20,7 @@ export interface Arrived {
 export const useStore = <T>(store: Store<T>): T => useSyncExternalStore(store.subscribe, store.get);
 
 /** The page's own connection, by which it is told what the lanes cost. */
-const client = createClient<typeof channels>({ url: '/sync' });
+const client = createClient<typeof channels>({ url: '/sync?page' });
 export const costs = client.state('lanes').entries;
 export const pace = client.state('pace').entries;
 

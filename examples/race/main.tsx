@@ -20,6 +20,7 @@ const words: Readonly<Record<LaneName, string>> = {
 
 function App() {
   const cost = useStore(costs);
+  const windows = useStore(pace).get('windows')?.value ?? 1;
   const [beginning, setBeginning] = useState<ReadonlyMap<LaneName, Cost>>();
   useEffect(() => {
     if (beginning || lanes.some((lane) => !cost.has(lane))) return;
@@ -34,6 +35,11 @@ function App() {
         <p>The same news over four transports. Each runner stands as far back as what it shows is old.</p>
       </header>
       <Controls />
+      {windows > 1 && (
+        <p role="note">
+          {windows} windows are open: bytes, requests and connections are those of all of them together.
+        </p>
+      )}
       <section aria-label="Lanes">
         <p class="axis" aria-hidden="true">
           <span>10 s old</span>

@@ -3,7 +3,12 @@
  * it costs. PORT changes where the page is; how fast the news come, and when the cable is cut, the page says.
  */
 import { once } from 'node:events';
-import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer, memory } from '@syncline/server';
 import { answer } from '../site.ts';
@@ -45,6 +50,7 @@ async function run(): Promise<void> {
     return true;
   };
   setRate(1);
+  countWindows(http, (count) => void server.set('pace', 'windows', count));
   orders.set('rate', setRate).set('cut', () => {
     for (const meter of meters.values()) meter.cut(cutMs);
     return true;
@@ -60,6 +66,16 @@ async function run(): Promise<void> {
     void server.close({ drainMs: 0 }).finally(() => process.exit());
   };
   process.once('SIGINT', stop).once('SIGTERM', stop).once('disconnect', stop);
+}
+
+/** Tells how many pages are connected: the address of a page's own connection says what it is. */
+function countWindows(http: HttpServer, tell: (count: number) => void): void {
+  let count = 0;
+  http.on('upgrade', ({ url }, socket) => {
+    if (url !== '/sync?page') return;
+    tell(++count);
+    socket.once('close', () => tell(--count));
+  });
 }
 
 /** `POST /race/<order>/<number>`, from the page. False: it is something else. */

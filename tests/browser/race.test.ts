@@ -47,6 +47,21 @@ describe.skipIf(noBrowser)('the race in Chromium', { timeout: 180_000 }, () => {
   });
   afterAll(() => browser?.close());
 
+  test('while other windows are open, the page says that figures are of all of them', async () => {
+    const url = await start();
+    const page = await browser.newPage();
+    await page.goto(url);
+    await expect.poll(() => told(page, 'WebSocket', 'news'), patience).toBeGreaterThan(0);
+    const note = page.getByRole('note');
+    expect(await note.count()).toBe(0);
+    const other = await browser.newPage();
+    await other.goto(url);
+    for (const each of [page, other])
+      await expect.poll(() => each.getByRole('note').textContent(), patience).toMatch(/^2 windows are open/);
+    await other.close();
+    await expect.poll(() => note.count(), patience).toBe(0);
+  });
+
   test('each transport brings all news, also after the network was cut', async () => {
     const page = await browser.newPage();
     await page.goto(await start());
