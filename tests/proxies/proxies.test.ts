@@ -1,6 +1,6 @@
 /**
  * The load balancers of docs/guide/scaling.md, as they stand there, in front of two real nodes: clients through TLS, idle for longer
- * than the proxies' timeouts, and one node that leaves. Only addresses, files and times are put in. A proxy that isn't installed is left out.
+ * than the proxies' timeouts, one node that leaves, and one that is cut off. Only addresses, files and times are put in. A proxy that isn't installed is left out.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { createClientWith, type Down, httpTransport, polled, streamed } from '@s
 import { defineChannels, stream } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
 import { createServer, memory, type Server } from '@syncline/server';
-import { memoryNodes, onNode } from '@syncline/server/testing';
+import { memoryNodes, onNode, testHealth } from '@syncline/server/testing';
 import { generate } from 'selfsigned';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -86,16 +86,23 @@ function fence(language: string): string {
   return block;
 }
 
+interface Node {
+  readonly server: Server<typeof channels>;
+  readonly port: number;
+  readonly health: ReturnType<typeof testHealth>;
+}
+
 /** Two nodes on one broker. */
-async function startNodes(): Promise<{ readonly server: Server<typeof channels>; readonly port: number }[]> {
+async function startNodes(): Promise<Node[]> {
   const logs = memory();
   const all = memoryNodes();
   const start = async () => {
-    const broker = onNode(logs, all.join());
+    const health = testHealth();
+    const broker = onNode(logs, all.join(), { health });
     const options = { channels, broker, trustProxy: true, authenticate: () => ({ user: null }) };
-    const server = createServer({ ...options, heartbeatMs: 1000, drainMs: 0 });
+    const server = createServer({ ...options, heartbeatMs: 1000, drainMs: 0, cutOffMs: 0 });
     onTestFinished(() => server.close());
-    return { server, port: (await server.listen(0, '127.0.0.1')).port };
+    return { server, health, port: (await server.listen(0, '127.0.0.1')).port };
   };
   return await Promise.all([start(), start()]);
 }
@@ -144,7 +151,10 @@ async function run(path: string, args: readonly string[], { dir, port }: Place):
 
 /** A subscriber of the lobby, by the way that browsers take. */
 async function enter({ port, cert }: { readonly port: number; readonly cert: string }) {
-  const socket = new WebSocket(`wss://localhost:${port}/sync`, 'syncline.v1', { ca: cert, family: 4 });
+  const socket = new WebSocket(`wss://localhost:${port}/sync`, ['syncline.v1', 'syncline.v1.tell'], {
+    ca: cert,
+    family: 4,
+  });
   const frames: string[] = [];
   let ended = false;
   socket.on('message', (data) => frames.push(String(data))).on('close', () => (ended = true));
@@ -188,7 +198,7 @@ function linked({ port, cert }: { readonly port: number; readonly cert: string }
   return { room, got, states };
 }
 
-describe.each(proxies)('$name as in the guide', ({ places, config, args }) => {
+describe.each(proxies)('$name as in the guide', ({ name, places, config, args }) => {
   const path = places.find((place) => existsSync(place));
 
   /** The nodes, and the proxy before them. */
@@ -251,6 +261,26 @@ describe.each(proxies)('$name as in the guide', ({ places, config, args }) => {
       await expect.poll(() => clients.filter(({ ended }) => ended()).length, soon).toBe(2);
       await enterAll();
       expect(open()).toEqual([0, 6]);
+    },
+  );
+
+  // The others ask a node whether it is ready.
+  test.skipIf(!path || name !== 'nginx')(
+    '[H5] takes who comes to a node that is cut off on to another one, and back to it when that is over',
+    { timeout: 60_000 },
+    async () => {
+      const { nodes, place } = await begin();
+      const open = () => nodes.map(({ server }) => server.metrics.sessionsOpen);
+      nodes[0]?.health.break();
+      for (let i = 0; i < 4; i++) await enter(place);
+      expect(open()).toEqual([0, 4]);
+      expect(nodes[0]?.server.metrics.sessionsRefused).toBeGreaterThan(0);
+      nodes[0]?.health.mend();
+      const back = async () => {
+        await enter(place);
+        return open()[0];
+      };
+      await expect.poll(back, { ...soon, interval: 500 }).toBeGreaterThan(0);
     },
   );
 });

@@ -14,4 +14,4 @@ export {
   takeAnswer,
   takeFrame,
 } from './testing/bytes.ts';
-export { memoryNodes, onNode } from './testing/nodes.ts';
+export { memoryNodes, onNode, testHealth } from './testing/nodes.ts';
