@@ -141,7 +141,7 @@ describe('capabilities', () => {
     [Array(17).fill('publish')],
   ])('allow no %j', (list) => {
     expect(of({ a: list })).toMatch(
-      'What pattern 1 of `capabilities` allows must be a list of "subscribe", "publish", "history", "presence", "*"',
+      'What pattern 1 of `capabilities` allows must be a list of "subscribe", "publish", "history", "presence", "manage", "*"',
     );
   });
 });

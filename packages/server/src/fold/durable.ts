@@ -273,7 +273,7 @@ export class Ledger {
       if (page.epoch !== epoch) return undefined;
       found = [...page.entries, ...found];
       if (found.length > 0 && found.at(-1)?.check !== check) return undefined;
-      const from = page.entries.findLastIndex(saysAll);
+      const from = page.entries.map(saysAll).lastIndexOf(true);
       const [first] = page.entries;
       if (from >= 0) return durableKind.apply(empty, found.slice(from));
       if (!first || !page.more) break;
