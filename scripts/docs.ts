@@ -2,10 +2,22 @@
 // A page whose module doesn't exist is left out; a module without its table is an error.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { optionGroups } from './option-groups.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 type Column = { head: string; cell: (row: Row) => unknown };
-type Page = { file: string; title: string; about: string; module: string; table: string; columns: Column[] };
+type Page = {
+  file: string;
+  title: string;
+  about: string;
+  /** Paragraphs before the table. */
+  more?: readonly string[];
+  module: string;
+  table: string;
+  columns: Column[];
+  /** Headings, and the rows under each. */
+  groups?: Readonly<Record<string, readonly string[]>>;
+};
 /** A page that a function of its module writes, but for its title. */
 type Written = { file: string; title: string; about: string; module: string; write: string };
 
@@ -21,6 +33,8 @@ const range: Column = {
   cell: ({ min, max }) => (min === undefined && max === undefined ? '' : `${show(min)} … ${show(max)}`),
 };
 
+const status: Column = { head: 'http', cell: ({ http }) => (http === 0 ? '–' : http) };
+
 const OPTIONS = [code('name'), field('type'), code('default'), field('unit'), range, field('doc', 'meaning')];
 
 const PAGES: (Page | Written)[] = [
@@ -30,7 +44,16 @@ const PAGES: (Page | Written)[] = [
     about: 'Every error, how it closes a socket or answers a request, and what the client does next.',
     module: 'packages/protocol/src/errors.ts',
     table: 'errors',
-    columns: [code('name'), field('code'), field('close'), field('http'), field('then'), field('message')],
+    more: [
+      '`name` is the `code` of a `SyncError`, by which programs go; the number in `code` is one for it that no other error has. `close` is the code with which a connection is closed where the error ends it, and `http` the status of a request that is refused; with `–` it never answers one. `then` is `next` of a `SyncError`, and what the client does:',
+      [
+        '- `stop`: nothing is repeated. What was refused is told to who asked for it; where the connection was refused, the client closes for good.',
+        '- `retry`: it may work later as it is. The client connects again, or sends again what it kept, after a wait that grows, and no sooner than the server asks for.',
+        '- `reauth`: the client asks `getToken` for a new token and connects again; when it is refused three times in a row, it closes for good.',
+        '- `resync`: what the client knows is out of date. Read what stands now, from the log, and decide anew.',
+      ].join('\n'),
+    ],
+    columns: [code('name'), field('code'), field('close'), status, field('then'), field('message')],
   },
   {
     file: 'limits.md',
@@ -48,6 +71,7 @@ const PAGES: (Page | Written)[] = [
     module: 'packages/server/src/options.ts',
     table: 'serverOptions',
     columns: OPTIONS,
+    groups: optionGroups,
   },
   {
     file: 'redis-options.md',
@@ -85,6 +109,9 @@ const PAGES: (Page | Written)[] = [
     file: 'metrics.md',
     title: 'Metrics',
     about: 'What a server counts and measures.',
+    more: [
+      '`server.metrics` is an object with a number for each, of this node and since it began; read it whenever you like, and hand it to whatever you watch servers with. A counter only grows; a gauge is what there is now.',
+    ],
     module: 'packages/server/src/observe.ts',
     table: 'metricsTable',
     columns: [code('name'), field('type'), field('unit'), field('doc', 'meaning')],
@@ -117,13 +144,35 @@ function render(page: Page, table: Row | readonly Row[]): string {
     ? (table as readonly Row[])
     : Object.entries(table).map(([name, row]): Row => ({ name, ...(row as Row) }));
   const used = page.columns.filter((column) => rows.some((row) => show(column.cell(row)) !== ''));
-  return [
-    ...head(page),
+  const tableOf = (some: readonly Row[]): string[] => [
     line(used.map((column) => column.head)),
     line(used.map(() => '---')),
-    ...rows.map((row) => line(used.map((column) => show(column.cell(row))))),
+    ...some.map((row) => line(used.map((column) => show(column.cell(row))))),
     '',
-  ].join('\n');
+  ];
+  const before = [...head(page), ...(page.more ?? []).flatMap((text) => [text, ''])];
+  if (!page.groups) return [...before, ...tableOf(rows)].join('\n');
+  const parts = grouped(page, page.groups, rows);
+  return [...before, ...parts.flatMap(([title, some]) => [`## ${title}`, '', ...tableOf(some)])].join('\n');
+}
+
+/** The rows under each heading. @throws Error for a row that is under none or under two, and for one that there isn't */
+function grouped({ file }: Page, groups: Required<Page>['groups'], rows: readonly Row[]): [string, Row[]][] {
+  const left = new Map(rows.map((row) => [String(row['name']), row]));
+  const parts = Object.entries(groups).map(([title, names]): [string, Row[]] => {
+    const some = names.map((name) => {
+      const row = left.get(name);
+      if (!row)
+        throw new Error(`${OUT}/${file}: '${title}' names '${name}', which is no row, or one elsewhere`);
+      left.delete(name);
+      return row;
+    });
+    return [title, some];
+  });
+  if (left.size === 0) return parts;
+  throw new Error(
+    `${OUT}/${file}: ${[...left.keys()].join(', ')} stand under no heading: add them to the groups`,
+  );
 }
 
 async function build(page: Page | Written): Promise<string> {

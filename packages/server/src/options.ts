@@ -50,7 +50,7 @@ const others = {
   broker: {
     type: 'broker',
     default: "disk({ dir: 'syncline-data' })",
-    doc: 'where logs are stored: `disk({ dir })` or `memory()`',
+    doc: 'where logs are stored: `disk({ dir })`, `memory()`, or `redis({ url })` of `@syncline/server/redis`, which several nodes share',
     expected: 'a broker, such as memory() or disk({ dir })',
     fits: (v: unknown) => typeof v === 'object' && v !== null && 'append' in v,
   },

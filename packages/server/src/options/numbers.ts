@@ -69,7 +69,7 @@ export const optionsTable = {
     1,
     10_000_000,
     'entries',
-    'edits after which it is; one for each 1024 bytes of the snapshot, where those are more',
+    'edits after which a document is folded into a snapshot anew; one for each 1024 bytes of the snapshot, where those are more',
   ),
   docFoldMs: number(
     5000,
@@ -83,7 +83,7 @@ export const optionsTable = {
     64 * mebibyte,
     16_384 * mebibyte,
     'bytes',
-    'memory that it may take, likewise',
+    'memory that folding a document may take; one that takes more takes no more edits',
   ),
   drainMs: number(
     5000,
@@ -104,7 +104,7 @@ export const optionsTable = {
     1,
     10_000_000,
     'entries',
-    'entries after which it is; as many as the channel has keys, where those are more',
+    'entries after which the log of a channel that folds is folded into a snapshot anew; as many as the channel has keys, where those are more',
   ),
   frameBytesMax: number(
     limits.frameBytesMax.default,
@@ -182,7 +182,7 @@ export const optionsTable = {
     1,
     100_000_000,
     'requests',
-    'requests per second that a user’s sessions may send for long, counted in the same way',
+    'requests per second that a user’s sessions may send for long, counted as those of `requestsBurstMax`',
   ),
   requestsPerSessionMax: number(1024, 1, 100_000, 'requests', 'unanswered requests of one session'),
   sessionsMax: number(100_000, 1, 10_000_000, 'sessions', 'sessions on this node'),
@@ -249,7 +249,7 @@ export const optionsTable = {
     1,
     10_000_000,
     'events',
-    'events that wait to be told to one webhook, likewise',
+    'events that wait to be told to one webhook; what comes beyond is dropped, counted and logged',
   ),
   webhookRetryMs: number(
     3_600_000,
