@@ -49,7 +49,7 @@ it('says once what several parts say', () => {
   const { condition } = conditionAt();
   for (const part of ['a', 'b']) condition.trouble(part, 'connect ECONNREFUSED 127.0.0.1:6379');
   condition.trouble('c', 'C is gone.');
-  expect(condition.what).toBe('connect ECONNREFUSED 127.0.0.1:6379 C is gone.');
+  expect(condition.what).toBe('connect ECONNREFUSED 127.0.0.1:6379. C is gone.');
 });
 
 it('tells of another reason once it has lasted a second, and not of the same one again', async () => {

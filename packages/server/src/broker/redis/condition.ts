@@ -30,7 +30,9 @@ export class Condition implements Health {
 
   /** What is wrong, for logs, each sentence once; empty when nothing is. */
   get what(): string {
-    return [...new Set([...this.#troubles.values()].map(({ what }) => what))].join(' ');
+    // What a socket says ends without a full stop.
+    const sentences = [...this.#troubles.values()].map(({ what }) => what.replace(/[^.!?]$/, '$&.'));
+    return [...new Set(sentences)].join(' ');
   }
 
   onChange(listener: () => void): () => void {
