@@ -25,7 +25,8 @@ export type Happening =
       readonly id: string;
       readonly offset: number;
     }
-  | { readonly type: 'gap'; readonly client: string; readonly channel: string; readonly reason: string };
+  | { readonly type: 'gap'; readonly client: string; readonly channel: string; readonly reason: string }
+  | { readonly type: 'start'; readonly client: string; readonly channel: string };
 
 /** The log at the end, as the broker has it. */
 export type FinalLog = readonly { readonly offset: number; readonly id: string }[];
@@ -81,7 +82,7 @@ function judgeChannel({ history }: Evidence, channel: string, log: FinalLog): st
   const told = new Map<number, string>(byOffset);
   const acked = new Map<string, number>();
   for (const h of history) {
-    if (h.channel !== channel || h.type === 'gap') continue;
+    if (h.channel !== channel || h.type === 'gap' || h.type === 'start') continue;
     if (h.type === 'invoke') invoked.add(h.id);
     if (h.type === 'ok') {
       const before = acked.get(h.id);
@@ -117,10 +118,17 @@ function judgeChannel({ history }: Evidence, channel: string, log: FinalLog): st
 /** One reader's deliveries, in the order its handler saw them. */
 function judgeReader({ history, logs }: Evidence, client: string, channel: string): string[] {
   const faults: string[] = [];
+  const log = logs.get(channel) ?? [];
+  const ids = new Set(log.map(({ id }) => id));
   let last: number | undefined;
   let gap = false;
+  let started = false;
+  /** Whether something was published once the reader was there, and stored. */
+  let newer = false;
   for (const h of history) {
+    if (h.channel === channel && h.type === 'invoke' && started) newer ||= ids.has(h.id);
     if (h.client !== client || h.channel !== channel) continue;
+    if (h.type === 'start') started = true;
     if (h.type === 'gap') gap = true;
     if (h.type !== 'deliver') continue;
     if (last !== undefined && h.offset <= last && !gap)
@@ -130,10 +138,11 @@ function judgeReader({ history, logs }: Evidence, client: string, channel: strin
     last = h.offset;
     gap = false;
   }
-  const top = logs.get(channel)?.at(-1)?.offset ?? 0;
+  const top = log.at(-1)?.offset ?? 0;
   if (last !== undefined && last !== top)
     faults.push(`stuck: ${client} stopped at ${last} of ${channel}, whose log ends at ${top}`);
-  if (last === undefined && top > 0)
+  // Whoever came when all had been said is given nothing, rightly.
+  if (last === undefined && top > 0 && (newer || !started))
     faults.push(`stuck: ${client} was given nothing of ${channel}, whose log ends at ${top}`);
   return faults;
 }

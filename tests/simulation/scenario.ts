@@ -146,6 +146,7 @@ class Run {
     for (const room of rooms) {
       const channel = streamOf(client, room);
       channel.onRecover((event) => {
+        if (event.via === 'start') this.#history.push({ type: 'start', client: name, channel: room });
         if (event.via === 'gap')
           this.#history.push({ type: 'gap', client: name, channel: room, reason: String(event.reason) });
       });
