@@ -1,5 +1,6 @@
 /**
- * What was made of bytes is made once, as long as it is kept; how much is kept is bounded.
+ * What was made of bytes is made once, as long as it is kept; how much is kept is bounded. Whoever asks while it is being made shares
+ * what comes of it.
  */
 import { expect, test } from 'vitest';
 import { Recent } from './recent.ts';
