@@ -101,7 +101,8 @@ function milliseconds(sorted: readonly number[], part: number): string {
 
 function renderPiece({ title, sent, bytes, header }: Piece): string {
   const what = `${title}: ${sent ? 'client → server' : 'server → client'}, **${bytes.length} bytes**`;
-  if (header === 0) return `${what}\n\n\`\`\`http\n${bytes.toString('utf8').trimEnd()}\n\`\`\`\n`;
+  if (header === 0)
+    return `${what}\n\n\`\`\`http\n${bytes.toString('utf8').replaceAll('\r\n', '\n').trimEnd()}\n\`\`\`\n`;
   // A short frame's header is two bytes, and two more where its length doesn't fit into seven bits.
   const long = (bytes[1] ?? 0) % 128 === 126 ? header + 2 : header;
   const mask = sent ? bytes.subarray(long - 4, long) : undefined;

@@ -150,7 +150,9 @@ describe('how it ends', () => {
       // Stdin stays open: it must not wait for its end.
       outside.child.stdin.write('1\n2\n');
       expect(await outside.ended).toBe(1);
-      expect(outside.output.err).toMatch(/There is no connection to ws:.+ It is tried twice more at most\.\n/);
+      expect(outside.output.err).toMatch(
+        /There is no connection to ws:.+ It is tried twice more at most\.\n/,
+      );
       expect(outside.output.err).toMatch(/Line 1 was not stored: .+\(unauthenticated\)\n/);
     },
   );

@@ -33,8 +33,12 @@ const bytes = { 'Content-Type': 'application/octet-stream' };
 async function serve(options: Options = {}) {
   const running = await serveChannels(channels, options);
   const url = (path: string) => `http://localhost:${running.port}/sync/streams/${path}`;
-  const send = (method: string, path: string, body?: BodyInit, headers: Record<string, string> = json) =>
-    fetch(url(path), { method, headers, ...(body !== undefined && { body }) });
+  const send = (
+    method: string,
+    path: string,
+    body?: string | Uint8Array<ArrayBuffer>,
+    headers: Record<string, string> = json,
+  ) => fetch(url(path), { method, headers, ...(body !== undefined && { body }) });
   const post = (path: string, body: unknown, headers?: Record<string, string>) =>
     send('POST', path, typeof body === 'string' ? body : JSON.stringify(body), { ...json, ...headers });
   const read = async (path: string) => await (await fetch(url(path))).text();
