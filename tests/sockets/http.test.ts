@@ -118,12 +118,8 @@ describe.each([
     const { sessionsOpened } = server.metrics;
     websockets.up = false;
     // It is found to work, the next link is made, and the old one is left, while messages go on all the time.
-    for (
-      let i = 0;
-      i < 1000 && !(server.metrics.sessionsOpened >= sessionsOpened + 2 && server.metrics.sessionsOpen === 1);
-      i++
-    )
-      await goOn(1);
+    const isMoved = () => server.metrics.sessionsOpened >= sessionsOpened + 2 && server.metrics.sessionsOpen === 1;
+    while (!isMoved()) await goOn(1);
     await goOn(20);
     await Promise.all(stored);
     await expect.poll(() => got.length).toBe(count);
