@@ -118,7 +118,8 @@ describe.each([
     const { sessionsOpened } = server.metrics;
     websockets.up = false;
     // It is found to work, the next link is made, and the old one is left, while messages go on all the time.
-    const isMoved = () => server.metrics.sessionsOpened >= sessionsOpened + 2 && server.metrics.sessionsOpen === 1;
+    const isMoved = () =>
+      server.metrics.sessionsOpened >= sessionsOpened + 2 && server.metrics.sessionsOpen === 1;
     while (!isMoved()) await goOn(1);
     await goOn(20);
     await Promise.all(stored);
