@@ -32,6 +32,7 @@ import { Streams } from './session/streams.ts';
 import { networkOf } from './transports/crowd.ts';
 import { Doors } from './transports/doors.ts';
 import { Links } from './transports/http/link/links.ts';
+import { Underway } from './transports/http/underway.ts';
 import { serveHttp } from './transports/http.ts';
 import {
   checkHttpServer,
@@ -85,6 +86,7 @@ class Node<C extends Contract> implements Server<C> {
   readonly #pulse: Pulse;
   readonly #doors: Doors;
   readonly #links: Links;
+  readonly #underway: Underway;
   readonly #sessions: Sessions;
   readonly #posts: Posts;
   readonly #streams: Streams;
@@ -168,6 +170,7 @@ class Node<C extends Contract> implements Server<C> {
       admit: (identity, credentials) => this.#admit(identity, credentials),
       cutOff: () => this.#cutOff,
     });
+    this.#underway = new Underway(this.#clock);
     this.#links = new Links(connection, this.#broker.nodes);
   }
 
@@ -191,6 +194,7 @@ class Node<C extends Contract> implements Server<C> {
         ...this.#backends,
         wait: (address) => this.#doors.wait(address),
         links: this.#links,
+        underway: this.#underway,
         streams: this.#streams,
         networkOf,
         metrics: this.metrics,
@@ -348,8 +352,7 @@ class Node<C extends Contract> implements Server<C> {
     this.#sessions.leave(why, drainMs * windowShare);
     await this.#sessions.emptied(drainMs - lastMs);
     this.#sessions.finish(why);
-    const without = [this.#posts.emptied(lastMs), this.#streams.emptied(lastMs)];
-    await Promise.all([this.#sessions.emptied(lastMs), ...without]);
+    await Promise.all([this.#sessions.emptied(lastMs), this.#underway.emptied(lastMs)]);
     this.#pulse.stop();
     this.#doors.detach();
     this.#links.close();

@@ -30,7 +30,6 @@ export type Outcome = (Position & { readonly duplicate: boolean }) | SyncError;
 export class Posts {
   readonly #tools: SessionTools;
   readonly #sessions: Sessions;
-  readonly #open = new Set<Promise<unknown>>();
 
   constructor(tools: SessionTools, sessions: Sessions) {
     this.#tools = tools;
@@ -44,27 +43,11 @@ export class Posts {
    * `forbidden`, `expired`, `revoked`, `unavailable`
    */
   async publish(post: Post): Promise<readonly Outcome[]> {
-    const work = this.#publish(post);
-    this.#open.add(work);
     try {
-      return await work;
+      return await this.#publish(post);
     } catch (thrown) {
       throw told(this.#tools, thrown);
-    } finally {
-      this.#open.delete(work);
     }
-  }
-
-  /** Resolves when none is under way, or the time is over. */
-  async emptied(withinMs: number): Promise<void> {
-    if (this.#open.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const cancel = this.#tools.clock.timer(withinMs, resolve);
-      void Promise.allSettled(this.#open).then(() => {
-        cancel();
-        resolve();
-      });
-    });
   }
 
   async #publish(post: Post): Promise<readonly Outcome[]> {
@@ -80,12 +63,12 @@ export class Posts {
     // One after the other, so that they keep their order; none waits for the one before it to be stored.
     for (const [i, payload] of payloads.entries()) {
       try {
-        const { append } = await vet(this.#tools, rights, name, definition, payload);
+        const { append, asSent } = await vet(this.#tools, rights, name, definition, payload);
         const channel = hub.opened(name) ?? (await hub.open(name));
         // Rights may have ended while this was looked at.
         access.good(identity);
         const stored = channel.append({ ...append, from: identity.user, producer: producerOf(post, i) });
-        const outcome = stored.then((one) => this.#place(channel, append, one));
+        const outcome = stored.then((one) => placeOf(channel, [append.data, asSent], one));
         appended.push(outcome.catch((thrown: unknown) => told(this.#tools, thrown)));
       } catch (thrown) {
         appended.push(Promise.resolve(told(this.#tools, thrown)));
@@ -93,27 +76,30 @@ export class Posts {
     }
     return await Promise.all(appended);
   }
+}
 
-  /**
-   * What is answered for an entry. One that was stored before must be the same: whoever sends every message with one key would else lose
-   * all but the first, and be told that they are stored.
-   *
-   * @throws SyncError `bad_payload`
-   */
-  async #place(channel: Channel, { data }: Pick<Append, 'data'>, appended: Appended): Promise<Outcome> {
-    const { epoch, offset, check, duplicate } = appended;
-    const place = { epoch, offset, check, duplicate };
-    // What hooks put into its place may be another each time.
-    if (!duplicate || this.#tools.access.screens) return place;
-    const page = await channel.history('after', offset - 1, 1);
-    const [stored] = page.epoch === epoch ? page.entries : [];
-    if (stored?.offset !== offset || same(stored.data, data)) return place;
-    throw new SyncError(
-      'bad_payload',
-      'Another message was stored with this Idempotency-Key. Take a new key for each message, and the same one only to repeat it.',
-      { offset },
-    );
-  }
+/**
+ * What is answered for an entry. One that was stored before must be the same: whoever sends every message with one key would else lose
+ * all but the first, and be told that they are stored. Where a hook has put something into its place this time, it may have put
+ * another thing there when the same was stored: whether it was the same can't be told then.
+ *
+ * @throws SyncError `bad_payload`
+ */
+async function placeOf(
+  channel: Channel,
+  [data, asSent]: readonly [data: Data, asSent: Data],
+  { epoch, offset, check, duplicate }: Appended,
+): Promise<Outcome> {
+  const place = { epoch, offset, check, duplicate };
+  if (!duplicate || data !== asSent) return place;
+  const page = await channel.history('after', offset - 1, 1);
+  const [stored] = page.epoch === epoch ? page.entries : [];
+  if (stored?.offset !== offset || same(stored.data, data)) return place;
+  throw new SyncError(
+    'bad_payload',
+    'Another message was stored with this Idempotency-Key. Take a new key for each message, and the same one only to repeat it.',
+    { offset },
+  );
 }
 
 /** Whether two payloads say the same, however they are written. */

@@ -12,7 +12,6 @@ import { DurableWrites } from './streams/durable.ts';
 import { FixedWrites } from './streams/fixed.ts';
 import type { StreamAnswer, StreamWrite, Writes } from './streams/request.ts';
 import { told } from './streams/told.ts';
-import { Underway } from './streams/underway.ts';
 import type { SessionTools } from './tools.ts';
 import { definitionOf } from './vetting.ts';
 
@@ -38,7 +37,6 @@ export class Streams {
   readonly #faces: Faces;
   readonly #fixed: Writes;
   readonly #durable: Writes;
-  readonly #underway: Underway;
 
   constructor(tools: SessionTools, sessions: Sessions, faces: Faces) {
     this.#tools = tools;
@@ -46,7 +44,6 @@ export class Streams {
     this.#faces = faces;
     this.#fixed = new FixedWrites(tools, sessions, faces);
     this.#durable = new DurableWrites(tools, sessions);
-    this.#underway = new Underway(tools.clock);
   }
 
   /**
@@ -79,11 +76,6 @@ export class Streams {
     return this.#write(asked.channel, (writes) => writes.remove(asked));
   }
 
-  /** Resolves when nothing is being written, or the time is over. */
-  emptied(withinMs: number): Promise<void> {
-    return this.#underway.emptied(withinMs);
-  }
-
   async #find(asked: StreamAsked, uses: boolean): Promise<Found> {
     const { access, hub } = this.#tools;
     const { identity, channel } = asked;
@@ -101,7 +93,7 @@ export class Streams {
     try {
       definitionOf(this.#tools.hub, channel);
       const writes = this.#faces.isCreated(channel) ? this.#durable : this.#fixed;
-      return await this.#underway.run(() => write(writes));
+      return await write(writes);
     } catch (thrown) {
       throw told(this.#tools, thrown);
     }

@@ -10,8 +10,12 @@ import { framesRoute, type LinkSettings, linkRoute } from './http/links.ts';
 import { publishRoute } from './http/publish.ts';
 import { type StreamSettings, streamsRoute } from './http/streams.ts';
 import { readyRoute, type TicketSettings, ticketRoute } from './http/tickets.ts';
+import type { Underway } from './http/underway.ts';
 
-export type HttpSettings = TicketSettings & ApiSettings & LinkSettings & StreamSettings;
+export interface HttpSettings extends TicketSettings, ApiSettings, LinkSettings, StreamSettings {
+  /** Hears of each request. */
+  readonly underway: Underway;
+}
 
 /** A route, and what of the path it is told. */
 interface Found {
@@ -49,7 +53,8 @@ export function serveHttp(server: HttpServer, base: string, settings: HttpSettin
     const found = event === 'request' ? find(routes, base, pathOf(request as IncomingMessage)) : undefined;
     if (!found) return emit(event, ...args);
     const { route, rest } = found;
-    void respond(route, rest, request as IncomingMessage, response as ServerResponse, settings);
+    const answering = respond(route, rest, request as IncomingMessage, response as ServerResponse, settings);
+    settings.underway.run(answering);
     return true;
   }) as typeof server.emit;
   server.emit = own;

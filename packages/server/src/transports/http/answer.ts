@@ -44,6 +44,7 @@ export interface Route {
   readonly exposed?: string;
 }
 
+/** Resolves when the answer was written, or what goes on for longer has begun. */
 export async function respond(
   route: Route,
   rest: string,
@@ -68,8 +69,14 @@ export async function respond(
   // Nobody waits for a body that goes on and on after its answer: Node ends the connection then.
   const last = request.complete ? {} : { Connection: 'close' };
   response.writeHead(answer.status, { ...typed, ...sized, ...common, ...answer.headers, ...last });
-  if (answer.write) answer.write(response);
-  else endAnswer(request, response, empty ? undefined : bytes, settings.clock);
+  if (answer.write) return answer.write(response);
+  endAnswer(request, response, empty ? undefined : bytes, settings.clock);
+  await written(response);
+}
+
+/** An answer that stands behind another one on its connection isn't waited for: where that breaks it never hears of it. */
+async function written(response: ServerResponse): Promise<void> {
+  if (response.socket && !response.closed) await new Promise((resolve) => response.once('close', resolve));
 }
 
 /** An error as the body of an answer. */

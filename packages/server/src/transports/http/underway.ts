@@ -1,6 +1,6 @@
 /**
- * What is under way without a session, so that a server which leaves can wait for it. Those who take such requests run them here; it
- * knows a clock and nothing of what is done.
+ * Requests that are being answered, so that a server which leaves can wait for the answers, whatever was asked. Whoever answers requests
+ * runs them here; it knows a clock and nothing of what is done.
  */
 import type { Clock } from '@syncline/protocol/wire';
 
@@ -13,14 +13,9 @@ export class Underway {
   }
 
   /** Runs something that is waited for. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    const running = work();
-    this.#open.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#open.delete(running);
-    }
+  run(work: Promise<unknown>): void {
+    this.#open.add(work);
+    void work.finally(() => this.#open.delete(work));
   }
 
   /** Resolves when nothing is under way, or the time is over. */
