@@ -91,7 +91,7 @@ async function placeOf(
   { epoch, offset, check, duplicate }: Appended,
 ): Promise<Outcome> {
   const place = { epoch, offset, check, duplicate };
-  if (!duplicate || data !== asSent) return place;
+  if (!duplicate || !same(data, asSent)) return place;
   const page = await channel.history('after', offset - 1, 1);
   const [stored] = page.epoch === epoch ? page.entries : [];
   if (stored?.offset !== offset || same(stored.data, data)) return place;

@@ -6,9 +6,14 @@
 import { type Definition, SyncError } from '@syncline/protocol';
 import type { Data } from '@syncline/protocol/wire';
 import type { Rights } from '../access.ts';
-import type { Intake } from '../hub/admission.ts';
+import type { Intake, Look } from '../hub/admission.ts';
 import type { Hub } from '../hub.ts';
 import type { SessionTools } from './tools.ts';
+
+/** What is to be appended, and what it would be if nobody had put anything into its place. */
+export interface Vetted extends Intake {
+  readonly asSent: Data;
+}
 
 /** What the contract says of a channel. Which patterns it has is not everybody's business. @throws SyncError `unknown_channel` */
 export function definitionOf(hub: Pick<Hub, 'definition'>, name: string): Definition {
@@ -32,11 +37,11 @@ export async function vet(
   channel: string,
   definition: Definition,
   payload: Data,
-): Promise<Intake> {
+): Promise<Vetted> {
   const { identity } = rights;
-  const intake = hub.admission.take(channel, payload, definition, rights);
-  if (!definition.schema && !access.screens) return intake;
-  return await hub.admission.examine(channel, intake, definition, (key, data) =>
-    access.screen({ identity, channel, key, data }),
-  );
+  const taken = hub.admission.take(channel, payload, definition, rights);
+  const look: Look = (key, data) => access.screen({ identity, channel, key, data });
+  const examines = definition.schema || access.screens;
+  const intake = examines ? await hub.admission.examine(channel, taken, definition, look) : taken;
+  return { ...intake, asSent: taken.append.data };
 }
