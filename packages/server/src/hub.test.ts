@@ -2,25 +2,28 @@
  * A node's open channels: opened once for all who ask, closed when idle, with ids that no two open ones share. Only
  * memory and a clock are needed; sockets are in the other tests.
  */
-import { defineChannels, stream } from '@syncline/protocol';
+import { defineChannels, SyncError, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { lookup } from '@syncline/protocol/wire';
 import { describe, expect, it } from 'vitest';
+import type { Broker } from './broker/broker.ts';
 import { memory } from './broker/memory.ts';
 import { Hub } from './hub.ts';
 import { newMetrics, silentLogger } from './observe.ts';
 import { resolveNumbers } from './options.ts';
-import { gate, meddle } from './testing/meddle.ts';
+import { gate, meddle, turns } from './testing/meddle.ts';
+import { memoryNodes, onNode } from './testing/nodes.ts';
 import { Turn } from './turn.ts';
 
-function hubOf(settings: { channelsOpenMax?: number } = {}) {
+function hubOf(settings: { channelsOpenMax?: number } = {}, shape = (broker: Broker): Broker => broker) {
   const clock = fakeClock();
-  const { broker, meddling } = meddle(memory({ clock }));
+  const { broker: inner, meddling } = meddle(memory({ clock }));
+  const broker = shape(inner);
   const metrics = newMetrics();
   const tools = { broker, clock, turn: new Turn(clock), metrics, logger: silentLogger };
   const numbers = resolveNumbers({ channelIdleMs: 1000, ...settings });
   const hub = new Hub(numbers, tools, lookup(defineChannels({ 'chat/:room': stream() })));
-  return { hub, clock, meddling, metrics };
+  return { hub, broker, clock, meddling, metrics };
 }
 
 describe('the hub', () => {
@@ -121,5 +124,48 @@ describe('the hub', () => {
     await expect(opening).rejects.toMatchObject({ code: 'restart' });
     expect(metrics).toMatchObject({ channelsOpen: 0, cursorsOpen: 0 });
     expect(clock.timers).toBe(0);
+  });
+});
+
+describe('where nodes share their logs', () => {
+  const append = { data: '1', from: null, keep: null };
+
+  it('a log is asked once for all who ask meanwhile, and once more for those who came while it was', async () => {
+    const { hub, broker, meddling } = hubOf({}, (inner) => onNode(inner, memoryNodes().join()));
+    meddling.news = () => {};
+    await hub.open('chat/x');
+    const { passed, open } = gate();
+    let asked = 0;
+    meddling.read = async (read, { entriesMax }) => {
+      // Those that hold no entries ask where the log ends.
+      if (entriesMax === 0) asked++;
+      const slice = await read();
+      await passed;
+      return slice;
+    };
+    const first = hub.current('chat/x');
+    await turns();
+    // The log was read before this, and says nothing of it.
+    await broker.append('chat/x', append);
+    const others = Array.from({ length: 50 }, () => hub.current('chat/x'));
+    await turns();
+    expect(asked).toBe(1);
+    open();
+    for (const channel of await Promise.all(others)) expect(channel.top.offset).toBe(1);
+    await first;
+    expect(asked).toBe(2);
+    await hub.current('chat/x');
+    expect(asked).toBe(3);
+  });
+
+  it('a log that can’t be asked is told to all who asked, and asked again by who comes next', async () => {
+    const { hub, meddling } = hubOf({}, (inner) => onNode(inner, memoryNodes().join()));
+    await hub.open('chat/x');
+    const { read } = meddling;
+    meddling.read = () => Promise.reject(new SyncError('unavailable'));
+    const asked = await Promise.allSettled([1, 2, 3].map(() => hub.current('chat/x')));
+    expect(asked.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    meddling.read = read;
+    expect((await hub.current('chat/x')).top.offset).toBe(0);
   });
 });

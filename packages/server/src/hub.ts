@@ -12,6 +12,7 @@ import type { View, Viewer } from './cursor.ts';
 import { type DocOptions, type DocSettings, Docs } from './fold/docs.ts';
 import { Ledgers } from './fold/durable/ledgers.ts';
 import { foldOf } from './fold/kinds.ts';
+import { Refresh } from './fold/refresh.ts';
 import type { Values } from './fold/state.ts';
 import type { FoldSettings } from './fold.ts';
 import { Admission } from './hub/admission.ts';
@@ -43,6 +44,8 @@ interface Slot {
   channel: Channel | undefined;
   /** What must be closed with it, in this order: what was opened last stands first. */
   parts: readonly { close(): void }[];
+  /** Asks what other nodes wrote; left out where none can. */
+  refresh: Refresh | undefined;
   used: boolean;
   askedAt: number;
 }
@@ -136,6 +139,13 @@ export class Hub {
     return slot.opening;
   }
 
+  /** The channel, once it knows all that is in its log as of now, whichever node appended it. @throws SyncError as `open`, or the broker's */
+  async current(name: string): Promise<Channel> {
+    const channel = this.opened(name) ?? (await this.open(name));
+    await this.#slots.get(name)?.refresh?.ask();
+    return channel;
+  }
+
   /**
    * Opens a view of what a channel's log comes to, under a number of its own, which no channel has meanwhile.
    *
@@ -198,6 +208,7 @@ export class Hub {
       opening: Promise.resolve().then(() => this.#openInto(slot, name, definition)),
       channel: undefined,
       parts: [],
+      refresh: undefined,
       used: true,
       askedAt: 0,
     };
@@ -228,6 +239,7 @@ export class Hub {
     const follow = reaper && ((values: Values) => reaper.follow(channel, values));
     const fold = foldOf(definition, channel, bounds, tools, this, follow);
     if (fold) await opened(fold).open();
+    if (this.#tools.broker.nodes) slot.refresh = new Refresh(channel, tools.broker);
     slot.channel = channel;
     return channel;
   }

@@ -21,6 +21,7 @@ import type { Channel, ChannelTools } from '../channel.ts';
 import { Batch, type Cursor, SnapshotPart, type Taken } from '../cursor.ts';
 import { reason } from '../observe.ts';
 import { endsAt, judge } from './durable/judge.ts';
+import { lookFor, Refresh } from './refresh.ts';
 
 /** Entries that are read at a time to find one that says all. */
 const pageEntries = 64;
@@ -50,9 +51,7 @@ export class Ledger {
   #parts: Uint8Array[] = [];
   #beginning: Promise<void> | undefined;
   readonly #retry: Retry;
-  /** The log is being asked where it ends; and will be once more after that. */
-  #asking: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
+  readonly #refresh: Refresh;
   #waiting: { readonly offset: number; readonly resolve: () => void }[] = [];
   #cancel: Cancel = () => {};
   #armedFor = Number.POSITIVE_INFINITY;
@@ -63,6 +62,7 @@ export class Ledger {
     this.#tools = tools;
     this.#onClose = onClose;
     this.#retry = new Retry(tools.clock);
+    this.#refresh = new Refresh(channel, tools.broker);
   }
 
   /**
@@ -114,7 +114,7 @@ export class Ledger {
     // What this node appended is told of within the turn; what isn't is looked for, once.
     const looks = [
       () => new Promise<void>((resolve) => clock.endOfTurn(resolve)),
-      () => this.#lookFor(position),
+      () => lookFor(this.#channel, position),
     ];
     for (;;) {
       this.wake();
@@ -132,53 +132,14 @@ export class Ledger {
   }
 
   /**
-   * Asks where the log ends, and resolves when all up to there is known: other nodes may have written, and their news may be lost. Those
-   * who ask while the log is being asked share the next time: what was asked before they came may not know of what they do.
+   * Asks where the log ends, and resolves when all up to there is known: other nodes may have written, and their news may be lost.
    *
    * @throws SyncError `restart`, or the broker's
    */
-  refresh(): Promise<void> {
-    if (this.#next) return this.#next;
-    const asking = this.#asking;
-    const next = asking ? asking.then(ignore, ignore).then(() => this.#ask()) : this.#ask();
-    if (asking) this.#next = next;
-    return next;
-  }
-
-  #ask(): Promise<void> {
-    this.#next = undefined;
-    const asking = this.#refresh().finally(() => {
-      if (this.#asking === asking) this.#asking = undefined;
-    });
-    this.#asking = asking;
-    return asking;
-  }
-
-  async #refresh(): Promise<void> {
-    const { broker } = this.#tools;
-    const { name, keep } = this.#channel.settings;
-    const newest = {
-      direction: 'before',
-      offset: Number.MAX_SAFE_INTEGER,
-      entriesMax: 0,
-      bytesMax: 0,
-    } as const;
-    const { epoch, top, oldest } = await broker.read(name, { ...newest, keep });
+  async refresh(): Promise<void> {
+    const { epoch, top, oldest } = await this.#refresh.ask();
     this.#oldest = oldest;
-    const { offset, check } = this.#position;
-    if (
-      epoch === this.#position.epoch &&
-      (top.offset < offset || (top.offset === offset && top.check === check))
-    )
-      return;
-    await this.#lookFor({ epoch, ...top });
     await this.reached({ epoch, ...top });
-  }
-
-  /** Whoever asks for a place that the node doesn't know has it look. */
-  async #lookFor(position: Position): Promise<void> {
-    const { cursor } = await this.#channel.join(position, { wake: () => {} }, true);
-    cursor.release();
   }
 
   /** There is more to know. */
@@ -376,8 +337,6 @@ export class Ledger {
     await broker.compact(this.#channel.settings.name, epoch, { offset, check, data });
   }
 }
-
-function ignore(): void {}
 
 /** Whether a fold may begin with an entry. */
 function saysAll(entry: Entry): boolean {

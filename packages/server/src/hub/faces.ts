@@ -1,6 +1,6 @@
 /**
- * Which face a channel has for those who read it by plain HTTP, by its kind: the one place where that is decided. Whoever answers such
- * requests asks; a new kind that is shown is added here.
+ * Which face a channel has for those who read and write it by plain HTTP, by its kind: the one place where that is decided, and so whether
+ * the contract made the channel or those who write to it do. Whoever answers such requests asks; a new kind that is shown is added here.
  */
 import type { Contract, Position } from '@syncline/protocol';
 import { matches, parsePattern, splitName } from '@syncline/protocol/wire';
@@ -31,26 +31,32 @@ export class Faces {
    * @throws SyncError `unknown_channel`, `too_many`, or the broker's
    */
   async show(name: string, uses: boolean): Promise<Shown | undefined> {
-    const definition = this.#hub.definition(name);
-    if (definition.kind === 'durable') return await showDurable(this.#hub.durables, name, uses);
-    const channel = this.#hub.opened(name) ?? (await this.#hub.open(name));
-    const shown = (face: Face): Shown => ({ face, head: () => channel.top, closed: false });
-    switch (definition.kind) {
+    const face = this.fixed(name);
+    if (!face) return await showDurable(this.#hub.durables, name, uses);
+    const channel = await this.#hub.current(name);
+    return { face, head: () => channel.top, closed: false, start: this.#begun(channel) };
+  }
+
+  /**
+   * The face of a channel that is there by the contract, and takes what clients publish; undefined for one that those who write to it
+   * create, close and delete.
+   *
+   * @throws SyncError `unknown_channel`
+   */
+  fixed(name: string): Face | undefined {
+    switch (this.#hub.definition(name).kind) {
       case 'stream':
-        return shown(streamFace);
+        return streamFace;
       case 'state':
-        return shown(stateFace(this.#words(name)));
+        return stateFace(this.#words(name));
       case 'doc':
-        return { ...shown(docFace(this.#hub.docs)), start: this.#begun(channel) };
+        return docFace(this.#hub.docs);
+      case 'durable':
+        return undefined;
     }
   }
 
-  /** Whether a channel is created, closed and deleted by those who write to it. @throws SyncError `unknown_channel` */
-  isCreated(name: string): boolean {
-    return this.#hub.definition(name).kind === 'durable';
-  }
-
-  /** Where the document begins that is in this place now. What was appended just now may not be known of yet: readers find out. */
+  /** Where the document begins that is in this place now, if one is. What was appended just now may not be known of yet: readers find out. */
   #begun({ settings, top }: Channel): Position | undefined {
     const begun = this.#hub.docs.get(settings.name)?.begun;
     return begun && { epoch: top.epoch, ...begun };

@@ -3,23 +3,19 @@
  * live read is a session; a transport looks here before it opens one. It knows no kind, no request and no header.
  */
 import { type Position, SyncError } from '@syncline/protocol';
-import type { Identity } from '../access.ts';
 import type { Shown } from '../hub/face.ts';
 import type { Faces } from '../hub/faces.ts';
-import { Allowance, sourceOf } from './allowance.ts';
+import { type Asker, charge } from './asking.ts';
 import type { Sessions } from './sessions.ts';
 import { DurableWrites } from './streams/durable.ts';
 import { FixedWrites } from './streams/fixed.ts';
 import type { StreamAnswer, StreamWrite, Writes } from './streams/request.ts';
-import { told } from './streams/told.ts';
+import { told } from './told.ts';
 import type { SessionTools } from './tools.ts';
 import { definitionOf } from './vetting.ts';
 
 /** Who asks for which stream. */
-export interface StreamAsked {
-  readonly identity: Identity;
-  /** Where it comes from: who is nobody in particular shares an allowance with all from there. */
-  readonly network: string;
+export interface StreamAsked extends Asker {
   readonly channel: string;
 }
 
@@ -79,7 +75,7 @@ export class Streams {
   async #find(asked: StreamAsked, uses: boolean): Promise<Found> {
     const { access, hub } = this.#tools;
     const { identity, channel } = asked;
-    this.#charge(asked);
+    charge(this.#tools, this.#sessions, asked, { type: 'subscribe', channel });
     const definition = definitionOf(hub, channel);
     await access.rights(identity).demand('subscribe', channel, definition);
     const shown = await this.#faces.show(channel, uses);
@@ -92,24 +88,10 @@ export class Streams {
   async #write(channel: string, write: (writes: Writes) => Promise<StreamAnswer>): Promise<StreamAnswer> {
     try {
       definitionOf(this.#tools.hub, channel);
-      const writes = this.#faces.isCreated(channel) ? this.#durable : this.#fixed;
+      const writes = this.#faces.fixed(channel) ? this.#fixed : this.#durable;
       return await write(writes);
     } catch (thrown) {
       throw told(this.#tools, thrown);
     }
-  }
-
-  /** @throws SyncError `too_many` */
-  #charge({ identity, network, channel }: StreamAsked): void {
-    const { clock, hub, metrics } = this.#tools;
-    const bucket = this.#sessions.bucketOf(identity.user, sourceOf(identity, network));
-    const retryMs = new Allowance(bucket, clock).charge('subscribe', hub.opened(channel) === undefined);
-    if (retryMs === 0) return;
-    metrics.requestsLimited++;
-    throw new SyncError(
-      'too_many',
-      `You asked for more than the server takes from one. Go on in ${retryMs} ms.`,
-      { retryMs },
-    );
   }
 }

@@ -7,7 +7,7 @@ import { type Data, toSyncError } from '@syncline/protocol/wire';
 import type { Append, Appended } from '../../broker/broker.ts';
 import type { Channel } from '../../channel.ts';
 import type { Intake } from '../../hub/admission.ts';
-import type { Face, Shown } from '../../hub/face.ts';
+import type { Face } from '../../hub/face.ts';
 import type { Faces } from '../../hub/faces.ts';
 import { Allowance, sourceOf } from '../allowance.ts';
 import { producerAs } from '../scope.ts';
@@ -39,10 +39,10 @@ export class FixedWrites implements Writes {
     const { channel, type, closes, ttl, expiresAt } = write;
     this.#charge(write, 1, write.body.length);
     await this.#demand(write);
-    const { face, head } = await this.#show(channel);
+    const face = this.#face(channel);
     const differs = (type !== undefined && !sameType(type, face.type)) || closes;
     if (!differs && ttl === undefined && expiresAt === undefined)
-      return { status: 200, next: head(), type: face.type };
+      return { status: 200, next: (await this.#tools.hub.current(channel)).top, type: face.type };
     const why = `"${channel}" is there by the server's contract: of type ${face.type}, open, and without an end of its own.`;
     return refused(409, 'unsupported_data', why);
   }
@@ -53,7 +53,9 @@ export class FixedWrites implements Writes {
     const definition = await this.#demand(write);
     if (closes) return fixed(name, 'closed');
     checkMarks(write);
-    const { face } = await this.#show(name);
+    const face = this.#face(name);
+    // It is opened once, and charged for so.
+    await this.#channel(name);
     if (write.type !== undefined && !sameType(write.type, face.type))
       return refused(409, 'unsupported_data', `"${name}" takes ${face.type}, not what was sent.`);
     let payloads: readonly Data[];
@@ -106,10 +108,10 @@ export class FixedWrites implements Writes {
     return definition;
   }
 
-  async #show(channel: string): Promise<Shown> {
-    const shown = await this.#faces.show(channel, false);
-    if (shown) return shown;
-    throw new SyncError('unknown_channel', `There is no stream at ${JSON.stringify(channel)}.`);
+  #face(channel: string): Face {
+    const face = this.#faces.fixed(channel);
+    if (face) return face;
+    throw new SyncError('internal', `"${channel}" is there by no contract.`);
   }
 
   async #channel(name: string): Promise<Channel> {

@@ -1,0 +1,65 @@
+/**
+ * Asks the log of a channel where it ends, so that the channel knows all there is: other nodes may have written to it, and their news may
+ * be late or lost. Whoever says what a log holds as of now asks before. It knows no reader, and nothing of what entries mean.
+ */
+import type { Position } from '@syncline/protocol';
+import type { Broker, Slice } from '../broker/broker.ts';
+import type { Channel } from '../channel.ts';
+
+/** Where a log ended when it was asked, and the oldest offset that can still be read. */
+export type Asked = Pick<Slice, 'epoch' | 'top' | 'oldest'>;
+
+export class Refresh {
+  readonly #channel: Channel;
+  readonly #broker: Broker;
+  /** The log is being asked; and will be once more after that. */
+  #asking: Promise<Asked> | undefined;
+  #next: Promise<Asked> | undefined;
+
+  /** @param broker where the log is */
+  constructor(channel: Channel, broker: Broker) {
+    this.#channel = channel;
+    this.#broker = broker;
+  }
+
+  /**
+   * Resolves when the channel knows all that was in the log when this was called. Those who call while the log is being asked share the
+   * next time: what was asked before they came may not know of what they do.
+   *
+   * @throws SyncError `restart` when the channel closes, or the broker's
+   */
+  ask(): Promise<Asked> {
+    if (this.#next) return this.#next;
+    const asking = this.#asking;
+    if (!asking) return this.#ask();
+    this.#next = asking.then(ignore, ignore).then(() => this.#ask());
+    return this.#next;
+  }
+
+  #ask(): Promise<Asked> {
+    this.#next = undefined;
+    const asking = this.#find().finally(() => {
+      if (this.#asking === asking) this.#asking = undefined;
+    });
+    this.#asking = asking;
+    return asking;
+  }
+
+  async #find(): Promise<Asked> {
+    const { name, keep } = this.#channel.settings;
+    const newest = { offset: Number.MAX_SAFE_INTEGER, entriesMax: 0, bytesMax: 0, keep };
+    const { epoch, top, oldest } = await this.#broker.read(name, { direction: 'before', ...newest });
+    const known = this.#channel.top;
+    const isKnown = top.offset < known.offset || (top.offset === known.offset && top.check === known.check);
+    if (epoch !== known.epoch || !isKnown) await lookFor(this.#channel, { epoch, ...top });
+    return { epoch, top, oldest };
+  }
+}
+
+/** Whoever asks a channel for a place that it doesn't know has it look. @throws SyncError `restart`, or the broker's */
+export async function lookFor(channel: Channel, position: Position): Promise<void> {
+  const { cursor } = await channel.join(position, { wake: () => {} }, true);
+  cursor.release();
+}
+
+function ignore(): void {}
