@@ -60,14 +60,16 @@ export class FaultProxy {
   onLink: (link: Link) => void = () => {};
   readonly #server: Server;
   #target: number;
+  #targetHost: string;
   #refuses = false;
 
   private constructor(server: Server, target: number, clock: Clock, random: () => number) {
     this.#server = server;
     this.#target = target;
+    this.#targetHost = host;
     server.on('connection', (near) => {
       if (this.#refuses) return void near.resetAndDestroy();
-      const far = connect({ port: this.#target, host, allowHalfOpen: true, noDelay: true });
+      const far = connect({ port: this.#target, host: this.#targetHost, allowHalfOpen: true, noDelay: true });
       const link = new Link(near, far, clock, random);
       this.links.push(link);
       this.onLink(link);
@@ -78,10 +80,16 @@ export class FaultProxy {
    * A proxy to that port.
    *
    * @param seed decides what is random here: how late each part of a jittered direction arrives
+   * @param at where it listens: by default on a free port of this machine's usual address
    */
-  static async open(target: number, clock: Clock, seed = 1): Promise<FaultProxy> {
+  static async open(
+    target: number,
+    clock: Clock,
+    seed = 1,
+    at: { readonly port: number; readonly host: string } = { port: 0, host },
+  ): Promise<FaultProxy> {
     const server = createServer({ allowHalfOpen: true, noDelay: true });
-    server.listen(0, host);
+    server.listen(at.port, at.host);
     await once(server, 'listening');
     return new FaultProxy(server, target, clock, seeded(seed));
   }
@@ -95,9 +103,10 @@ export class FaultProxy {
     return this.links.reduce((sum, { up, down }) => sum + up.bytes + down.bytes, 0);
   }
 
-  /** New connections lead to another port from now on. */
-  retarget(port: number): void {
+  /** New connections lead to another port from now on, of this machine or of one at another address. */
+  retarget(port: number, to = host): void {
     this.#target = port;
+    this.#targetHost = to;
   }
 
   /** Resets whoever dials, or takes them again. */

@@ -8,6 +8,7 @@ import { seeded } from '@syncline/protocol/testing';
 import type { Answers, Command, CrowdPlan } from './crowd.ts';
 import { Guest, type GuestPlan, readLogs } from './guest.ts';
 import { monotonicMs, Recorder } from './history.ts';
+import { names } from './names.ts';
 import { Repeater } from './repeater.ts';
 
 const plan = JSON.parse(process.argv[2] ?? '') as CrowdPlan;
@@ -70,8 +71,9 @@ async function settle(withinMs: number): Promise<Answers['settle']> {
 
 async function tellEnd(nodes: Extract<Command, { do: 'logs' }>['nodes']): Promise<void> {
   for (const guest of guests.values()) guest.tellMembers();
-  for (const { name: node, port } of nodes)
-    for (const log of await readLogs(port, rooms)) recorder.tell('crowd', { type: 'log', node, ...log });
+  for (const at of nodes)
+    for (const log of await readLogs(at, rooms))
+      recorder.tell('crowd', { type: 'log', node: at.name, ...log });
 }
 
 /** Each new log gets a reader and, in the same moment, its first message; and one more when all readers have begun. */
@@ -107,6 +109,8 @@ async function obey(command: Command): Promise<unknown> {
       return settle(command.withinMs);
     case 'logs':
       return tellEnd(command.nodes);
+    case 'resolve':
+      return names.lead(command.to);
     case 'race':
       return race(command.logs);
     case 'finish':

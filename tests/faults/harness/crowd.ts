@@ -3,7 +3,7 @@
  * knows what can be asked, and nothing of what clients do.
  */
 import type { GuestPlan, GuestPlant } from './guest.ts';
-import { Program } from './program.ts';
+import { Program, type Start } from './program.ts';
 
 export interface CrowdPlan {
   /** Where its part of the history goes. */
@@ -22,7 +22,12 @@ export type Command =
   /** On so many new logs one client subscribes while another publishes. */
   | { readonly do: 'race'; readonly logs: number }
   | { readonly do: 'settle'; readonly withinMs: number }
-  | { readonly do: 'logs'; readonly nodes: readonly { readonly name: string; readonly port: number }[] }
+  | {
+      readonly do: 'logs';
+      readonly nodes: readonly Pick<GuestPlan, 'name' | 'port' | 'host' | 'secure' | 'tokenUrl'>[];
+    }
+  /** Names lead to that address from now on; null: to none. */
+  | { readonly do: 'resolve'; readonly to: string | null }
   | { readonly do: 'finish' };
 
 export interface Answers {
@@ -31,6 +36,7 @@ export interface Answers {
   readonly leave: object;
   readonly publish: object;
   readonly logs: object;
+  readonly resolve: object;
   readonly race: object;
   /** After how long all was right; what was not, where the time was over. */
   readonly settle: { readonly ms: number; readonly left: readonly string[] };
@@ -45,8 +51,8 @@ export class Crowd {
     this.#program = program;
   }
 
-  static async start(plan: CrowdPlan, onCry: (text: string) => void): Promise<Crowd> {
-    return new Crowd(await Program.start('crowd', './crowd.fixture.ts', plan, onCry));
+  static async start(plan: CrowdPlan, onCry: (text: string) => void, start?: Start): Promise<Crowd> {
+    return new Crowd(await Program.start('crowd', './crowd.fixture.ts', plan, onCry, start));
   }
 
   ask<C extends Command>(command: C): Promise<Answers[C['do']]> {

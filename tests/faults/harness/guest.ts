@@ -22,6 +22,12 @@ export interface GuestPlan {
   readonly patienceMs: number | null;
   /** Whether it is among the members of the first channel. */
   readonly enters: boolean;
+  /** Of where the way begins. Default: this machine's usual address. */
+  readonly host?: string;
+  /** Whether its way is by TLS. */
+  readonly secure?: boolean;
+  /** Where it gets a token at each attempt. */
+  readonly tokenUrl?: string;
   /** Default: WebSocket. */
   readonly transport?: keyof typeof transports;
 }
@@ -47,9 +53,10 @@ export class Guest {
     this.plan = plan;
     this.#recorder = recorder;
     this.#plant = plant;
-    const { port, patienceMs, transport = 'websocket' } = plan;
+    const { patienceMs, transport = 'websocket', tokenUrl } = plan;
     this.client = createClient<Channels>({
-      url: `ws://127.0.0.1:${port}/sync`,
+      url: addressOf(plan),
+      ...(tokenUrl !== undefined && { getToken: () => tokenFrom(tokenUrl) }),
       transports: [transports[transport]],
       ...(patienceMs !== null && { outboxAgeMs: patienceMs }),
       // Refusals while a node can't reach its logs are the SDK's to deal with; anything else is a bug.
@@ -168,6 +175,17 @@ export class Guest {
   }
 }
 
+/** Where a plan says that nodes are found. */
+function addressOf({ port, host = '127.0.0.1', secure }: Pick<GuestPlan, 'port' | 'host' | 'secure'>) {
+  return `${secure ? 'wss' : 'ws'}://${host}:${port}/sync`;
+}
+
+async function tokenFrom(url: string): Promise<string> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`The server for tokens answered ${response.status}.`);
+  return await response.text();
+}
+
 /** A room by a name that is known when it runs only. */
 function roomOf(client: Client<Channels>, room: string) {
   return client.stream(room as 'chat/a') as ReturnType<typeof streamOf>;
@@ -184,8 +202,15 @@ function nameOf(data: unknown): string {
 type Log = Pick<Extract<Told, { type: 'log' }>, 'channel' | 'epoch' | 'entries'>;
 
 /** Whole logs by way of one node. @throws SyncError when the node can't read one */
-export async function readLogs(port: number, rooms: readonly string[]): Promise<Log[]> {
-  const client = createClient<Channels>({ url: `ws://127.0.0.1:${port}/sync` });
+export async function readLogs(
+  at: Pick<GuestPlan, 'port' | 'host' | 'secure' | 'tokenUrl'>,
+  rooms: readonly string[],
+): Promise<Log[]> {
+  const { tokenUrl } = at;
+  const client = createClient<Channels>({
+    url: addressOf(at),
+    ...(tokenUrl !== undefined && { getToken: () => tokenFrom(tokenUrl) }),
+  });
   try {
     const logs: Log[] = [];
     for (const channel of rooms) logs.push({ channel, ...(await readLog(client, channel)) });

@@ -7,8 +7,12 @@ import { redis } from '@syncline/server/redis';
 import { channels, numbers } from './contract.ts';
 import type { Holdings } from './history.ts';
 import type { NodePlan } from './node.ts';
+import { block, fill, Mortal, type NodeCommand, optionsOf } from './quirks.ts';
 
 const plan = JSON.parse(process.argv[2] ?? '') as NodePlan;
+const { quirks } = plan;
+const mortal = new Mortal();
+const { options, met } = optionsOf(quirks);
 
 function open({ broker }: NodePlan): Broker {
   return 'dir' in broker ? disk(broker) : redis(broker.redis);
@@ -35,11 +39,12 @@ const logger = {
 const server = createServer({
   ...numbers,
   ...plan.numbers,
+  ...options,
   channels,
-  broker: bugged(open(plan)),
+  broker: mortal.wrap(bugged(open(plan))),
   logger,
 });
-const { port } = await server.listen(plan.port, '127.0.0.1');
+const { port } = await server.listen(plan.port, quirks.host ?? '127.0.0.1');
 
 function holdings(): Holdings {
   const { sessionsOpen, cursorsOpen, channelsOpen, membersOpen } = server.metrics;
@@ -48,7 +53,22 @@ function holdings(): Holdings {
   return { sessionsOpen, cursorsOpen, channelsOpen, membersOpen, resources, rssBytes };
 }
 
-process.on('message', () => process.send?.({ answer: holdings() }));
+function obey(command: NodeCommand): unknown {
+  switch (command.do) {
+    case 'holdings':
+      return holdings();
+    case 'hooks':
+      return met;
+    case 'block':
+      return block(command.ms);
+    case 'fill':
+      return fill();
+    case 'die':
+      return mortal.dieAfter(command.afterAppends);
+  }
+}
+
+process.on('message', (command: NodeCommand) => process.send?.({ answer: obey(command) ?? {} }));
 process.on('disconnect', () => process.exit());
 process.on('SIGTERM', () => {
   void server.close().then(() => process.exit(0));

@@ -12,6 +12,17 @@ const answerMs = 180_000;
 /** What Node itself, or what nobody caught, says. */
 const cries = /unhandled|uncaught|MaxListeners|\w*Error: /i;
 
+/** How a process is started, where that differs from the plain way. */
+export interface Start {
+  /** Options of Node itself. */
+  readonly execArgv?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** A command that starts it, in the place of Node, which becomes it in the end: `nsenter …`. */
+  readonly by?: readonly string[];
+  /** Whether it has a standard output that nobody reads. */
+  readonly deafOutput?: boolean;
+}
+
 type Reply = { readonly answer: unknown } | { readonly error: string };
 
 export class Program {
@@ -38,11 +49,15 @@ export class Program {
     file: string,
     plan: object,
     onCry: (text: string) => void,
+    { execArgv = [], env = {}, by = [], deafOutput = false }: Start = {},
   ): Promise<Program> {
     const path = fileURLToPath(new URL(file, import.meta.url));
+    const [execPath = process.execPath, ...before] = [...by, process.execPath];
     const child = fork(path, [JSON.stringify(plan)], {
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      execPath,
+      execArgv: [...before, '--disable-warning=ExperimentalWarning', ...execArgv],
+      env: { ...process.env, ...env },
+      stdio: ['ignore', deafOutput ? 'pipe' : 'ignore', 'pipe', 'ipc'],
     });
     const program = new Program(name, child, onCry);
     program.hello = await program.#answer('to be ready');

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '@syncline/protocol/testing';
 import { systemClock } from '@syncline/protocol/wire';
 import { FaultProxy, type Link } from '../proxy.ts';
+import type { Beside } from './beside.ts';
 import { resourcesSpare } from './checker/processes.ts';
 import { Crowd } from './crowd.ts';
 import type { GuestPlan, GuestPlant } from './guest.ts';
@@ -44,6 +45,7 @@ export class Rig {
   readonly #controlDoors: FaultProxy[] = [];
   #store: Store | undefined;
   #crowd: Crowd | undefined;
+  #beside: Beside | undefined;
   #started = 0;
   #turn = 0;
 
@@ -91,6 +93,12 @@ export class Rig {
     throw new Error('These nodes have no Redis.');
   }
 
+  /** What runs beside nodes and clients, if it is one of these. */
+  beside<T extends Beside>(type: abstract new (...args: never[]) => T): T {
+    if (this.#beside instanceof type) return this.#beside;
+    throw new Error(`No ${type.name} runs here.`);
+  }
+
   /** Tells the history of a fault. */
   fault(name: string, on: string): void {
     this.recorder.tell('harness', { type: 'fault', name, on });
@@ -130,13 +138,24 @@ export class Rig {
         port: 0,
         broker: await this.store.planFor(name),
         numbers: this.setting.numbers ?? {},
+        quirks: { ...this.setting.quirks, ...this.#beside?.quirks },
         plant: plant === 'forget-producer' ? plant : null,
       },
       this.recorder,
+      { ...this.setting.start, by: this.#beside?.by ?? [] },
     );
     this.nodes.push(node);
     this.#lead();
     return node;
+  }
+
+  /** Where this run's clients come with what. */
+  #comes(name: string): Pick<GuestPlan, 'secure' | 'tokenUrl'> {
+    const { tokenUrl, quirks } = this.#beside ?? {};
+    return {
+      secure: quirks?.tls !== undefined,
+      ...(tokenUrl !== undefined && { tokenUrl: `${tokenUrl}${name}` }),
+    };
   }
 
   async joins(guests: readonly Omit<GuestPlan, 'port'>[], control = false): Promise<void> {
@@ -145,7 +164,7 @@ export class Rig {
       const door = await this.#door();
       if (control) this.#controlDoors.push(door);
       else this.doors.set(guest.name, door);
-      plans.push({ ...guest, port: door.port });
+      plans.push({ ...this.#comes(guest.name), ...guest, port: door.port });
     }
     await this.crowd.ask({ do: 'join', guests: plans });
   }
@@ -175,6 +194,7 @@ export class Rig {
       topology === 'disk'
         ? new Folder(join(this.#options.dir, 'data'))
         : await RedisStore.start(topology, { seed: Math.floor(this.random() * 2 ** 31), ack });
+    this.#beside = await this.setting.beside?.(this.#options.dir);
     for (let i = 0; i < nodes; i++) await this.startNode();
     const plan = {
       file: this.files.crowd,
@@ -182,7 +202,8 @@ export class Rig {
       rooms,
       plant: plant === 'forget-producer' ? null : (plant ?? null),
     };
-    this.#crowd = await Crowd.start(plan, (text) => this.recorder.tell('crowd', { type: 'cry', text }));
+    const cry = (text: string) => this.recorder.tell('crowd', { type: 'cry', text });
+    this.#crowd = await Crowd.start(plan, cry, { env: this.#beside?.env ?? {} });
     await this.joins([{ name: 'control', publishes: true, patienceMs: null, enters: true }], true);
     await this.joins(
       Array.from({ length: clients }, (_, i) => ({
@@ -219,7 +240,9 @@ export class Rig {
     this.recorder.tell('harness', { type: 'heal' });
     await this.crowd.ask({ do: 'publish', perSecond: 0, fillingBytes: 0 });
     this.recorder.tell('harness', { type: 'settled', ...(await this.#settled()) });
-    const nodes = this.nodes.filter(({ running }) => running).map(({ name, port }) => ({ name, port }));
+    const nodes = this.nodes
+      .filter(({ running }) => running)
+      .map(({ name, port, host }) => ({ ...this.#comes(name), name, port, host }));
     await this.crowd.ask({ do: 'logs', nodes });
     const { longestMs } = await this.crowd.ask({ do: 'finish' });
     this.recorder.tell('crowd', { type: 'starved', ms: longestMs });
@@ -255,7 +278,7 @@ export class Rig {
   #aim(door: FaultProxy): void {
     const running = this.nodes.filter((node) => node.running);
     const node = running[this.#turn++ % running.length];
-    if (node) door.retarget(node.port);
+    if (node) door.retarget(node.port, node.host);
   }
 
   #lead(): void {
@@ -266,6 +289,7 @@ export class Rig {
     await this.#crowd?.close();
     for (const node of this.nodes) if (node.running) await node.kill();
     await this.#store?.close();
+    await this.#beside?.close();
     await Promise.all([...this.#controlDoors, ...this.doors.values()].map((door) => door.close()));
     this.recorder.flush();
   }

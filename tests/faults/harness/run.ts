@@ -53,6 +53,11 @@ console.log(`seed ${seed}`);
 let broken = 0;
 for (const one of chosen) {
   const scenario = values.seconds === undefined ? one : { ...one, seconds: Number(values.seconds) };
+  const needed = scenario.needs?.();
+  if (needed !== undefined) {
+    console.log(`${scenario.id} ${scenario.title}: not played here: ${needed}`);
+    continue;
+  }
   const verdict = await judge(scenario, { seed, plant, keep: values.keep });
   if (values.write) keepVerdict(verdict);
   const { counts, violations, kept, inconclusive } = verdict;

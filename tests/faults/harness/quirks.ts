@@ -1,0 +1,100 @@
+/**
+ * What a node of the harness has besides, where a scenario asks for it: options that others have not, and ways to bring it into
+ * trouble from within. The node's fixture takes it as it is; nothing here knows why a scenario wants it.
+ */
+import { type Broker, jwt } from '@syncline/server';
+import { type Hooks, hooksInTrouble } from './hooks.ts';
+
+export interface Quirks {
+  /** Where it listens. Default: this machine only. */
+  readonly host?: string;
+  /** Its hooks go wrong, as in hooks.ts. */
+  readonly hooks?: boolean;
+  /** Who is told of entries and members. */
+  readonly webhook?: { readonly url: string; readonly secret: string };
+  /** Where the keys are found by which tokens are judged. */
+  readonly keysUrl?: string;
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** It logs so many bytes with each append, to its standard output. */
+  readonly logBytes?: number;
+}
+
+/** What can be asked of a node; each is answered. */
+export type NodeCommand =
+  | { readonly do: 'holdings' }
+  /** How often its hooks went wrong, by hook and way. */
+  | { readonly do: 'hooks' }
+  /** Does nothing else for so many ms. */
+  | { readonly do: 'block'; readonly ms: number }
+  /** Takes memory until there is none. */
+  | { readonly do: 'fill' }
+  /** Kills itself right after so many appends more were stored: nobody is told of the last one, neither its author nor any reader. */
+  | { readonly do: 'die'; readonly afterAppends: number };
+
+const everything = { user: null, capabilities: { '*': ['*'] } } as const;
+
+/** Options that come of quirks, and what they need at hand. */
+export function optionsOf({ host, hooks, webhook, keysUrl, tls }: Quirks) {
+  const wrong: Hooks | undefined = hooks ? hooksInTrouble() : undefined;
+  const { met, ...inTrouble } = wrong ?? { met: {} };
+  return {
+    met,
+    options: {
+      // A node that others could reach must know who they are.
+      ...(host !== undefined && { authenticate: () => everything }),
+      ...(keysUrl !== undefined && {
+        authenticate: jwt({ keys: [{ jwksUrl: keysUrl, algs: ['ES256'] }], issuer: null, audience: null }),
+      }),
+      ...inTrouble,
+      ...(webhook && { webhooks: [{ ...webhook, channels: ['*'] }] }),
+      ...(tls && { tls }),
+    },
+  };
+}
+
+/** Stands still, as an event loop does that somebody computes in. */
+export function block(ms: number): void {
+  for (const until = performance.now() + ms; performance.now() < until; );
+}
+
+/** Takes memory, some of it in each turn, until the process is ended for it. */
+export function fill(): void {
+  const held: object[] = [];
+  const more = (): void => {
+    for (let i = 0; i < 20_000; i++) held.push({ i, text: `${i}` });
+    setImmediate(more);
+  };
+  more();
+}
+
+/** A broker whose process is killed in the moment between the log and those who are told. */
+export class Mortal {
+  #left = Number.POSITIVE_INFINITY;
+  #over = false;
+
+  /** From now on so many are stored. */
+  dieAfter(appends: number): void {
+    this.#left = appends;
+  }
+
+  wrap(broker: Broker): Broker {
+    return new Proxy(broker, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name);
+        if (name === 'append') return (...args: Parameters<Broker['append']>) => this.#append(target, args);
+        if (name === 'listen')
+          return (channel: string, onNews: Parameters<Broker['listen']>[1]) =>
+            target.listen(channel, (news) => this.#over || onNews(news));
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  }
+
+  async #append(broker: Broker, args: Parameters<Broker['append']>): ReturnType<Broker['append']> {
+    if (--this.#left === 0) this.#over = true;
+    const last = this.#left === 0;
+    const appended = await broker.append(...args);
+    if (last) process.kill(process.pid, 'SIGKILL');
+    return appended;
+  }
+}
