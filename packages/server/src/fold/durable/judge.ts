@@ -177,7 +177,7 @@ function append(
   return verdict(isEmpty ? 'closed' : 'appended', { ...life, closed }, { act, producer });
 }
 
-/** What stands against a producer's number, or answers it; null where it is the next one, or there is none (rules P24, P25). */
+/** What stands against a producer's number, or answers it; null where it is the next one, or there is none (rules P22, P24). */
 function againstProducer(life: Life, producer: ProducerTuple | null): Verdict | null {
   if (!producer) return null;
   const known = life.producers.get(producer.id);
