@@ -9,7 +9,7 @@ import { type Cost, purseOf } from './allowance.ts';
 import { type Asker, charge } from './asking.ts';
 import { companionOf } from './presence.ts';
 import type { Sessions } from './sessions.ts';
-import { told } from './streams/told.ts';
+import { told } from './told.ts';
 import type { SessionTools } from './tools.ts';
 import { definitionOf } from './vetting.ts';
 

@@ -10,7 +10,7 @@ import type { Channel } from '../channel.ts';
 import { type Asker, charge } from './asking.ts';
 import { repeatedAs } from './scope.ts';
 import type { Sessions } from './sessions.ts';
-import { told } from './streams/told.ts';
+import { told } from './told.ts';
 import type { SessionTools } from './tools.ts';
 import { definitionOf, vet } from './vetting.ts';
 

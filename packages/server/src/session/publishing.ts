@@ -59,10 +59,10 @@ export class Publishing {
 
   #append(channel: Channel, { ref, producer, sequence = 0 }: Publish, { append }: Intake): void {
     const context = this.#context;
-    const { user } = context.rights.identity;
-    const scoped = producer === undefined ? undefined : { id: this.#scope.of(user, producer), sequence };
+    const { identity } = context.rights;
+    const scoped = producer === undefined ? undefined : { id: this.#scope.of(identity, producer), sequence };
     const { keep } = channel.settings;
-    const stored = channel.appendNow({ ...append, from: user, producer: scoped, keep });
+    const stored = channel.appendNow({ ...append, from: identity.user, producer: scoped, keep });
     if (!(stored instanceof Promise)) return this.#acknowledge(ref, stored);
     context.requests.begin();
     stored.then(

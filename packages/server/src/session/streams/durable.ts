@@ -5,7 +5,7 @@
 import { type ErrorCode, SyncError } from '@syncline/protocol';
 import type { Action } from '../../access.ts';
 import { bodyOf, type DurableRequest, type Judged, type Outcome } from '../../hub/durables.ts';
-import { Allowance, sourceOf } from '../allowance.ts';
+import { charge } from '../asking.ts';
 import { producerAs } from '../scope.ts';
 import type { Sessions } from '../sessions.ts';
 import type { SessionTools } from '../tools.ts';
@@ -108,9 +108,10 @@ export class DurableWrites implements Writes {
     actions: readonly Action[],
     request: () => DurableRequest,
   ): Promise<StreamAnswer> {
-    const { access, hub, payloadBytesMax } = this.#tools;
+    const { access, hub, metrics, payloadBytesMax } = this.#tools;
     const { identity, channel } = asked;
-    this.#charge(asked, bytes);
+    metrics.framesReceived++;
+    charge(this.#tools, this.#sessions, asked, { type: 'publish', channel, bytes });
     const definition = definitionOf(hub, channel);
     const rights = access.rights(identity);
     for (const action of actions) await rights.demand(action, channel, definition);
@@ -123,22 +124,6 @@ export class DurableWrites implements Writes {
     // Rights may have ended while they were asked for.
     access.good(identity);
     return answerOf(read, await hub.durables.ask(channel, read, identity.user));
-  }
-
-  /** @throws SyncError `too_many` */
-  #charge({ identity, network, channel }: Asked, bytes: number): void {
-    const { clock, hub, metrics } = this.#tools;
-    metrics.framesReceived++;
-    const bucket = this.#sessions.bucketOf(identity.user, sourceOf(identity, network));
-    const opens = hub.opened(channel) === undefined;
-    const retryMs = new Allowance(bucket, clock).charge('publish', opens, 1, bytes);
-    if (retryMs === 0) return;
-    metrics.requestsLimited++;
-    throw new SyncError(
-      'too_many',
-      `You asked for more than the server takes from one. Go on in ${retryMs} ms.`,
-      { retryMs },
-    );
   }
 }
 

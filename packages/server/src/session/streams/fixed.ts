@@ -9,8 +9,8 @@ import type { Channel } from '../../channel.ts';
 import type { Intake } from '../../hub/admission.ts';
 import type { Face } from '../../hub/face.ts';
 import type { Faces } from '../../hub/faces.ts';
-import { Allowance, sourceOf } from '../allowance.ts';
-import { producerAs } from '../scope.ts';
+import { charge } from '../asking.ts';
+import { producerAs, requestAs } from '../scope.ts';
 import type { Sessions } from '../sessions.ts';
 import type { SessionTools } from '../tools.ts';
 import { definitionOf, vet } from '../vetting.ts';
@@ -37,8 +37,7 @@ export class FixedWrites implements Writes {
   /** It is there already: whoever wants it as it is finds it so. */
   async create(write: StreamWrite): Promise<StreamAnswer> {
     const { channel, type, closes, ttl, expiresAt } = write;
-    this.#charge(write, 1, write.body.length);
-    await this.#demand(write);
+    await this.#admit(write, write.body.length);
     const face = this.#face(channel);
     const differs = (type !== undefined && !sameType(type, face.type)) || closes;
     if (!differs && ttl === undefined && expiresAt === undefined)
@@ -49,8 +48,7 @@ export class FixedWrites implements Writes {
 
   async append(write: StreamWrite): Promise<StreamAnswer> {
     const { channel: name, body, closes } = write;
-    this.#charge(write, 1, body.length);
-    const definition = await this.#demand(write);
+    const definition = await this.#admit(write, body.length);
     if (closes) return fixed(name, 'closed');
     checkMarks(write);
     const face = this.#face(name);
@@ -67,13 +65,14 @@ export class FixedWrites implements Writes {
       if (code === 'bad_payload') return refused(400, code, message);
       throw thrown;
     }
-    this.#charge(write, payloads.length - 1, 0);
+    const further = { type: 'publish', count: payloads.length - 1 } as const;
+    this.#tools.metrics.framesReceived += further.count;
+    charge(this.#tools, this.#sessions, write, further);
     return await this.#append(write, payloads, definition);
   }
 
   async remove(asked: Asked): Promise<StreamAnswer> {
-    this.#charge(asked, 1, 0);
-    await this.#demand(asked);
+    await this.#admit(asked, 0);
     return fixed(asked.channel, 'deleted');
   }
 
@@ -101,8 +100,12 @@ export class FixedWrites implements Writes {
     return await stored(channel, appends, producer);
   }
 
-  async #demand({ identity, channel }: Asked): Promise<Definition> {
-    const { access, hub } = this.#tools;
+  /** Charges for a request, and finds out whether it may be asked for. @throws SyncError `too_many`, `unknown_channel`, `forbidden` */
+  async #admit(asked: Asked, bytes: number): Promise<Definition> {
+    const { access, hub, metrics } = this.#tools;
+    const { identity, channel } = asked;
+    metrics.framesReceived++;
+    charge(this.#tools, this.#sessions, asked, { type: 'publish', channel, bytes });
     const definition = definitionOf(hub, channel);
     await access.rights(identity).demand('publish', channel, definition);
     return definition;
@@ -117,22 +120,6 @@ export class FixedWrites implements Writes {
   async #channel(name: string): Promise<Channel> {
     const { hub } = this.#tools;
     return hub.opened(name) ?? (await hub.open(name));
-  }
-
-  /** @throws SyncError `too_many` */
-  #charge({ identity, network, channel }: Asked, count: number, bytes: number): void {
-    const { clock, hub, metrics } = this.#tools;
-    metrics.framesReceived += count;
-    const bucket = this.#sessions.bucketOf(identity.user, sourceOf(identity, network));
-    const opens = hub.opened(channel) === undefined;
-    const retryMs = new Allowance(bucket, clock).charge('publish', opens, count, bytes);
-    if (retryMs === 0) return;
-    metrics.requestsLimited++;
-    throw new SyncError(
-      'too_many',
-      `You asked for more than the server takes from one. Go on in ${retryMs} ms.`,
-      { retryMs },
-    );
   }
 }
 
@@ -162,8 +149,8 @@ function payloadsOf({ channel, body }: StreamWrite, face: Face): readonly Data[]
 
 /**
  * As whose an append is stored, so that a repeated request stores nothing twice: the first message takes the producer's next number, and
- * so proves that no request is missing; each further one is the only one of a producer of its own. An older epoch is fenced off
- * where `fences`: then the producer is a key of its own, and its epochs are in order.
+ * so proves that no request is missing; the further ones are numbered by a producer that stands for the request, and so keep their
+ * order. An older epoch is fenced off where `fences`: then the producer is a key of its own, and its epochs are in order.
  */
 function producedBy(
   { identity }: StreamWrite,
@@ -172,7 +159,7 @@ function producedBy(
   item: number,
 ): Pick<Append, 'producer' | 'key' | 'order'> {
   const name = `${id}.${epoch}`;
-  if (item > 0) return { producer: { id: producerAs(identity, `${name}.${sequence}.${item}`), sequence: 1 } };
+  if (item > 0) return { producer: { id: requestAs(identity, name, sequence), sequence: item } };
   const producer = { id: producerAs(identity, name), sequence: sequence + 1 };
   return fences ? { producer, key: producerAs(identity, id), order: epoch } : { producer };
 }
@@ -187,13 +174,14 @@ async function stored(
   producer: Producing | undefined,
 ): Promise<StreamAnswer> {
   if (!first) throw new SyncError('internal', 'A request without messages.');
-  const places: Appended[] = [];
+  let places: readonly Appended[];
   try {
-    places.push(await channel.append(first));
-    places.push(...(await Promise.all(rest.map((append) => channel.append(append)))));
+    places = [await channel.append(first)];
   } catch (thrown) {
     return notStored(thrown, channel.top, producer);
   }
+  const further = await Promise.allSettled(rest.map((append) => channel.append(append)));
+  places = [...places, ...further.flatMap((one, i) => placeOf(one, i + 1))];
   const { epoch, offset, check } = places.reduce((last, one) => (one.offset > last.offset ? one : last));
   const isNew = places.some(({ duplicate }) => !duplicate);
   return {
@@ -201,6 +189,16 @@ async function stored(
     next: { epoch, offset, check },
     ...(producer && { producerEpoch: producer.epoch, producerSequence: producer.sequence }),
   };
+}
+
+/** Where a further message of a request is; nothing for one that was stored so many messages ago that nobody remembers where. */
+function placeOf(outcome: PromiseSettledResult<Appended>, item: number): readonly Appended[] {
+  if (outcome.status === 'fulfilled') return [outcome.value];
+  const { code, detail } = toSyncError(outcome.reason);
+  if (code !== 'sequence') throw outcome.reason;
+  if (Number(detail?.['expected']) > item) return [];
+  // The log has lost what it stored just now.
+  throw new SyncError('unavailable', 'The log has changed since the request began. Send it again.');
 }
 
 /** Why something was not stored, as an answer, where the producer is what is wrong; else it is thrown. */

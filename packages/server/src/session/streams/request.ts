@@ -3,7 +3,7 @@
  * knows header fields, and those who write to channels. Whoever takes such requests implements Writes. It knows no kind and no log.
  */
 import type { ErrorDetail, Position } from '@syncline/protocol';
-import type { Identity } from '../../access.ts';
+import type { Asker } from '../asking.ts';
 
 /** Makes a repeated request harmless: an id, how often its owner began anew, and the number of the request since. */
 export interface Producing {
@@ -13,10 +13,7 @@ export interface Producing {
 }
 
 /** A request to create a stream, to append to it, to close it or to delete it. Texts are as they were sent, and not judged yet. */
-export interface StreamWrite {
-  readonly identity: Identity;
-  /** Where it comes from: who is nobody in particular shares an allowance with all from there. */
-  readonly network: string;
+export interface StreamWrite extends Asker {
   readonly channel: string;
   /** `Content-Type`. */
   readonly type: string | undefined;

@@ -27,6 +27,8 @@ const channels = defineChannels({
   'board/:id': doc(),
 });
 type Options = Parameters<typeof serveChannels<typeof channels>>[1];
+/** Of what one may ask for. */
+const plenty: Options = { requestsPerSecondMax: 1_000_000, requestsBurstMax: 1_000_000 };
 const json = { 'Content-Type': 'application/json' };
 const bytes = { 'Content-Type': 'application/octet-stream' };
 
@@ -265,7 +267,63 @@ describe('a producer', () => {
     meddling.append = (append) => append();
     expect(told(await post('chat/x', ['a', 'b', 'c'], by(0, 0)))).toEqual([200, '0', '0', null, null]);
     expect(told(await post('chat/x', ['a', 'b', 'c'], by(0, 0)))).toEqual([204, '0', '0', null, null]);
-    expect((JSON.parse(await read('chat/x')) as string[]).toSorted()).toEqual(['a', 'b', 'c']);
+    expect(await read('chat/x')).toBe('["a","b","c"]');
+  });
+
+  it('[P19] whose request broke off finds it in its order when it repeats it, behind what came meanwhile', async () => {
+    const { broker, meddling } = meddle(memory());
+    const { post, read } = await serve({ broker });
+    let fails = '"b"';
+    meddling.append = async (append, { data }) => {
+      if (data === fails) throw new SyncError('unavailable');
+      return await append();
+    };
+    const request = () => post('chat/x', ['a', 'b', 'c', 'd'], by(0, 0));
+    expect((await request()).status).toBe(503);
+    expect((await post('chat/x', ['later'], by(0, 1))).status).toBe(200);
+    fails = '"c"';
+    expect((await request()).status).toBe(503);
+    fails = '';
+    expect(told(await request())).toEqual([200, '0', '0', null, null]);
+    expect(told(await request())).toEqual([204, '0', '0', null, null]);
+    expect(await read('chat/x')).toBe('["a","later","b","c","d"]');
+  });
+
+  it('[P19] stores each message of a large request once, of which the log remembers but the last places', async () => {
+    const { broker, meddling } = meddle(memory());
+    const { post, read } = await serve({ broker, ...plenty });
+    const many = Array.from({ length: 300 }, (_, i) => i);
+    meddling.append = async (append, { data }) => {
+      if (data === '150') throw new SyncError('unavailable');
+      return await append();
+    };
+    expect((await post('chat/x', many, by(0, 0))).status).toBe(503);
+    expect(JSON.parse(await read('chat/x'))).toEqual(many.slice(0, 150));
+    meddling.append = (append) => append();
+    expect((await post('chat/x', many, by(0, 0))).status).toBe(200);
+    const again = await post('chat/x', many, by(0, 0));
+    expect([again.status, readToken(again.headers.get('stream-next-offset') ?? '')?.offset]).toEqual([
+      204, 300,
+    ]);
+    expect(JSON.parse(await read('chat/x'))).toEqual(many);
+  });
+
+  it('[P19] of large requests takes no memory of the log from another one of the same user', async () => {
+    const { post } = await serve(plenty);
+    expect((await post('chat/x', ['mine'], by(0, 0, 'other'))).status).toBe(200);
+    const many = Array<number>(1000).fill(0);
+    for (let seq = 0; seq < 11; seq++) expect((await post('chat/x', many, by(0, seq))).status).toBe(200);
+    expect(told(await post('chat/x', ['mine'], by(0, 0, 'other')))).toEqual([204, '0', '0', null, null]);
+    expect((await post('chat/x', ['mine'], by(0, 1, 'other'))).status).toBe(200);
+  });
+
+  it('[P19] is no other one, whatever it is called', async () => {
+    const { post, read } = await serve();
+    await post('chat/x', ['a', 'b'], by(3, 0, 'p'));
+    for (const id of ['p.3', 'p.3.0', 'p.3%rest', 'p.3%rest.0'])
+      expect([id, (await post('chat/x', [id], by(0, 0, id))).status]).toEqual([id, 200]);
+    expect((await post('chat/x', ['a', 'b'], by(3, 0, 'p'))).status).toBe(204);
+    expect(JSON.parse(await read('chat/x'))).toHaveLength(6);
   });
 
   it('[P19] that leaves a request out is told which is expected', async () => {

@@ -4,9 +4,9 @@
  */
 import { SyncError } from '@syncline/protocol';
 import { toSyncError } from '@syncline/protocol/wire';
-import { reason } from '../../observe.ts';
-import { errorFrame, isInside } from '../port.ts';
-import type { SessionTools } from '../tools.ts';
+import { reason } from '../observe.ts';
+import { errorFrame, isInside } from './port.ts';
+import type { SessionTools } from './tools.ts';
 
 /** An error as it may be told: of what is wrong inside, the table's sentence alone. */
 export function told(
