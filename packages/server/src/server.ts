@@ -142,7 +142,7 @@ class Node<C extends Contract> implements Server<C> {
       broker: this.#broker,
     });
     const tools = { ...common, access: this.#access };
-    const watched = { ...tools, broker: this.#webhooks.watch(this.#broker) };
+    const watched = { ...tools, broker: this.#webhooks.watch(this.#broker, this.#find) };
     const { news } = this.#webhooks;
     this.#hub = new Hub(this.#numbers, watched, this.#find, { seed: options.seed, news });
     this.#writer = new Writer(this.#hub);

@@ -3,6 +3,7 @@
  * when a channel opens; a new kind that folds is added here. It must not know how a folder works.
  */
 import type { Definition } from '@syncline/protocol';
+import { type Data, readDurableEntry } from '@syncline/protocol/wire';
 import type { Channel, ChannelTools } from '../channel.ts';
 import { Fold, type FoldSettings } from '../fold.ts';
 import type { Docs } from './docs.ts';
@@ -49,4 +50,9 @@ export function foldOf(
     case 'durable':
       return ledgers.ledger(channel);
   }
+}
+
+/** Whether an entry holds something that was said, whoever said it. What merely begins a log, ends it or keeps it from ending doesn't. */
+export function isSaid({ kind }: Definition, data: Data): boolean {
+  return kind !== 'durable' || readDurableEntry(data).some(({ body }) => body.length > 0);
 }

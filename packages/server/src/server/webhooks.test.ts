@@ -2,8 +2,9 @@
  * Webhooks, over real sockets: who is told what, once each, signed; how it is told again; and that nothing waits for them. What happens
  * when nodes share a broker is here too. Time passes when a test says so.
  */
-import { defineChannels, doc, state, stream } from '@syncline/protocol';
+import { defineChannels, doc, durable, state, stream } from '@syncline/protocol';
 import { type FakeClock, fakeClock } from '@syncline/protocol/testing';
+import { lookup } from '@syncline/protocol/wire';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { memory } from '../broker/memory.ts';
@@ -24,6 +25,7 @@ const channels = defineChannels({
   'news/:topic': stream(),
   'fleet/:city': state({ ttl: '60s' }),
   'board/:id': doc(),
+  'log/:name': durable(),
 });
 type Options = Parameters<typeof serveChannels<typeof channels>>[1];
 
@@ -92,6 +94,34 @@ describe('appended', () => {
       ['appended', 'chat/c', 1, 3],
       ['appended', 'fleet/x', 1, ['van', 4]],
       ['appended', 'fleet/x', 2, ['van', null, { expired: true }]],
+    ]);
+  });
+
+  it('is told of a durable log where something was said in it: not that it began, was used, is closed or has ended', async () => {
+    const told = await receiver();
+    const { port, server, clock } = await serve([hook(told)]);
+    const ask = async (method: string, headers: Record<string, string> = {}, body?: string) => {
+      const init = { method, headers: { 'Content-Type': 'text/plain', ...headers }, ...(body && { body }) };
+      return (await fetch(`http://localhost:${port}/sync/streams/log/a`, init)).status;
+    };
+    expect(await ask('PUT', { 'Stream-TTL': '16' })).toBe(201);
+    expect(await ask('POST', {}, 'one')).toBe(204);
+    await clock.advance(8000);
+    // This puts its end off, which is an entry too.
+    expect(await ask('GET')).toBe(200);
+    expect(await ask('POST', { 'Stream-Closed': 'true' })).toBe(204);
+    await clock.advance(20_000);
+    expect(await ask('HEAD')).toBe(404);
+    expect(await ask('PUT', {}, 'two')).toBe(201);
+    expect(await ask('DELETE')).toBe(204);
+    // Whatever else would be told was before this.
+    await server.publish('chat/z', 'last');
+    await eventually(() => told.told.some(({ data }) => data['payload'] === 'last')).toBe(true);
+    expect(server.metrics.webhooksWaiting).toBe(0);
+    expect(told.told.map(facts)).toEqual([
+      ['appended', 'log/a', 2, undefined],
+      ['appended', 'log/a', 6, undefined],
+      ['appended', 'chat/z', 1, 'last'],
     ]);
   });
 
@@ -418,7 +448,7 @@ describe('what waits for a webhook', () => {
       logger: silentLogger,
     });
     await webhooks.close(0);
-    const watched = webhooks.watch(memory());
+    const watched = webhooks.watch(memory(), lookup(channels));
     await watched.append('chat/a', { data: '1', from: null, keep: null });
     expect(metrics).toMatchObject({ webhooksDropped: 1, webhooksWaiting: 0 });
     expect(told.told).toEqual([]);

@@ -3,11 +3,12 @@
  * server's front makes one of its options. Nothing waits for it; each webhook has a delivery of its own.
  */
 import { SyncError } from '@syncline/protocol';
-import { type Clock, splitName } from '@syncline/protocol/wire';
+import { type Clock, type Lookup, splitName } from '@syncline/protocol/wire';
 import { compile, type May } from '../access/capabilities.ts';
 import { addressOption } from '../access/outbound.ts';
 import type { Broker } from '../broker/broker.ts';
 import { watched } from '../broker/watched.ts';
+import { isSaid } from '../fold/kinds.ts';
 import type { MemberNews } from '../hub/leases.ts';
 import type { Logger, Metrics } from '../observe.ts';
 import { Delivery, type Event } from './webhooks/delivery.ts';
@@ -52,14 +53,16 @@ export class Webhooks {
     this.#targets = targets.map((target, i) => readTarget(`webhooks[${i}]`, target, tools));
   }
 
-  /** The same broker, whose appends are told of where somebody wants to know. */
-  watch(broker: Broker): Broker {
+  /** The same broker, whose appends are told of where somebody wants to know. @param find what stands behind the name of a channel */
+  watch(broker: Broker, find: Lookup): Broker {
     const targets = this.#targets.filter(({ events }) => events.has('appended'));
     if (targets.length === 0) return broker;
     return watched(broker, {
       wants: (channel) => targets.some(({ concerns }) => concerns(channel)),
-      appended: (channel, append, appended) =>
-        this.#tell('appended', channel, () => appendedEvent(channel, append, appended)),
+      appended: (channel, append, appended) => {
+        if (!isSaid(find(channel), append.data)) return;
+        this.#tell('appended', channel, () => appendedEvent(channel, append, appended));
+      },
     });
   }
 
