@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createServer, disk, jwt, type Server, type ServerOptions } from '@syncline/server';
 import { devCertificate } from './certificate.ts';
 import { type Channels, loadChannels } from './channels.ts';
+import { Log } from './log.ts';
 import { readSecret } from './secret.ts';
 
 /** The options, as they are read. */
@@ -32,11 +33,12 @@ export async function serve(options: ServeOptions): Promise<void> {
       ? undefined
       : await readSecret('--jwt-secret-file', options.jwtSecretFile);
   const tls = await certificate(options);
+  const log = new Log(process.stderr.fd);
   const server = createServer({
     channels,
     broker: disk({ dir: options.data }),
     originsAllowed: options.origin ?? [],
-    logger: { error: (facts, message) => process.stderr.write(`syncline: ${logLine(message, facts)}\n`) },
+    logger: { error: (facts, message) => log.write(`syncline: ${logLine(message, facts)}`) },
     ...(tls && { tls }),
     ...(options.trustProxy !== undefined && { trustProxy: options.trustProxy }),
     ...(secret !== undefined && {
