@@ -6,31 +6,17 @@ import { type Broker, createServer, disk } from '@syncline/server';
 import { redis } from '@syncline/server/redis';
 import { channels, numbers } from './contract.ts';
 import type { Holdings } from './history.ts';
+import { bugged, clockOf, doorman, has, Loop, moveClock } from './inside.ts';
 import type { NodePlan } from './node.ts';
 import { block, fill, Mortal, type NodeCommand, optionsOf } from './quirks.ts';
 
 const plan = JSON.parse(process.argv[2] ?? '') as NodePlan;
 const { quirks } = plan;
 const mortal = new Mortal();
-const { options, met } = optionsOf(quirks);
+const { options, met, log } = optionsOf(quirks);
 
 function open({ broker }: NodePlan): Broker {
   return 'dir' in broker ? disk(broker) : redis(broker.redis);
-}
-
-/** The same broker with a bug. */
-function bugged(broker: Broker): Broker {
-  const { plant } = plan;
-  if (plant === null) return broker;
-  return new Proxy(broker, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name);
-      if (typeof value !== 'function') return value;
-      if (name !== 'append' || plant !== 'forget-producer') return value.bind(target);
-      return (channel: string, append: Parameters<Broker['append']>[1]) =>
-        target.append(channel, { ...append, producer: undefined });
-    },
-  });
 }
 
 const logger = {
@@ -39,12 +25,17 @@ const logger = {
 const server = createServer({
   ...numbers,
   ...plan.numbers,
+  authenticate: doorman(plan),
   ...options,
+  clock: clockOf(plan),
   channels,
-  broker: mortal.wrap(bugged(open(plan))),
+  broker: mortal.wrap(bugged(open(plan), plan)),
   logger,
 });
 const { port } = await server.listen(plan.port, quirks.host ?? '127.0.0.1');
+
+const loop = new Loop();
+if (has(plan, 'stand-still')) setTimeout(() => block(1200), 1000);
 
 function holdings(): Holdings {
   const { sessionsOpen, cursorsOpen, channelsOpen, membersOpen } = server.metrics;
@@ -53,12 +44,31 @@ function holdings(): Holdings {
   return { sessionsOpen, cursorsOpen, channelsOpen, membersOpen, resources, rssBytes };
 }
 
+/** Withdraws a token; one that is careless about tokens doesn't. */
+function revoke(tokenId: string): number {
+  return has(plan, 'believe-tokens') ? 0 : server.revoke(tokenId);
+}
+
+function metrics(): Readonly<Record<string, number>> {
+  return has(plan, 'miscount')
+    ? { ...server.metrics, cursorsOpen: server.metrics.cursorsOpen + 1 }
+    : { ...server.metrics };
+}
+
 function obey(command: NodeCommand): unknown {
   switch (command.do) {
     case 'holdings':
       return holdings();
     case 'hooks':
-      return met;
+      return { ...met, dropped: log?.dropped ?? 0 };
+    case 'metrics':
+      return metrics();
+    case 'loop':
+      return loop.told;
+    case 'revoke':
+      return revoke(command.tokenId);
+    case 'clock':
+      return moveClock(command.aheadMs);
     case 'block':
       return block(command.ms);
     case 'fill':

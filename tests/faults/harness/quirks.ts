@@ -2,6 +2,7 @@
  * What a node of the harness has besides, where a scenario asks for it: options that others have not, and ways to bring it into
  * trouble from within. The node's fixture takes it as it is; nothing here knows why a scenario wants it.
  */
+import { Log } from '@syncline/cli/log';
 import { type Broker, jwt } from '@syncline/server';
 import { type Hooks, hooksInTrouble } from './hooks.ts';
 
@@ -22,7 +23,13 @@ export interface Quirks {
 /** What can be asked of a node; each is answered. */
 export type NodeCommand =
   | { readonly do: 'holdings' }
-  /** How often its hooks went wrong, by hook and way. */
+  | { readonly do: 'metrics' }
+  /** How late its event loop was. */
+  | { readonly do: 'loop' }
+  | { readonly do: 'revoke'; readonly tokenId: string }
+  /** From now on its wall clock is so far ahead of the machine's. */
+  | { readonly do: 'clock'; readonly aheadMs: number }
+  /** How often its hooks went wrong, by hook and way; how many lines its log dropped. */
   | { readonly do: 'hooks' }
   /** Does nothing else for so many ms. */
   | { readonly do: 'block'; readonly ms: number }
@@ -34,11 +41,13 @@ export type NodeCommand =
 const everything = { user: null, capabilities: { '*': ['*'] } } as const;
 
 /** Options that come of quirks, and what they need at hand. */
-export function optionsOf({ host, hooks, webhook, keysUrl, tls }: Quirks) {
+export function optionsOf({ host, hooks, webhook, keysUrl, tls, logBytes }: Quirks) {
   const wrong: Hooks | undefined = hooks ? hooksInTrouble() : undefined;
   const { met, ...inTrouble } = wrong ?? { met: {} };
+  const log = logBytes === undefined ? undefined : new Log(1);
   return {
     met,
+    log,
     options: {
       // A node that others could reach must know who they are.
       ...(host !== undefined && { authenticate: () => everything }),
@@ -46,6 +55,12 @@ export function optionsOf({ host, hooks, webhook, keysUrl, tls }: Quirks) {
         authenticate: jwt({ keys: [{ jwksUrl: keysUrl, algs: ['ES256'] }], issuer: null, audience: null }),
       }),
       ...inTrouble,
+      ...(log && {
+        beforePublish: () => {
+          log.write('x'.repeat(logBytes ?? 0));
+          return undefined;
+        },
+      }),
       ...(webhook && { webhooks: [{ ...webhook, channels: ['*'] }] }),
       ...(tls && { tls }),
     },

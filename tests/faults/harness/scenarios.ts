@@ -7,6 +7,7 @@ import { network } from './scenarios/network.ts';
 import { processes } from './scenarios/process.ts';
 import { random } from './scenarios/random.ts';
 import { redis } from './scenarios/redis.ts';
+import { resources } from './scenarios/resources.ts';
 import { rollbacks } from './scenarios/rollback.ts';
 import { topologies } from './scenarios/topologies.ts';
 import { transports } from './scenarios/transports.ts';
@@ -14,6 +15,7 @@ import { transports } from './scenarios/transports.ts';
 export const table: readonly (Scenario | Missing)[] = [
   ...network,
   ...processes,
+  ...resources,
   ...redis,
   ...rollbacks,
   ...topologies,

@@ -33,11 +33,6 @@ export const processes: readonly (Scenario | Missing)[] = [
     },
   },
   {
-    id: 'F25',
-    title: 'Killed between the log and the subscribers',
-    missing: 'over a folder F24 hits this moment by chance; over Redis F57 and the kills of F104 do',
-  },
-  {
     id: 'F26',
     title: 'Stopped',
     injects: 'the node’s process is stopped for 3 s and goes on, twice',
@@ -59,27 +54,10 @@ export const processes: readonly (Scenario | Missing)[] = [
     },
   },
   {
-    id: 'F27',
-    title: 'A blocked event loop',
-    missing: 'to clients it is F26, whose process stands still as a whole',
-  },
-  { id: 'F28', title: 'A fifth of a processor', missing: 'needs control groups and root' },
-  {
-    id: 'F29',
-    title: 'Out of memory',
-    missing: 'needs control groups and root; what is bounded is measured by F09 and F10',
-  },
-  {
-    id: 'F30',
-    title: 'Out of file descriptors',
-    missing: 'tested without a history, with the sockets of a node',
-  },
-  {
     id: 'F31',
     title: 'Out of ports',
     missing: 'concerns load generators: at most 2,000 connections are made here',
   },
-  { id: 'F32', title: 'Disk full', missing: 'tested without a history, with the disk broker' },
   {
     id: 'F33',
     title: 'Hooks that throw or hang',
@@ -88,11 +66,6 @@ export const processes: readonly (Scenario | Missing)[] = [
   { id: 'F34', title: 'A webhook’s receiver', missing: 'tested without a history, with the webhook' },
   { id: 'F35', title: 'A JWKS endpoint', missing: 'tested without a history, with the key sets' },
   { id: 'F36', title: 'A TLS certificate replaced', missing: 'tested without a history, with TLS' },
-  {
-    id: 'F37',
-    title: 'A log nobody reads',
-    missing: 'loggers are the application’s: the node writes to none by itself',
-  },
   {
     id: 'F87',
     title: 'A deploy',
