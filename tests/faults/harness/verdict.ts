@@ -2,7 +2,7 @@
  * Plays a scenario and judges it: the history of the rig goes through the checker, and comes out as a verdict with what there was
  * of everything. Of a run that broke a promise everything is kept that is needed to look at it again.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { countReconnects } from './checker/processes.ts';
@@ -59,7 +59,7 @@ export async function judge(
   await Rig.play(scenario, { seed, dir, plant }, run).catch((error: unknown) => {
     failure = { invariant: 'I24', says: `the run broke down: ${error}`, lines: [] };
   });
-  const history = readHistory([harness, crowd]);
+  const history = readHistory([harness, crowd].filter((file) => existsSync(file)));
   const violations = [...(failure ? [failure] : []), ...check(history, termsOf(scenario))];
   const good = violations.length === 0;
   const starved = history.some((line) => line.type === 'starved' && line.ms > starvedMs);
