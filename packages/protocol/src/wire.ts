@@ -75,6 +75,7 @@ export {
   durableKind,
   durableNext,
   durableProducersMax,
+  durableWithin,
   readDurableEntry,
 } from './kinds/durable.ts';
 export type { SetOptions, StateOperation } from './kinds/operation.ts';

@@ -90,6 +90,8 @@ export const durableProducersMax = 1000;
 
 const entryFormat = 0x20;
 const snapshotFormat = 0x22;
+/** Of a producer, in an entry, besides its id. */
+const tupleBytes = 32;
 /** Of a length, in an entry. */
 const sizeBytes = 4;
 const none = new Uint8Array();
@@ -206,6 +208,28 @@ function forget(producers: Map<string, ProducerTuple>, owner: string): void {
   const ids = [...producers.keys()];
   const oldest = ids.find((id) => ownerOf(id) === owner) ?? ids[0];
   if (oldest !== undefined) producers.delete(oldest);
+}
+
+/**
+ * The same, with no more producers than take about so many bytes: of each owner the ones that were stored last, so that nobody has those of
+ * somebody else forgotten by having many.
+ */
+export function durableWithin(life: Life, bytes: number): Life {
+  const newest = [...life.producers.values()].reverse();
+  const counts = new Map<string, number>();
+  const ranked = newest.map((tuple) => {
+    const owner = ownerOf(tuple.id);
+    const rank = counts.get(owner) ?? 0;
+    counts.set(owner, rank + 1);
+    return { tuple, rank };
+  });
+  let room = bytes;
+  const known = new Set<string>();
+  for (const { tuple } of ranked.sort((one, other) => one.rank - other.rank)) {
+    room -= tuple.id.length + tupleBytes;
+    if (room >= 0) known.add(tuple.id);
+  }
+  return { ...life, producers: new Map([...life.producers].filter(([id]) => known.has(id))) };
 }
 
 /** Whose a producer is: what stands before the last `/` of its id. */

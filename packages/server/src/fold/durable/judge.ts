@@ -9,6 +9,7 @@ import {
   type DurableView,
   durableAct,
   durableEntry,
+  durableWithin,
   type Keep,
   type Life,
   type Lifetime,
@@ -92,6 +93,10 @@ export interface Circumstances {
 /** So many entries, or bytes, after an entry that says all there follows another one: as little is read to open a log. */
 const markEntries = 32;
 const markBytes = 64 * 1024;
+/** What is known of producers takes so much of a log at the most, or so many bytes for each entry that is kept; and may take so many always. */
+const producersShare = 1 / 4;
+const producersBytesPerEntry = 512;
+const producersBytesMin = 1024;
 /** A log that is read is touched when so much of its life has gone by; so much longer it lives. */
 const touchShare = 1 / 16;
 
@@ -228,8 +233,16 @@ function marked(
   // The last entry that says all is among those since: as much as it says must have come after it, or every entry would say all.
   const worth = sinceMark / 2;
   if (kept && leastOf(before) > worth) return plain;
-  const full: DurableAct = { header: { ...header, before } as DurableHeader, body };
+  const full: DurableAct = { header: { ...header, before: fitting(before, keep) } as DurableHeader, body };
   return kept && sizeOf(full) - bytes > worth ? plain : full;
+}
+
+/** What is said of a log that keeps little: of some producers only, or it would hold nothing else. */
+function fitting(life: Life, keep: Keep | null): Life {
+  if (!keep) return life;
+  const { bytesMax, entriesMax } = keep;
+  const bytes = Math.min(bytesMax * producersShare, entriesMax * producersBytesPerEntry);
+  return durableWithin(life, Math.max(producersBytesMin, bytes));
 }
 
 /** So many bytes at least it takes to say all: known without saying it, which costs more than all else that is judged. */
