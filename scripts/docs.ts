@@ -12,6 +12,8 @@ type Page = {
   about: string;
   /** Paragraphs before the table. */
   more?: readonly string[];
+  /** Paragraphs after it. */
+  after?: readonly string[];
   module: string;
   table: string;
   columns: Column[];
@@ -35,6 +37,20 @@ const range: Column = {
 
 const status: Column = { head: 'http', cell: ({ http }) => (http === 0 ? '–' : http) };
 
+/** What Durable Streams has other statuses for: the status, the code of the error, and when. */
+const { statuses }: { statuses: Readonly<Record<string, readonly [number, string?, string?]>> } =
+  await import(pathToFileURL('packages/server/src/transports/http/streams/statuses.ts').href);
+const streamStatus: Column = {
+  head: 'streams',
+  cell: ({ name, http }) => {
+    const found = Object.values(statuses).filter(([other, error]) => error === name && other !== http);
+    return [...new Set(found.map(([other]) => other))].join(', ');
+  },
+};
+const streamRefusals = Object.values(statuses).flatMap(([other, error, message]) =>
+  error === undefined ? [] : [`| ${other} | \`${error}\` | ${message} |`],
+);
+
 const OPTIONS = [code('name'), field('type'), code('default'), field('unit'), range, field('doc', 'meaning')];
 
 const PAGES: (Page | Written)[] = [
@@ -53,7 +69,20 @@ const PAGES: (Page | Written)[] = [
         '- `resync`: what the client knows is out of date. Read what stands now, from the log, and decide anew.',
       ].join('\n'),
     ],
-    columns: [code('name'), field('code'), field('close'), status, field('then'), field('message')],
+    columns: [
+      code('name'),
+      field('code'),
+      field('close'),
+      status,
+      streamStatus,
+      field('then'),
+      field('message'),
+    ],
+    after: [
+      '## Streams over HTTP',
+      'Below `{path}/streams` the protocol is Durable Streams, which has statuses of its own for what is particular to it: these, and with them those under `streams` above. Whatever else is refused there has the status under `http`.',
+      ['| status | code | when |', '| --- | --- | --- |', ...streamRefusals].join('\n'),
+    ],
   },
   {
     file: 'limits.md',
@@ -151,7 +180,8 @@ function render(page: Page, table: Row | readonly Row[]): string {
     '',
   ];
   const before = [...head(page), ...(page.more ?? []).flatMap((text) => [text, ''])];
-  if (!page.groups) return [...before, ...tableOf(rows)].join('\n');
+  const after = (page.after ?? []).flatMap((text) => [text, '']);
+  if (!page.groups) return [...before, ...tableOf(rows), ...after].join('\n');
   const parts = grouped(page, page.groups, rows);
   return [...before, ...parts.flatMap(([title, some]) => [`## ${title}`, '', ...tableOf(some)])].join('\n');
 }

@@ -69,7 +69,7 @@ export const streamPaths: readonly Row[] = [
   asks('PATCH', '405 bad_frame', { method: 'PATCH', body: '1' }),
   asks('a DELETE of what the contract made', '405 bad_frame', { method: 'DELETE' }),
   asks('a PUT of what is there', '200', { method: 'PUT' }),
-  asks('a PUT of it with another type', '409 unsupported_data', {
+  asks('a PUT of it with another type', '409 precondition', {
     method: 'PUT',
     changes: { 'Content-Type': 'text/plain' },
   }),

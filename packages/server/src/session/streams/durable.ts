@@ -2,9 +2,9 @@
  * Requests that write to durable logs: what their fields say is read, rights are asked for and all is charged, as of a session, and what
  * the log says to it becomes an answer. The transport hands them over once it knows who is asking; it knows no log, and no response.
  */
-import { type ErrorCode, SyncError } from '@syncline/protocol';
+import { SyncError } from '@syncline/protocol';
 import type { Action } from '../../access.ts';
-import { bodyOf, type DurableRequest, type Judged, type Outcome } from '../../hub/durables.ts';
+import { bodyOf, type DurableRequest, type Judged } from '../../hub/durables.ts';
 import { charge } from '../asking.ts';
 import { producerAs } from '../scope.ts';
 import type { Sessions } from '../sessions.ts';
@@ -24,39 +24,6 @@ const charsMax = 255;
 const ttlSecondsMax = 3_155_760_000;
 /** RFC 3339, section 5.6. */
 const timePattern = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-
-/** What each outcome is answered with: a status and, for refusals, a code and a sentence. */
-const answers: { readonly [O in Outcome]: readonly [status: number, code?: ErrorCode, message?: string] } = {
-  created: [201],
-  exists: [200],
-  appended: [204],
-  duplicate: [204],
-  closed: [204],
-  deleted: [204],
-  touched: [204],
-  untouched: [204],
-  missing: [
-    404,
-    'unknown_channel',
-    'There is no such stream: it was never created, was deleted, or has expired.',
-  ],
-  different: [
-    409,
-    'precondition',
-    'The stream exists with another type, lifetime or end. Delete it first, or use another name.',
-  ],
-  ended: [409, 'precondition', 'The stream is closed: nothing is appended to it any more.'],
-  mistyped: [409, 'unsupported_data', 'The stream is of another media type than what was sent.'],
-  faulty: [400, 'bad_payload', 'The body can not be stored.'],
-  fenced: [
-    403,
-    'superseded',
-    'The producer has begun anew since, with a higher epoch: this one writes no more.',
-  ],
-  late: [409, 'sequence', 'The last append had the same Stream-Seq, or a higher one.'],
-  skipped: [409, 'sequence', 'A request of this producer is missing: send the number that is expected.'],
-  unsteady: [400, 'sequence', 'A new epoch of a producer begins with the number 0.'],
-};
 
 export class DurableWrites implements Writes {
   readonly #tools: SessionTools;
@@ -129,20 +96,13 @@ export class DurableWrites implements Writes {
 
 function answerOf(request: DurableRequest, judged: Judged): StreamAnswer {
   const { outcome, facts, producer, position, fault } = judged;
-  const [status, code, message = ''] = answers[outcome];
   const asked = request.op === 'append' ? request.producer : null;
-  const gap =
-    outcome === 'skipped' && asked ? { expected: expectedOf(judged, asked.epoch), received: asked.seq } : {};
-  // A request that has a number is told whether it is new.
-  const isNew = outcome === 'appended' && asked !== null;
   return {
-    status: isNew ? 200 : status,
+    outcome: outcome === 'appended' && asked ? 'taken' : outcome,
+    why: fault ?? undefined,
     ...(facts && { next: position, type: facts.type, closed: facts.closed }),
     ...(asked && producer && { producerEpoch: producer.epoch, producerSequence: producer.seq }),
-    ...gap,
-    ...(code && {
-      error: { code, message: fault ?? message, ...(gap.expected !== undefined && { detail: gap }) },
-    }),
+    ...(asked && outcome === 'skipped' && { expected: expectedOf(judged, asked.epoch), received: asked.seq }),
   };
 }
 

@@ -2,7 +2,7 @@
  * Requests that write to channels which the contract made: their messages are appended as what clients publish, and nobody creates,
  * closes or deletes them. The streams of a node call it; it goes by what faces and definitions say, and knows no header.
  */
-import { type Definition, type ErrorCode, type Position, SyncError } from '@syncline/protocol';
+import { type Definition, type Position, SyncError } from '@syncline/protocol';
 import { type Data, toSyncError } from '@syncline/protocol/wire';
 import type { Append, Appended } from '../../broker/broker.ts';
 import type { Channel } from '../../channel.ts';
@@ -41,9 +41,9 @@ export class FixedWrites implements Writes {
     const face = this.#face(channel);
     const differs = (type !== undefined && !sameType(type, face.type)) || closes;
     if (!differs && ttl === undefined && expiresAt === undefined)
-      return { status: 200, next: (await this.#tools.hub.current(channel)).top, type: face.type };
+      return { outcome: 'exists', next: (await this.#tools.hub.current(channel)).top, type: face.type };
     const why = `"${channel}" is there by the server's contract: of type ${face.type}, open, and without an end of its own.`;
-    return refused(409, 'unsupported_data', why);
+    return { outcome: 'different', why };
   }
 
   async append(write: StreamWrite): Promise<StreamAnswer> {
@@ -55,14 +55,14 @@ export class FixedWrites implements Writes {
     // It is opened once, and charged for so.
     await this.#channel(name);
     if (write.type !== undefined && !sameType(write.type, face.type))
-      return refused(409, 'unsupported_data', `"${name}" takes ${face.type}, not what was sent.`);
+      return { outcome: 'mistyped', why: `"${name}" takes ${face.type}, not what was sent.` };
     let payloads: readonly Data[];
     try {
       payloads = payloadsOf(write, face);
     } catch (thrown) {
       const { code, message } = toSyncError(thrown);
       // What can't be read is the request's fault; what is read may still be no payload of this channel.
-      if (code === 'bad_payload') return refused(400, code, message);
+      if (code === 'bad_payload') return { outcome: 'faulty', why: message };
       throw thrown;
     }
     const further = { type: 'publish', count: payloads.length - 1 } as const;
@@ -185,7 +185,7 @@ async function stored(
   const { epoch, offset, check } = places.reduce((last, one) => (one.offset > last.offset ? one : last));
   const isNew = places.some(({ duplicate }) => !duplicate);
   return {
-    status: producer && isNew ? 200 : 204,
+    outcome: !producer ? 'appended' : isNew ? 'taken' : 'duplicate',
     next: { epoch, offset, check },
     ...(producer && { producerEpoch: producer.epoch, producerSequence: producer.sequence }),
   };
@@ -203,29 +203,20 @@ function placeOf(outcome: PromiseSettledResult<Appended>, item: number): readonl
 
 /** Why something was not stored, as an answer, where the producer is what is wrong; else it is thrown. */
 function notStored(thrown: unknown, top: Position, producer: Producing | undefined): StreamAnswer {
-  const { code, message, detail } = toSyncError(thrown);
+  const { code, detail } = toSyncError(thrown);
   if (!producer) throw thrown;
-  if (code === 'superseded')
-    return refused(
-      403,
-      code,
-      'The producer has begun anew since, with a higher epoch: this one writes no more.',
-    );
+  if (code === 'superseded') return { outcome: 'fenced' };
   const next = Number(detail?.['expected']) - 1;
   if (code !== 'sequence' || Number.isNaN(next)) throw thrown;
   // It was stored so long ago that nobody remembers where: the numbers have no holes.
   if (producer.sequence < next)
-    return { status: 204, next: top, producerEpoch: producer.epoch, producerSequence: next - 1 };
-  return { ...refused(409, code, message), expected: next, received: producer.sequence };
+    return { outcome: 'duplicate', next: top, producerEpoch: producer.epoch, producerSequence: next - 1 };
+  return { outcome: 'skipped', expected: next, received: producer.sequence };
 }
 
 function fixed(channel: string, what: 'closed' | 'deleted'): StreamAnswer {
   const why = `"${channel}" is there by the server's contract: it can't be ${what}. Streams that clients create and end are those of durable() channels.`;
-  return refused(405, 'bad_frame', why);
-}
-
-function refused(status: number, code: ErrorCode, message: string): StreamAnswer {
-  return { status, error: { code, message } };
+  return { outcome: 'fixed', why };
 }
 
 /** Whether a media type is the one that is meant, whatever its case; of its parameters only a charset may be said, and only UTF-8. */

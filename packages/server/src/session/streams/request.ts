@@ -2,7 +2,8 @@
  * What somebody may do to a stream by plain HTTP besides reading it, and what they are answered: the seam between the transport, which
  * knows header fields, and those who write to channels. Whoever takes such requests implements Writes. It knows no kind and no log.
  */
-import type { ErrorDetail, Position } from '@syncline/protocol';
+import type { Position } from '@syncline/protocol';
+import type { Outcome } from '../../hub/durables.ts';
 import type { Asker } from '../asking.ts';
 
 /** Makes a repeated request harmless: an id, how often its owner began anew, and the number of the request since. */
@@ -28,9 +29,14 @@ export interface StreamWrite extends Asker {
   readonly producer: Producing | undefined;
 }
 
-/** What became of it. Refusals that say no more than why are thrown. */
+/** What became of a request: `taken` is one that was appended under a number, `fixed` what can't be done to a stream of the contract. */
+export type StreamOutcome = Outcome | 'taken' | 'fixed';
+
+/** The same, with what is told of the stream. Refusals that say no more than why are thrown. */
 export interface StreamAnswer {
-  readonly status: number;
+  readonly outcome: StreamOutcome;
+  /** Why it was refused, where the outcome doesn't say it. */
+  readonly why?: string | undefined;
   /** The head of the stream now. */
   readonly next?: Position;
   /** Media type of the stream. */
@@ -41,8 +47,6 @@ export interface StreamAnswer {
   readonly producerSequence?: number;
   readonly expected?: number;
   readonly received?: number;
-  /** Why it was refused, where it was. */
-  readonly error?: { readonly code: string; readonly message: string; readonly detail?: ErrorDetail };
 }
 
 /** Those who take such requests. They charge for them, ask for rights, and throw SyncErrors to refuse. */

@@ -6,7 +6,6 @@ import type { IncomingMessage } from 'node:http';
 import { SyncError } from '@syncline/protocol';
 import { readPayload, splitList } from '@syncline/protocol/wire';
 import type { Outcome, Post } from '../../session/posts.ts';
-import { Refusal } from '../refusal.ts';
 import { type Answer, type Answering, errorBody, type Route } from './answer.ts';
 import { checkRequest, checkType, type ReceiveSettings, receive } from './receive.ts';
 import { channelOf } from './streams/query.ts';
@@ -51,15 +50,14 @@ function isBatch({ url = '' }: IncomingMessage): boolean {
   throw new SyncError('bad_frame', 'Ask for a batch with "?batch=1"; the body is a list of payloads then.');
 }
 
-/** The payloads of a list, as they were written (rule F9). @throws SyncError `bad_payload`, `too_many` */
+/** The payloads of a list, as they were written (rule F9). @throws SyncError `bad_payload`, `frame_too_large` */
 function readBatch(text: string): string[] {
   const list = readPayload(text);
   if (!list.startsWith('['))
     throw new SyncError('bad_payload', 'Expected the body of a batch to be a list of payloads.');
   const payloads = splitList(list);
   if (payloads.length <= batchEntriesMax) return payloads;
-  throw new Refusal(
-    413,
+  throw new SyncError(
     'frame_too_large',
     `A batch holds up to ${batchEntriesMax} payloads, not ${payloads.length}. Send several.`,
   );

@@ -76,8 +76,7 @@ async function read(
   const channel = channelOf(rest);
   // Else whoever may create a log would bring programs into the pages of its origin, past what their policy allows.
   if (run.test(String(request.headers['sec-fetch-dest'] ?? '')))
-    throw new Refusal(
-      403,
+    throw new SyncError(
       'forbidden',
       'What streams hold is data: no page runs it, or takes its looks from it.',
     );

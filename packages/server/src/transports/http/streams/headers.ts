@@ -8,6 +8,7 @@ import { writeToken } from '../../../hub/token.ts';
 import type { StreamAnswer } from '../../../session/streams/request.ts';
 import type { Found } from '../../../session/streams.ts';
 import type { Answer } from '../answer.ts';
+import { statuses } from './statuses.ts';
 
 /** What pages of other origins may send. */
 export const sendable =
@@ -83,21 +84,24 @@ export function factFields({ face, top, closed, ttlSeconds, expiresAt }: Found):
   };
 }
 
-/** What became of a write. */
+/** What became of a write. @param location where it was asked for */
 export function answerTo(told: StreamAnswer, location: string): Answer {
+  const { outcome, why, next, type, expected, received } = told;
+  const [status, code, message] = statuses[outcome];
   const number = (name: string, value: number | undefined) =>
     value !== undefined && { [name]: String(value) };
   const headers: Record<string, string> = {
     ...always,
-    ...(told.next && { 'Stream-Next-Offset': writeToken(told.next) }),
+    ...(next && { 'Stream-Next-Offset': writeToken(next) }),
     ...(told.closed && { 'Stream-Closed': 'true' }),
     ...number('Producer-Epoch', told.producerEpoch),
     ...number('Producer-Seq', told.producerSequence),
-    ...number('Producer-Expected-Seq', told.expected),
-    ...number('Producer-Received-Seq', told.received),
-    ...(told.status === 201 && { Location: location }),
-    ...(told.status === 405 && { Allow: 'GET, HEAD, POST, PUT, OPTIONS' }),
+    ...number('Producer-Expected-Seq', expected),
+    ...number('Producer-Received-Seq', received),
+    ...(outcome === 'created' && { Location: location }),
+    ...(outcome === 'fixed' && { Allow: 'GET, HEAD, POST, PUT, OPTIONS' }),
   };
-  if (told.error) return { status: told.status, headers, body: { error: told.error } };
-  return { status: told.status, headers: { ...headers, ...(told.type && { 'Content-Type': told.type }) } };
+  if (code === undefined) return { status, headers: { ...headers, ...(type && { 'Content-Type': type }) } };
+  const detail = expected !== undefined && received !== undefined && { detail: { expected, received } };
+  return { status, headers, body: { error: { code, message: why ?? message, ...detail } } };
 }

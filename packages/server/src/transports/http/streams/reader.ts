@@ -3,7 +3,13 @@
  * says what happens and hands over what was appended; each way of reading says how that is written. It never sees a channel.
  */
 import type { ServerResponse } from 'node:http';
-import { type ErrorCode, type GapReason, type Position, SyncError } from '@syncline/protocol';
+import {
+  type ErrorCode,
+  type ErrorDetail,
+  type GapReason,
+  type Position,
+  SyncError,
+} from '@syncline/protocol';
 import type { Clock } from '@syncline/protocol/wire';
 import type { Batch, SnapshotPart } from '../../../cursor.ts';
 import type { End, Face, SnapshotFace } from '../../../hub/face.ts';
@@ -16,6 +22,7 @@ import type { Session } from '../../../session.ts';
 import { Refusal } from '../../refusal.ts';
 import type { Answer } from '../answer.ts';
 import type { From, Query } from './query.ts';
+import { statuses } from './statuses.ts';
 
 /** What all reads of a node share. */
 export interface ReadTools {
@@ -208,7 +215,7 @@ export abstract class StreamReader implements Port {
   }
 
   #gone(): undefined {
-    this.lost(goneRefusal());
+    this.lost(lostRefusal('gone', 'read anew from offset -1', {}, { reason: 'gone' }));
   }
 }
 
@@ -227,22 +234,19 @@ export function standing(from: From, { top }: Found): Position | undefined {
   return from === 'now' ? top : from;
 }
 
-const reasons: { readonly [R in GapReason]: string } = {
-  epoch: 'The log was lost, and another one is in its place.',
-  trimmed: 'What came after this offset is no longer kept.',
-  diverged: 'The log was rolled back, and went on otherwise.',
-  ahead: 'The log was rolled back: it ends before this offset.',
-};
-
 /** The offset that was asked for leads nowhere any more. */
-function gapRefusal(why: GapReason, position: Position): Refusal {
+function gapRefusal(reason: GapReason, position: Position): Refusal {
   const next = writeToken(position);
-  const message = `${reasons[why]} Forget what you have, and go on from ${next}, where the log is complete.`;
-  return new Refusal(410, 'precondition', message, { 'Stream-Next-Offset': next }, { reason: why, next });
+  const goOn = `go on from ${next}, where the log is complete`;
+  return lostRefusal(reason, goOn, { 'Stream-Next-Offset': next }, { reason, next });
 }
 
-/** What was read is there no more, and what is there now is something else. */
-function goneRefusal(): Refusal {
-  const message = 'What this offset belongs to is gone. Forget what you have, and read anew from offset -1.';
-  return new Refusal(410, 'precondition', message, {}, { reason: 'gone' });
+function lostRefusal(
+  reason: GapReason | 'gone',
+  goOn: string,
+  headers: Readonly<Record<string, string>>,
+  detail: ErrorDetail,
+): Refusal {
+  const [status, code = 'internal', message] = statuses[reason];
+  return new Refusal(status, code, `${message} Forget what you have, and ${goOn}.`, headers, detail);
 }
