@@ -22,7 +22,7 @@ import { newMetrics, silentLogger } from '../observe.ts';
 import { resolveNumbers } from '../options.ts';
 import { meddle, turns } from '../testing/meddle.ts';
 import { Turn } from '../turn.ts';
-import type { DurableRequest, Outcome } from './durables.ts';
+import { type DurableRequest, type Outcome, unnamed } from './durables.ts';
 
 const name = 'log/a';
 const channels = defineChannels({ 'log/:name': durable() });
@@ -139,7 +139,7 @@ it('[P25] an answer is one that the log would have given between question and an
       expect(answered).toHaveLength(all.length);
       const states = statesOf(entries);
       const given = (view: DurableView | undefined, what: DurableRequest) =>
-        view && judge(view, what, { now: 0, keep: null });
+        view && judge(view, unnamed(what), { now: 0, keep: null });
       for (const { request: what, outcome, from, to } of answered) {
         const between = states.slice(from, to + 1).flat();
         expect(between.map((view) => given(view, what)?.outcome)).toContain(outcome);

@@ -148,6 +148,24 @@ describe('durable logs on one node', () => {
     expect((await log()).text).toBe('c');
   });
 
+  it('[P24] tell nobody who reads them whose producers they remember, and keep those of each apart', async () => {
+    const { node, log } = world();
+    const { hub, outcome } = node();
+    await outcome(create());
+    const ids = ['ada@example.org/worker-7', 'bob/worker-7', 'worker-7', 'ada@example.org/worker-8'];
+    for (const id of ids) expect(await outcome(append('x', by(id, 0)))).toBe('appended');
+    for (const id of ids) expect(await node().outcome(append('x', by(id, 0)))).toBe('duplicate');
+    for (let seq = 1; seq < 50; seq++) await outcome(append('y', by('bob/worker-7', seq)));
+    const { entries, ops } = await log();
+    expect(ops).toHaveLength(54);
+    for (const { data } of entries)
+      expect(Buffer.from(data as Uint8Array).toString()).not.toMatch(/ada|bob|worker/);
+    expect(await hub.durables.ask(name, append('z', by('bob/worker-7', 9)), null)).toMatchObject({
+      outcome: 'duplicate',
+      producer: { seq: 49 },
+    });
+  });
+
   it('[P26] are another log when they are created anew: what was before is dropped', async () => {
     const { node, log } = world();
     const { hub, outcome } = node();

@@ -3,6 +3,7 @@
  * appended on the condition that nothing came between, and else it is judged anew. Whoever takes such requests calls it, and has
  * asked for rights before. It knows no header field and no status.
  */
+import { createHash } from 'node:crypto';
 import type { Position } from '@syncline/protocol';
 import type { Channel } from '../channel.ts';
 import { type DurableRequest, type Facts, judge } from '../fold/durable/judge.ts';
@@ -18,6 +19,9 @@ export interface Looked {
   readonly facts: Facts;
   readonly start: Position | undefined;
 }
+
+/** As many as 128 bits take. */
+const hashChars = 22;
 
 export class Durables {
   readonly #hub: Opening;
@@ -37,7 +41,7 @@ export class Durables {
   ask(name: string, request: DurableRequest, from: string | null): Promise<Judged> {
     const line = this.#lines.get(name) ?? new Line(name, this.#hub, () => this.#lines.delete(name));
     this.#lines.set(name, line);
-    return line.ask(request, from);
+    return line.ask(unnamed(request), from);
   }
 
   /**
@@ -55,4 +59,20 @@ export class Durables {
     if (uses && act) await this.ask(name, { op: 'touch' }, null).catch(() => {});
     return facts ? { channel, facts, start: ledger.known.start } : undefined;
   }
+}
+
+/**
+ * The same, of a producer whose name tells nothing: readers of a log may be given its entries as they are stored, and who writes isn't for
+ * all of them. Producers of one owner stay together, as logs that need room have it.
+ */
+export function unnamed(request: DurableRequest): DurableRequest {
+  if (request.op !== 'append' || !request.producer) return request;
+  const { producer } = request;
+  const owner = producer.id.slice(0, producer.id.lastIndexOf('/') + 1);
+  const id = `${owner && `${hashOf(owner)}/`}${hashOf(producer.id)}`;
+  return { ...request, producer: { ...producer, id } };
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, hashChars);
 }
