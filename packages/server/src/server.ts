@@ -171,7 +171,7 @@ class Node<C extends Contract> implements Server<C> {
       cutOff: () => this.#cutOff,
     });
     this.#underway = new Underway(this.#clock);
-    this.#links = new Links(connection, this.#broker.nodes);
+    this.#links = new Links(connection, this.#broker);
   }
 
   attach(server: HttpServer, at: At = {}): void {
@@ -345,14 +345,18 @@ class Node<C extends Contract> implements Server<C> {
   async #leave(drainMs: number): Promise<void> {
     this.#doors.close();
     for (const stop of this.#watching.splice(0)) stop();
-    for (const { http } of this.#own) http.close();
+    // Who has a link makes a new request for whatever it sends and for each poll; everybody else is sent elsewhere.
+    this.#links.emptied(() => {
+      for (const { http } of this.#own) http.close();
+    });
     const why = 'The server is restarting; come back.';
     const lastMs = Math.min(cutMs, drainMs / 4);
     // They come back spread over a part of the time. Clients add up to half of theirs, and the rest is for the move itself.
     this.#sessions.leave(why, drainMs * windowShare);
     await this.#sessions.emptied(drainMs - lastMs);
     this.#sessions.finish(why);
-    await Promise.all([this.#sessions.emptied(lastMs), this.#underway.emptied(lastMs)]);
+    this.#links.letGo();
+    await this.#underway.emptied(lastMs, this.#sessions.emptied(lastMs));
     this.#pulse.stop();
     this.#doors.detach();
     this.#links.close();

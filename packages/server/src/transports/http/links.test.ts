@@ -169,3 +169,68 @@ describe('how many', () => {
     await closed;
   });
 });
+
+describe.each(['sse', 'long-poll'] as const)('a server that leaves its own port, with a link as %s', (as) => {
+  const publish = {
+    type: 'publish',
+    ref: 2,
+    channel: 'chat/a',
+    producer: 'p',
+    sequence: 1,
+    data: '1',
+  } as const;
+
+  /** A server that leaves, and a client of it which isn't gone yet. */
+  async function leaving() {
+    const clock = fakeClock();
+    const { server } = await serve({ clock });
+    const { port } = await server.listen(0);
+    const client = await LinkClient.open(port, as);
+    await client.expect('welcome');
+    client.send({ type: 'subscribe', ref: 1, channel: 'chat/a', start: 0 });
+    await client.expect('subscribed');
+    let isClosed = false;
+    const closed = server.close({ drainMs: 10_000 }).then(() => {
+      isClosed = true;
+    });
+    await client.expect('bye');
+    return { clock, server, port, client, closed, isClosed: () => isClosed };
+  }
+
+  it('[L1] serves it by new requests, and nobody else, until it has gone', async () => {
+    const { port, client, closed, isClosed } = await leaving();
+    client.send(publish);
+    await client.expect('ack');
+    await client.expect('entries');
+    for (const path of ['ready', 'api/history?channel=chat/a', 'streams/chat/a'])
+      expect((await fetch(`http://localhost:${port}/sync/${path}`)).status).toBe(503);
+    await expect(WireClient.connect(port)).rejects.toThrow('503');
+    const late = await client.ask('/sync/link', { method: 'POST', headers: json, body: `{"as":"${as}"}` });
+    expect(late.status).toBe(503);
+    expect(isClosed()).toBe(false);
+    await client.frames(`n=${client.posted + 1}&end`, { method: 'POST' });
+    client.cut();
+    await closed;
+    await expect(fetch(`http://localhost:${port}/sync/ready`)).rejects.toThrow('fetch failed');
+  });
+
+  it('[L1] and ends it once its time is over', async () => {
+    const { clock, server, client, closed } = await leaving();
+    await clock.advance(9_000);
+    expect(await client.closed()).toBe(1012);
+    await closed;
+    expect(server.metrics.sessionsOpen).toBe(0);
+  });
+});
+
+it('[L1] a server that leaves its own port, and has no link, is found there no more', async () => {
+  const clock = fakeClock();
+  const { server } = await serve({ clock });
+  const { port } = await server.listen(0);
+  const client = await WireClient.connect(port);
+  const closed = server.close({ drainMs: 10_000 });
+  await client.expect('bye');
+  await expect(fetch(`http://localhost:${port}/sync/ready`)).rejects.toThrow('fetch failed');
+  client.close();
+  await closed;
+});

@@ -18,12 +18,16 @@ export class Underway {
     void work.finally(() => this.#open.delete(work));
   }
 
-  /** Resolves when nothing is under way, or the time is over. */
-  async emptied(withinMs: number): Promise<void> {
-    if (this.#open.size === 0) return;
-    await new Promise<void>((resolve) => {
+  /**
+   * Resolves when what is under way once `ended` has resolved is answered, or the time is over.
+   *
+   * @param ended the end of what makes answers: the last of them are under way then
+   */
+  emptied(withinMs: number, ended: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
       const cancel = this.#clock.timer(withinMs, resolve);
-      void Promise.allSettled(this.#open).then(() => {
+      const all = ended.then(() => Promise.allSettled(this.#open));
+      void all.then(() => {
         cancel();
         resolve();
       });

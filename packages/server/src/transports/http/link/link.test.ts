@@ -287,11 +287,29 @@ describe('polls', () => {
     server.disconnect('ada', 'Enough.\nReally.');
     expect((await poll(1)).text).toBe('close:4410 Enough. Really.\n\n');
     expect((await poll(2)).status).toBe(404);
+    expect((await poll(1)).status).toBe(404);
     const other = await unpolled({ authenticate });
     other.server.disconnect('ada');
     expect(other.server.metrics.sessionsOpen).toBe(1);
     await other.clock.advance(2_000);
     expect(other.server.metrics.sessionsOpen).toBe(0);
+    expect((await other.poll(1)).status).toBe(404);
+  });
+
+  it('[L5] [L7] what is said last is given again to whoever lost it, though the session is over', async () => {
+    const authenticate = () => ({ user: 'ada', capabilities: everything });
+    const { clock, poll, say, server, waiting } = await unpolled({ authenticate, linkGraceMs: 10_000 });
+    const lost = await waiting(1);
+    server.disconnect('ada');
+    const { text } = await lost.answer;
+    expect(text).toMatch(/^close:4410 /);
+    expect(server.metrics.sessionsOpen).toBe(0);
+    await clock.advance(9_999);
+    expect((await poll(1)).text).toBe(text);
+    expect((await say(1)).status).toBe(204);
+    expect(server.metrics.framesReceived).toBe(0);
+    await clock.advance(10_000);
+    expect((await poll(1)).status).toBe(404);
   });
 });
 

@@ -73,7 +73,7 @@ export abstract class HttpLink implements Port {
   protected over = false;
   readonly #place: Place;
   readonly #onGone: (link: HttpLink) => void;
-  #gone = false;
+  #free = false;
   /** The number of the last post that was taken. */
   #taken = 0;
 
@@ -122,14 +122,19 @@ export abstract class HttpLink implements Port {
     return nobody;
   }
 
-  /** Nobody is there any more: everything is given back. */
+  /** Nobody is there any more: everything is given back, and the name is nobody's. */
   gone(): void {
-    if (this.#gone) return;
-    this.#gone = true;
+    this.free();
+    this.#onGone(this);
+  }
+
+  /** Gives back what a session has. The link is found by its name as before. */
+  protected free(): void {
+    if (this.#free) return;
+    this.#free = true;
     this.over = true;
     this.session.release();
     this.#place.gone();
-    this.#onGone(this);
   }
 
   /** Takes a post once, however often it comes. */

@@ -3,11 +3,11 @@
  * session. The routes ask here; what a link tells is its own matter.
  */
 import type { ServerResponse } from 'node:http';
-import type { Nodes } from '../../../broker/broker.ts';
+import type { Broker } from '../../../broker/broker.ts';
 import type { Place } from '../../../session/sessions.ts';
 import { type Ask, type HttpLink, type LinkTools, nobody, type OnReply, unknown } from './link.ts';
 import { PolledLink } from './polled.ts';
-import { Relay } from './relay.ts';
+import { type AskHere, Relay } from './relay.ts';
 import { StreamedLink } from './streamed.ts';
 
 /** `<node>.<128 random bits>`. */
@@ -22,12 +22,14 @@ export class Links {
   readonly #relay: Relay | undefined;
   /** Links that other nodes have had, those found last at the end. */
   readonly #found = new Set<string>();
+  #onNone = nobody;
 
-  /** @param nodes those that share the logs; left out where there is one only */
-  constructor(tools: LinkTools, nodes: Nodes | undefined) {
+  /** @param broker what it knows of those that share the logs */
+  constructor(tools: LinkTools, { nodes, health }: Pick<Broker, 'nodes' | 'health'>) {
     this.#tools = tools;
     this.#node = nodes?.id ?? this.#random();
-    this.#relay = nodes && new Relay(nodes, tools, (id, ask, onReply) => this.#here(id, ask, onReply));
+    const here: AskHere = (id, ask, onReply) => this.#here(id, ask, onReply);
+    this.#relay = nodes && new Relay(nodes, tools, here, health);
   }
 
   /** Opens a link whose client polls; returns its name. @throws what opening its session threw */
@@ -74,6 +76,17 @@ export class Links {
     return this.has(id) || this.#elsewhere(id) !== undefined;
   }
 
+  /** Calls `onNone` once this node has no link: now, or when the last one is gone. */
+  emptied(onNone: () => void): void {
+    if (this.#links.size === 0) onNone();
+    else this.#onNone = onNone;
+  }
+
+  /** Has those who wait here for what other nodes have to tell ask again, which may be elsewhere. */
+  letGo(): void {
+    this.#relay?.letGo();
+  }
+
   /** Cuts off whoever is still there, and hears no more of other nodes. */
   close(): void {
     for (const link of [...this.#links.values()]) link.gone();
@@ -93,7 +106,9 @@ export class Links {
     if (oldest !== undefined && this.#found.size > foundMax) this.#found.delete(oldest);
   }
 
-  readonly #onGone = ({ id }: HttpLink): void => void this.#links.delete(id);
+  readonly #onGone = ({ id }: HttpLink): void => {
+    if (this.#links.delete(id) && this.#links.size === 0) this.#onNone();
+  };
 
   #here(id: string, ask: Ask, onReply: OnReply): () => void {
     const link = this.#links.get(id);

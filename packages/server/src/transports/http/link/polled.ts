@@ -5,9 +5,9 @@
 import type { ErrorCode } from '@syncline/protocol';
 import type { Cancel } from '@syncline/protocol/wire';
 import { closeEvent } from './events.ts';
-import { astray, done, HttpLink, nobody, type OnReply, type Reply } from './link.ts';
+import { astray, done, HttpLink, nobody, type OnReply, type Reply, unknown } from './link.ts';
 
-/** How long what is said last waits for a poll, in ms. */
+/** How long a session that is over waits for the poll that is told so, in ms. */
 const lastMs = 2000;
 
 export class PolledLink extends HttpLink {
@@ -23,13 +23,19 @@ export class PolledLink extends HttpLink {
   await(): void {
     this.#cancel();
     const { clock, linkGraceMs } = this.tools;
-    this.#cancel = clock.timer(this.#last ? lastMs : linkGraceMs, () => this.gone());
+    const ms = this.#last && !this.#saidAll ? lastMs : linkGraceMs;
+    this.#cancel = clock.timer(ms, () => this.gone());
   }
 
   poll(after: number, onReply: OnReply): () => void {
     const again = this.#piece !== undefined && after === this.#given - 1;
     if (after !== this.#given && !again) {
       onReply(astray);
+      return nobody;
+    }
+    if (this.#saidAll && !again) {
+      this.gone();
+      onReply(unknown);
       return nobody;
     }
     // The connection of an older poll broke, as far as the client knows.
@@ -89,9 +95,14 @@ export class PolledLink extends HttpLink {
 
   #give(piece: Uint8Array): void {
     this.tools.metrics.bytesSent += piece.length;
+    // Whoever loses what is said last may ask for it again, as for any other piece.
+    if (this.#saidAll) this.free();
     this.#reply({ status: 200, body: piece });
-    // What was said last is said: whoever lost it finds the link gone.
-    if (piece === this.#last) this.gone();
+  }
+
+  /** Whether what is said last was given. */
+  get #saidAll(): boolean {
+    return this.#last !== undefined && this.#piece === this.#last;
   }
 
   #reply(reply: Reply): void {

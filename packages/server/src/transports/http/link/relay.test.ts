@@ -72,7 +72,22 @@ async function apart() {
   expect((await client.frames('after=0')).text).toMatch(/^data:\["welcome"/);
   let told = 0;
   two.node.hear(`?link/${two.node.id}`, () => told++);
-  return { ...made, one, two, client, elsewhere, told: () => told };
+  /** A poll that the first node has and the second waits for. */
+  const waiting = async () => {
+    const before = told;
+    const answer = elsewhere.frames('after=1');
+    answer.catch(() => {});
+    await eventually(() => told).toBe(before + 1);
+    return { answer };
+  };
+  /** Time passes, and what nodes tell each other arrives meanwhile. */
+  const passes = async (ms: number) => {
+    for (let i = 0; i < ms; i += 500) {
+      await made.clock.advance(500);
+      await turns(5);
+    }
+  };
+  return { ...made, one, two, client, elsewhere, told: () => told, waiting, passes };
 }
 
 describe('a request that is passed on', () => {
@@ -124,17 +139,82 @@ describe('a request that is passed on', () => {
     expect(clock.timers).toBeGreaterThan(0);
   });
 
-  it('[L9] and waits is answered with 404 when the node that has the link is gone', async () => {
-    const { clock, one, elsewhere, told } = await apart();
-    const waiting = elsewhere.frames('after=1');
-    await eventually(told).toBe(1);
+  it('[L9] and waits is answered with 503 when the node that has the link says nothing, and with 404 when it is gone', async () => {
+    const { one, elsewhere, waiting, passes } = await apart();
+    const { answer } = await waiting();
     one.node.freeze();
-    for (let i = 0; i < 14; i++) {
-      await clock.advance(1000);
-      await turns(5);
-    }
-    expect((await waiting).status).toBe(404);
+    await passes(5_000);
+    expect((await answer).status).toBe(503);
+    const again = elsewhere.frames('after=1');
+    await passes(9_000);
+    expect((await again).status).toBe(503);
+    const last = elsewhere.frames('after=1');
+    await passes(2_000);
+    expect((await last).status).toBe(404);
     elsewhere.id = '';
+  });
+
+  it('[L9] [L7] and whose reply is lost is asked again in time, and nothing with it is lost', async () => {
+    const { one, client, elsewhere, waiting, passes } = await apart();
+    const { tell } = one.node;
+    const { answer } = await waiting();
+    let lost = 0;
+    one.node.tell = (topic, text) => {
+      if (text.startsWith('["reply"') && lost === 0) lost++;
+      else tell.call(one.node, topic, text);
+    };
+    expect((await client.frames('n=1', { method: 'POST', body: body(1) })).status).toBe(204);
+    expect(lost).toBe(1);
+    await passes(3_000);
+    expect((await answer).status).toBe(503);
+    expect((await elsewhere.frames('after=1')).text).toBe('data:["unsubscribed",1]\n\n');
+    // For as long as a link is kept for its next poll: by then it would be gone, had nobody asked.
+    await passes(9_000);
+    expect(one.server.metrics.sessionsOpen).toBe(1);
+  });
+
+  it('[L9] and waits at a node that hears nothing any more is answered with 503 well before its link is given up', async () => {
+    const { two, waiting, passes } = await apart();
+    const { answer } = await waiting();
+    two.node.freeze();
+    await passes(5_000);
+    expect((await answer).status).toBe(503);
+    two.node.thaw();
+  });
+
+  it('[L9] and waits is looked after at once when the way between the nodes was broken', async () => {
+    const { one, two, client, waiting } = await apart();
+    const { answer } = await waiting();
+    two.node.freeze();
+    expect((await client.frames('n=1', { method: 'POST', body: body(1) })).status).toBe(204);
+    await turns(5);
+    two.node.thaw();
+    two.health.break();
+    two.health.mend();
+    expect((await answer).status).toBe(503);
+    expect((await client.frames('after=1')).text).toBe('data:["unsubscribed",1]\n\n');
+    expect(one.server.metrics.sessionsOpen).toBe(1);
+  });
+
+  it('[L9] [L7] and waits is left alone while nothing is lost, for as long as the server waits', async () => {
+    const { clock, waiting, passes } = await apart();
+    const { answer } = await waiting();
+    let answered = false;
+    void answer.then(() => {
+      answered = true;
+    });
+    await passes(24_000);
+    expect(answered).toBe(false);
+    await clock.advance(1_000);
+    expect((await answer).status).toBe(204);
+  });
+
+  it('[L9] and waits when its node leaves is answered with 503, once nobody is left there', async () => {
+    const { two, waiting } = await apart();
+    const { answer } = await waiting();
+    const closed = two.server.close({ drainMs: 1000 });
+    expect((await answer).status).toBe(503);
+    await closed;
   });
 
   it('[L9] is done once, told once or twice', async () => {

@@ -1,10 +1,11 @@
 /**
  * Requests that reach a node which hasn't got their session, passed on to the one that has, and its replies, passed back. What nodes tell
- * each other may be lost, repeated or late: what is lost is given up after a while, and the client asks again. The links have one.
+ * each other may be lost, repeated or late: the other node is asked now and then what it still has, what is lost is given up, and the
+ * client asks again. The links have one.
  */
 import type { Cancel, Clock } from '@syncline/protocol/wire';
-import type { Nodes } from '../../../broker/broker.ts';
-import { type Ask, type OnReply, type Reply, unknown } from './link.ts';
+import type { Health, Nodes } from '../../../broker/broker.ts';
+import { type Ask, type LinkTools, type OnReply, type Reply, unknown } from './link.ts';
 import { Pieces, readSent, type Sent, split } from './pieces.ts';
 
 /** Asks something of a link of this node. */
@@ -14,6 +15,14 @@ export type AskHere = (id: string, ask: Ask, onReply: OnReply) => () => void;
 const heldMs = 1000;
 /** How much longer than a poll waits its reply may take, in ms. */
 const lateMs = 5000;
+/**
+ * How often a node is asked which requests it still has, in ms, and how often at the least while a link is kept for its next poll: where
+ * a reply was lost, the client is to ask again by then.
+ */
+const checkMsMax = 2500;
+const checksPerGrace = 4;
+/** How often in a row that may be in vain. */
+const checksLostMax = 2;
 
 const lost: Reply = { status: 503, body: Buffer.alloc(0) };
 
@@ -22,12 +31,15 @@ interface Waiting {
   readonly node: string;
   readonly onReply: OnReply;
   cancel: Cancel;
+  /** The other node has said that it has it. */
+  held: boolean;
 }
 
 export class Relay {
   readonly #nodes: Nodes;
   readonly #clock: Clock;
   readonly #pollMs: number;
+  readonly #checkMs: number;
   readonly #here: AskHere;
   readonly #waiting = new Map<string, Waiting>();
   /** What is being done for other nodes, by node and number; what ends it. */
@@ -35,25 +47,39 @@ export class Relay {
   readonly #pieces: Pieces;
   readonly #stops: (() => void)[];
   #asked = 0;
+  /** Ends the waiting for the next time that nodes are asked what they still have. */
+  #cancelCheck: Cancel | undefined;
 
-  constructor(nodes: Nodes, tools: { readonly clock: Clock; readonly longPollMs: number }, here: AskHere) {
+  /** @param health says when nothing of what nodes tell may have come */
+  constructor(
+    nodes: Nodes,
+    { clock, longPollMs, linkGraceMs }: Pick<LinkTools, 'clock' | 'longPollMs' | 'linkGraceMs'>,
+    here: AskHere,
+    health?: Health,
+  ) {
     this.#nodes = nodes;
-    this.#clock = tools.clock;
-    this.#pollMs = tools.longPollMs;
+    this.#clock = clock;
+    this.#pollMs = longPollMs;
+    this.#checkMs = Math.min(checkMsMax, linkGraceMs / checksPerGrace);
     this.#here = here;
-    this.#pieces = new Pieces(tools.clock);
+    this.#pieces = new Pieces(clock);
     this.#stops = [
       nodes.hear(topicOf(nodes.id), (text) => this.#hear(text)),
       nodes.onGone((id) => this.#gone(id)),
+      ...(health ? [health.onChange(() => this.#check())] : []),
     ];
   }
 
   /** Passes a request on. `onReply` is called once, unless what is returned is called first. */
   ask(node: string, link: string, { what, number, body }: Ask, onReply: OnReply): () => void {
+    return this.#ask(node, [link, what, number], body, onReply);
+  }
+
+  #ask(node: string, head: readonly unknown[], body: Buffer, onReply: OnReply): () => void {
     const ref = String(++this.#asked);
     const cancel = this.#clock.timer(heldMs, () => this.#lose(ref));
-    this.#waiting.set(ref, { node, onReply, cancel });
-    this.#tell(node, { type: 'ask', ref, head: [link, what, number] }, body);
+    this.#waiting.set(ref, { node, onReply, cancel, held: false });
+    this.#tell(node, { type: 'ask', ref, head }, body);
     return () => {
       if (!this.#waiting.has(ref)) return;
       this.#settle(ref);
@@ -61,9 +87,15 @@ export class Relay {
     };
   }
 
+  /** Has those who wait here ask again, which may be elsewhere. */
+  letGo(): void {
+    for (const ref of [...this.#waiting.keys()]) this.#settle(ref)?.(lost);
+  }
+
   close(): void {
     for (const stop of this.#stops) stop();
-    for (const ref of [...this.#waiting.keys()]) this.#settle(ref)?.(lost);
+    this.#cancelCheck?.();
+    this.letGo();
     for (const drop of [...this.#doing.values()]) drop();
     this.#doing.clear();
     this.#pieces.clear();
@@ -88,6 +120,10 @@ export class Relay {
   #do(sent: Sent, body: Buffer): void {
     const { from, ref, head } = sent;
     const [link, what, number] = head;
+    if (what === 'missing') {
+      const missing = readRefs(body).filter((one) => !this.#doing.has(keyOf({ from, ref: one })));
+      return this.#tell(from, { type: 'reply', ref, head: [200] }, Buffer.from(JSON.stringify(missing)));
+    }
     if (typeof link !== 'string' || !isWhat(what) || typeof number !== 'number') return;
     const key = keyOf(sent);
     if (this.#doing.has(key)) return;
@@ -116,6 +152,33 @@ export class Relay {
     if (waiting?.node !== from) return;
     waiting.cancel();
     waiting.cancel = this.#clock.timer(this.#pollMs + lateMs, () => this.#settle(ref)?.(lost));
+    waiting.held = true;
+    this.#cancelCheck ??= this.#clock.timer(this.#checkMs, () => this.#check());
+  }
+
+  /** Asks each node that has requests of this one which it has no more: their replies were lost on the way. */
+  #check(): void {
+    this.#cancelCheck?.();
+    this.#cancelCheck = undefined;
+    const byNode = new Map<string, string[]>();
+    for (const [ref, { node, held }] of this.#waiting) {
+      if (!held) continue;
+      const refs = byNode.get(node) ?? [];
+      byNode.set(node, refs);
+      refs.push(ref);
+    }
+    for (const [node, refs] of byNode) this.#askMissing(node, refs, checksLostMax);
+    if (byNode.size > 0) this.#cancelCheck = this.#clock.timer(this.#checkMs, () => this.#check());
+  }
+
+  #askMissing(node: string, refs: readonly string[], tries: number): void {
+    this.#ask(node, ['', 'missing', 0], Buffer.from(JSON.stringify(refs)), ({ status, body }) => {
+      const waiting = refs.filter((ref) => this.#waiting.has(ref));
+      if (status === 503 && tries > 1 && waiting.length > 0)
+        return this.#askMissing(node, waiting, tries - 1);
+      const missing = status === 200 ? readRefs(body) : waiting;
+      for (const ref of missing) this.#settle(ref)?.(status === 404 ? unknown : lost);
+    });
   }
 
   #replied({ from, ref, head }: Sent, body: Buffer): void {
@@ -149,12 +212,22 @@ export class Relay {
   }
 }
 
+/** @returns none where it is no list of them */
+function readRefs(body: Uint8Array): readonly string[] {
+  try {
+    const refs: unknown = JSON.parse(String(body));
+    return Array.isArray(refs) ? refs.filter((ref) => typeof ref === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
 /** No channel has such a name. */
 function topicOf(node: string): string {
   return `?link/${node}`;
 }
 
-function keyOf({ from, ref }: Sent): string {
+function keyOf({ from, ref }: Pick<Sent, 'from' | 'ref'>): string {
   return `${from} ${ref}`;
 }
 
