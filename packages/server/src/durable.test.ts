@@ -2,11 +2,12 @@
  * Durable logs at the edges of a server: on a socket, where their entries are read as they are stored and nothing is written, and over
  * HTTP where time passes by the test's clock. What they come to is tested in hub and fold.
  */
-import { defineChannels, durable } from '@syncline/protocol';
+import { defineChannels, durable, SyncError } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { readDurableEntry } from '@syncline/protocol/wire';
 import { describe, expect, it } from 'vitest';
 import { memory } from './broker/memory.ts';
+import { meddle } from './testing/meddle.ts';
 import { serveChannels } from './testing/serve.ts';
 import { WireClient } from './testing/wire.ts';
 
@@ -49,6 +50,23 @@ describe('durable logs on a socket', () => {
     }
     expect(texts).toEqual(['hello', ' world']);
   });
+});
+
+it.each([
+  ['where others kept writing first says that nothing was stored', 'precondition', { stored: false }],
+  ['whose outcome nobody knows says nothing of it', 'unavailable', undefined],
+] as const)('[P25] a request %s', async (_what, code, detail) => {
+  const { broker, meddling } = meddle(memory());
+  const { port } = await serveChannels(channels, { broker });
+  const url = `http://localhost:${port}/sync/streams/log/a`;
+  await fetch(url, { method: 'PUT', headers, body: 'hello' });
+  meddling.append = async () => {
+    throw new SyncError(code);
+  };
+  const response = await fetch(url, { method: 'POST', headers, body: ' world' });
+  expect(response.status).toBe(503);
+  const { error } = (await response.json()) as { error: { code: string; detail?: unknown } };
+  expect([error.code, error.detail]).toEqual(['unavailable', detail]);
 });
 
 describe('a closed log that is read on and on', () => {

@@ -4,7 +4,7 @@
  * the condition of another. It is judged anew when other nodes were first. It knows the log, and nobody who asks.
  */
 import { type Position, SyncError } from '@syncline/protocol';
-import { type DurableAct, type DurableView, durableEntry, durableNext } from '@syncline/protocol/wire';
+import { type DurableAct, type DurableState, durableEntry, durableNext } from '@syncline/protocol/wire';
 import type { Channel } from '../../channel.ts';
 import { type DurableRequest, judge, type Verdict } from '../../fold/durable/judge.ts';
 import type { Ledgers } from '../../fold/durable/ledgers.ts';
@@ -116,10 +116,10 @@ export class Line {
     const verdicts: Verdict[] = [];
     const acts: DurableAct[] = [];
     let first: Asked | undefined;
-    let view: DurableView = known.view;
+    let state: DurableState = known.state;
     let bytes = 0;
     for (const asked of waiting) {
-      const verdict = judge(view, asked.request, { now, keep });
+      const verdict = judge(state, asked.request, { now, keep });
       const { act } = verdict;
       if (act) {
         bytes += act.body.length;
@@ -127,7 +127,7 @@ export class Line {
         if (first && (full || !joins(first, asked))) break;
         first ??= asked;
         acts.push(act);
-        view = durableNext(view, act, now);
+        state = durableNext(state, act, now);
       }
       verdicts.push(verdict);
     }
@@ -156,6 +156,7 @@ export class Line {
         new SyncError(
           'unavailable',
           `Others kept writing to "${this.#name}" first, ${triesMax} times. Nothing was stored; try again.`,
+          { stored: false },
         ),
       );
     }
