@@ -18,11 +18,11 @@ import {
 import { badPayload, type Terms, textOf, type Validate } from './values.ts';
 
 export abstract class Channel<V> implements Reader, Member {
-  readonly core: Core;
-  readonly name: string;
-  readonly freshness: Store<Freshness>;
-  readonly subscription: Subscription;
-  readonly outbox: Outbox;
+  declare readonly core: Core;
+  declare readonly name: string;
+  declare readonly freshness: Store<Freshness>;
+  declare readonly subscription: Subscription;
+  declare readonly outbox: Outbox;
   /** What is sent, in the order in which it was given. */
   readonly outgoing = new Sequence();
   /** What arrives, in the order of the log. */

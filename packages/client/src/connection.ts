@@ -84,13 +84,13 @@ const opened: Status = { state: 'open' };
 const degraded: Status = { state: 'open', degraded: true };
 
 export class Connection {
-  readonly status: Value<Status>;
+  declare readonly status: Value<Status>;
   /** Size of the largest payload that the server takes, in bytes; known from its first `welcome` on. */
   payloadBytesMax = Number.MAX_SAFE_INTEGER;
   /** By how much the server's clock is ahead of this one, as far as its last `welcome` told: late by the way that took. */
   aheadMs = 0;
   /** When the server was last heard, in ms since 1970; before that, when this was made. */
-  heardAt: number;
+  declare heardAt: number;
   readonly #parts: ConnectionParts;
   readonly #language: Language;
   readonly #hooks: ConnectionHooks;
@@ -125,7 +125,7 @@ export class Connection {
 
   /** Whether frames can be sent now. */
   get open(): boolean {
-    return this.#present !== undefined;
+    return !!this.#present;
   }
 
   /** Why the client is closed, once it is. */
@@ -173,7 +173,7 @@ export class Connection {
     this.#state = state;
     this.#unbind ??= lifecycle((hint) => this.#hint(hint));
     this.#timer?.();
-    if ('until' in state && state.until !== null) {
+    if ('until' in state && state.until) {
       this.#timer = clock.timer(state.until - now, () => this.#dispatch({ type: 'due' }));
     }
     let present: Line | undefined;
@@ -205,7 +205,7 @@ export class Connection {
     this.#late?.();
     this.#rights.end();
     for (const ref of this.#waiting.keys()) this.#answer(ref)?.(null);
-    if (before) this.#hooks.lost(present !== undefined);
+    if (before) this.#hooks.lost(!!present);
     this.#present = present;
     if (!present?.welcome) return;
     const { payloadBytesMax, heartbeatMs, expiresMs } = present.welcome;

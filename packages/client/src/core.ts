@@ -35,14 +35,14 @@ export interface CoreParts extends ConnectionParts {
 }
 
 export class Core implements ConnectionHooks {
-  readonly connection: Connection;
-  readonly clock: Clock;
-  readonly report: Report;
-  readonly parts: CoreParts;
+  declare readonly connection: Connection;
+  declare readonly clock: Clock;
+  declare readonly report: Report;
+  declare readonly parts: CoreParts;
   /** By the number that the present link's node gave. */
   readonly deliveries = new Map<number, Delivery>();
   /** Messages that were published and not yet answered. */
-  readonly unsent: Value<number>;
+  declare readonly unsent: Value<number>;
   /** Bytes of those messages. */
   unsentBytes = 0;
   /** What this client is where it was entered; there is none before it had to be. */

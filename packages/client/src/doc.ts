@@ -23,7 +23,6 @@ import { type Doubt, type Item, isBeginning, type Listener, Reading } from './do
 import { handedOut, type Refusal, refusalOf } from './doc/refusal.ts';
 import type { DocStorage } from './doc/storage.ts';
 import type { DocChannel, DocOptions, DocReplaced, DocSync } from './doc/types.ts';
-import { toFault } from './faults.ts';
 import type { PresenceFor } from './presence.ts';
 import { promised } from './settle.ts';
 import { Emitter, type Store, Value } from './store.ts';
@@ -295,7 +294,7 @@ export class Document extends Channel<never> implements DocChannel, Listener {
         this.outbox.carry(updateEntry(batch.update), (outcome) => this.#answered(copy, batch, outcome));
       } else this.#confirm();
     } catch (thrown) {
-      this.#refused(toFault(thrown, 'internal'));
+      this.#refused(thrown instanceof SyncError ? thrown : new SyncError('internal', String(thrown)));
     }
     this.#update();
   }

@@ -2,7 +2,7 @@
  * How the client words what went wrong on its own side. Everyone who throws, rejects or reports takes the sentence from here,
  * where more than one has it to say; what the server says is handed on as it is.
  */
-import { type ErrorCode, SyncError } from '@syncline/protocol';
+import { SyncError } from '@syncline/protocol';
 
 /** An option that can't be. */
 export function badOption(expected: string, got: unknown): SyncError {
@@ -20,8 +20,8 @@ export function tooMuch(most: string): string {
 }
 
 /** Anything thrown, as it is if it is one of ours already. */
-export function toFault(thrown: unknown, code: ErrorCode = 'unavailable'): SyncError {
-  return thrown instanceof SyncError ? thrown : new SyncError(code, String(thrown));
+export function toFault(thrown: unknown): SyncError {
+  return thrown instanceof SyncError ? thrown : new SyncError('unavailable', String(thrown));
 }
 
 /** The server said what no server of this version says. */

@@ -8,7 +8,8 @@ import { describe, expect, test } from 'vitest';
 import { connectMs, type Event, type Facts, hintMs, next, type State, stableMs } from './machine.ts';
 
 const gone = new SyncError('unavailable');
-const tries = { failures: 2, rejections: 0 };
+const tries = { failures: 2, rejections: 0, waitedMs: 600 };
+const fresh = { failures: 0, rejections: 0, waitedMs: 0 };
 const now = 100_000;
 const facts: Facts = { now, random: 0.5, attempt: 20 };
 
@@ -40,19 +41,17 @@ const opened = (link: number): State => ({
 });
 const closed: State = { state: 'closed', error: code('closed') };
 /** After two failures the wait is half of 250 ms × 2², by the random number. */
-const wait = (error: SyncError): State => ({
-  ...{ state: 'waiting', tries: { failures: 3, rejections: 0 } },
+const wait = (error: SyncError, before = 600): Extract<State, { state: 'waiting' }> => ({
+  ...{ state: 'waiting', tries: { failures: 3, rejections: 0, waitedMs: before + 500 } },
   ...{ until: now + 500, earliest: now + hintMs, error },
 });
 /** The next link failed: the old one goes on, and another attempt is made after the same wait. */
-const again: State = {
-  ...{ state: 'open', link: 7, tries: { failures: 3, rejections: 0 }, leaving: true, until: now + 500 },
-};
+const again = (error: SyncError): State => ({ ...wait(error), state: 'open', link: 7, leaving: true });
 
 /** 'stay': the same state object. */
 const table: { readonly [S in State['state']]: { readonly [E in Event['type']]: State | 'stay' } } = {
   idle: {
-    ...{ start: dialled(20, { failures: 0, rejections: 0 }), stop: closed },
+    ...{ start: dialled(20, fresh), stop: closed },
     ...{ opened: 'stay', lost: 'stay', bye: 'stay', due: 'stay', wake: 'stay' },
   },
   connecting: {
@@ -60,14 +59,15 @@ const table: { readonly [S in State['state']]: { readonly [E in Event['type']]: 
     ...{ bye: 'stay', due: wait(code('silent')), wake: 'stay' },
   },
   open: {
-    ...{ start: 'stay', stop: closed, opened: 'stay', lost: wait(gone), wake: 'stay' },
-    due: { ...states.open, tries: { failures: 0, rejections: 0 }, until: null },
+    // It held for two of five seconds, and that much of what was waited is forgotten.
+    ...{ start: 'stay', stop: closed, opened: 'stay', lost: wait(gone, 360), wake: 'stay' },
+    due: { ...states.open, tries: fresh, until: 0 },
     // Half of what spreads the clients: 250 ms and half of the time that the server named.
     bye: { ...states.open, leaving: true, until: now + 4_000 + 1_125 },
   },
   moving: {
     ...{ start: 'stay', stop: closed, opened: 'stay', lost: dialled(8) },
-    ...{ bye: 'stay', due: again, wake: 'stay' },
+    ...{ bye: 'stay', due: again(code('silent')), wake: 'stay' },
   },
   waiting: {
     ...{ start: 'stay', stop: closed, opened: 'stay', lost: 'stay', bye: 'stay' },
@@ -115,8 +115,8 @@ describe('moving to the next link', () => {
   test.each(['unavailable', 'forbidden', 'restart'] as const)(
     '[L3] an attempt that fails with %s leaves the old link open',
     (name) => {
-      const lost: Event = { type: 'lost', link: 8, error: new SyncError(name) };
-      expect(next(states.moving, lost, facts)).toEqual(again);
+      const lost = { type: 'lost', link: 8, error: new SyncError(name) } as const;
+      expect(next(states.moving, lost, facts)).toEqual(again(lost.error));
     },
   );
 
@@ -161,7 +161,7 @@ describe('how a lost link goes on is read from the table of errors', () => {
   test('[L2] it closes when three were refused in a row, whether there is a way to another token or not', () => {
     const error = new SyncError('unauthenticated');
     expect(lose(error)).toMatchObject({ state: 'waiting' });
-    const twice: State = { ...states.connecting, tries: { failures: 2, rejections: 2 } };
+    const twice: State = { ...states.connecting, tries: { ...tries, rejections: 2 } };
     expect(next(twice, { type: 'lost', link: 7, error }, facts)).toEqual({ state: 'closed', error });
   });
 
@@ -184,18 +184,95 @@ test('[L1] after bye nothing brings the next attempt before the time that the se
   expect(next(waiting, events.wake, { ...facts, now: 101_001 })).toBe(waiting);
 });
 
-test('waits grow with full jitter up to 15 s and never end', () => {
-  const untilAfter = (failures: number, random: number) => {
-    const state: State = { ...states.connecting, tries: { failures, rejections: 0 } };
-    const lost = next(state, events.lost, { ...facts, random });
+describe('waits', () => {
+  /** What a failure makes of those before it. */
+  const after = (before: Partial<typeof tries>, random: number, at = now) => {
+    const state: State = { ...states.connecting, tries: { ...fresh, ...before } };
+    const lost = next(state, events.lost, { now: at, random, attempt: 0 });
     if (lost.state !== 'waiting') throw new Error('It should wait.');
-    return lost.until - now;
+    return { ...lost, ms: lost.until - at };
   };
-  expect([0, 1, 2, 5, 6, 10_000].map((failures) => untilAfter(failures, 1))).toEqual([
-    ...[250, 500, 1_000, 8_000],
-    ...[15_000, 15_000],
-  ]);
-  expect(untilAfter(6, 0)).toBe(0);
+
+  test('grow with full jitter up to 15 s and never end', () => {
+    const waits = (random: number) =>
+      [0, 1, 2, 5, 6, 10_000].map((failures) => after({ failures, waitedMs: 15_000 }, random).ms);
+    expect(waits(1)).toEqual([250, 500, 1_000, 8_000, 15_000, 15_000]);
+    expect(waits(0)).toEqual([0, 0, 0, hintMs, hintMs, hintMs]);
+  });
+
+  test('are no longer than all before them together, but for 2 s', () => {
+    const waits = [0, 1_999, 2_001, 9_000].map((waitedMs) => after({ failures: 20, waitedMs }, 1).ms);
+    expect(waits).toEqual([2_000, 2_000, 2_001, 9_000]);
+  });
+
+  const chances = fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }));
+
+  test('nobody makes more than three attempts in a second, nor is away for much longer than there was no server', () => {
+    fc.assert(
+      fc.property(chances, fc.integer({ min: 0, max: 300_000 }), (random, outageMs) => {
+        const at: number[] = [];
+        let state: State = { ...states.open, tries: fresh, until: 0 };
+        let time = now;
+        for (let attempt = 8; time <= now + outageMs; attempt++) {
+          const link = 'link' in state ? state.link : 'attempt' in state ? state.attempt : 0;
+          const facts = { now: time, random: random.next().value, attempt };
+          state = next(state, { type: 'lost', link, error: gone }, facts);
+          if (state.state !== 'waiting') throw new Error('It should wait.');
+          time = state.until;
+          at.push(time);
+          state = next(state, events.due, { now: time, random: 0, attempt });
+        }
+        for (const [i, first] of at.entries())
+          expect((at[i + 3] ?? Number.POSITIVE_INFINITY) - first).toBeGreaterThanOrEqual(1_000);
+        const late = time - now - outageMs;
+        expect(late).toBeLessThanOrEqual(Math.min(15_000, Math.max(2_000, outageMs)));
+      }),
+    );
+  });
+
+  test('a link that held for a part of the time takes back that part of them, and one that held has forgotten all', () => {
+    const waited = { ...fresh, failures: 9, waitedMs: 10_000 };
+    const lostAt = (ms: number) =>
+      next({ ...states.open, tries: waited, until: now + stableMs }, events.lost, {
+        ...{ now: now + ms, random: 0.999, attempt: 0 },
+      });
+    const waits = [0, 1_250, 2_500, 4_900].map((ms) => {
+      const state = lostAt(ms);
+      return state.state === 'waiting' ? Math.round((state.until - now - ms) / 10) * 10 : undefined;
+    });
+    expect(waits).toEqual([9_990, 7_490, 5_000, 2_000]);
+    // A machine that slept meanwhile may find out before its timer does.
+    expect(lostAt(3_600_000)).toMatchObject({ tries: { waitedMs: 1_998 } });
+  });
+
+  test('[L1] what was waited beside a link that still worked is no reason to wait when it ends', () => {
+    const leaving: State = {
+      ...states.open,
+      tries: { ...fresh, failures: 9, waitedMs: 15_000 },
+      leaving: true,
+    };
+    const state = next({ ...leaving, until: now }, events.lost, { ...facts, random: 0.999 });
+    expect(state).toMatchObject({ state: 'waiting', until: now + 1_998 });
+  });
+
+  test('a server that takes clients and loses them at once has them come less and less often', () => {
+    let state: State = { ...states.open, tries: fresh, until: 0 };
+    let time = now;
+    const at: number[] = [];
+    for (let attempt = 8; at.length < 20; attempt++) {
+      state = next(
+        state,
+        { type: 'lost', link: attempt - 1, error: gone },
+        { now: time, random: 0.5, attempt },
+      );
+      time = 'until' in state ? state.until : 0;
+      at.push(time);
+      state = next(state, events.due, { now: time, random: 0.5, attempt });
+      state = next(state, { type: 'opened', link: attempt }, { now: time, random: 0.5, attempt });
+      expect(state).toMatchObject({ state: 'open', link: attempt });
+    }
+    expect((at.at(-1) ?? 0) - (at.at(-2) ?? 0)).toBe(7_500);
+  });
 });
 
 test('a hint is followed at once where the time to wait passed in sleep', () => {
@@ -204,7 +281,7 @@ test('a hint is followed at once where the time to wait passed in sleep', () => 
 });
 
 test('a hint is followed at once after a connection that held', () => {
-  const held: State = { ...states.open, tries: { failures: 0, rejections: 0 } };
+  const held: State = { ...states.open, tries: fresh };
   const waiting = next(held, events.lost, facts);
   expect(next(waiting, events.wake, facts)).toMatchObject({ state: 'waiting', until: now });
 });

@@ -4,7 +4,7 @@
  */
 import { SyncError } from '@syncline/protocol';
 import { silence } from './faults.ts';
-import { backoff, retryMsOf } from './timing.ts';
+import { backoff, backoffMsMax, retryMsOf } from './timing.ts';
 
 /** How long an attempt may take until the server's `welcome`, in ms. */
 export const connectMs = 10_000;
@@ -12,6 +12,8 @@ export const connectMs = 10_000;
 export const stableMs = 5_000;
 /** How soon after a failed attempt a hint of the browser may bring the next one forward, in ms. */
 export const hintMs = 1_000;
+/** After so many failures an attempt comes no sooner after the last one than a hint may: there are three in the first second at most. */
+const quickMax = 3;
 
 /** Tokens that may be refused one after the other before the client gives up. */
 const rejectionsMax = 3;
@@ -20,6 +22,8 @@ const rejectionsMax = 3;
 interface Tries {
   readonly failures: number;
   readonly rejections: number;
+  /** How much was waited between them, as far as it still counts, in ms. */
+  readonly waitedMs: number;
 }
 
 /** An attempt at a link is made. */
@@ -37,7 +41,8 @@ interface Open {
   readonly tries: Tries;
   /** The server leaves, and asked to be called again at `until`. */
   readonly leaving: boolean;
-  readonly until: number | null;
+  /** 0 once it has held. */
+  readonly until: number;
 }
 
 /** Frames travel on `link`, whose server leaves, while an attempt at the next one is made (rule L3). */
@@ -94,7 +99,7 @@ export interface Facts {
   readonly attempt: number;
 }
 
-const fresh: Tries = { failures: 0, rejections: 0 };
+const fresh: Tries = { failures: 0, rejections: 0, waitedMs: 0 };
 
 /** The state after `event`; the same object when nothing changed. */
 export function next(state: State, event: Event, facts: Facts): State {
@@ -105,60 +110,57 @@ export function next(state: State, event: Event, facts: Facts): State {
 }
 
 const steps = {
-  idle: whileIdle,
-  connecting: whileConnecting,
-  open: whileOpen,
-  moving: whileMoving,
-  waiting: whileWaiting,
+  idle(state: State, event: Event, facts: Facts): State {
+    return event.type === 'start' ? connecting(facts.attempt, fresh, facts) : state;
+  },
+
+  connecting(state: Connecting, event: Event, facts: Facts): State {
+    const { attempt, tries } = state;
+    const failure = failureOf(event, attempt);
+    if (failure) return lose(tries, failure, facts);
+    return event.type === 'opened' && event.link === attempt ? open(attempt, tries, facts) : state;
+  },
+
+  open(state: Open, event: Event, facts: Facts): State {
+    const { link, tries, leaving, until } = state;
+    const { now, random, attempt } = facts;
+    if (event.type === 'due') {
+      return leaving
+        ? { ...connecting(attempt, tries, facts), state: 'moving', link }
+        : { ...state, tries: fresh, until: 0 };
+    }
+    const failure = failureOf(event, link);
+    if (failure) {
+      // A link that held for a part of the time takes back that part of what was waited; one whose server leaves, all of it.
+      const left = leaving ? 0 : Math.max(0, until - now) / stableMs;
+      return lose({ ...tries, waitedMs: left * tries.waitedMs }, failure, facts, leaving ? until : 0);
+    }
+    if (event.type !== 'bye' || event.link !== link) return state;
+    // The link goes on until the next one is there, or the server ends it. The extra time spreads the clients.
+    const comeBack = now + event.afterMs + random * (250 + event.afterMs / 2);
+    return { ...state, leaving: true, until: comeBack };
+  },
+
+  moving(state: Moving, event: Event, facts: Facts): State {
+    const { link, attempt, tries } = state;
+    if (event.type === 'opened' && event.link === attempt) return open(attempt, tries, facts);
+    const failure = failureOf(event, attempt);
+    if (failure) {
+      // Nothing is lost yet, so not even an error that says stop ends it: how the old link ends will tell.
+      return { ...pause(tries, failure, facts), state: 'open', link, leaving: true };
+    }
+    const error = failureOf(event, link);
+    if (!error) return state;
+    return error.next === 'stop' ? closed(error) : connecting(attempt, tries, facts);
+  },
+
+  waiting(state: Waiting, event: Event, facts: Facts): State {
+    if (event.type === 'due') return connecting(facts.attempt, state.tries, facts);
+    // Sooner than it was to be; or now, where that passed while the machine slept and no timer ran.
+    const until = Math.max(facts.now, state.earliest);
+    return event.type === 'wake' && until !== state.until ? { ...state, until } : state;
+  },
 } as const;
-
-function whileIdle(state: State, event: Event, facts: Facts): State {
-  return event.type === 'start' ? connecting(facts.attempt, fresh, facts) : state;
-}
-
-function whileConnecting(state: Connecting, event: Event, facts: Facts): State {
-  const { attempt, tries } = state;
-  const failure = failureOf(event, attempt);
-  if (failure) return lose(tries, failure, 0, facts);
-  return event.type === 'opened' && event.link === attempt ? open(attempt, tries, facts) : state;
-}
-
-function whileOpen(state: Open, event: Event, facts: Facts): State {
-  const { link, tries, leaving, until } = state;
-  const { now, random, attempt } = facts;
-  if (event.type === 'due') {
-    return leaving
-      ? { ...connecting(attempt, tries, facts), state: 'moving', link }
-      : { ...state, tries: fresh, until: null };
-  }
-  const failure = failureOf(event, link);
-  if (failure) return lose(tries, failure, (leaving && until) || 0, facts);
-  if (event.type !== 'bye' || event.link !== link) return state;
-  // The link goes on until the next one is there, or the server ends it. The extra time spreads the clients.
-  const comeBack = now + event.afterMs + random * (250 + event.afterMs / 2);
-  return { ...state, leaving: true, until: comeBack };
-}
-
-function whileMoving(state: Moving, event: Event, facts: Facts): State {
-  const { link, attempt, tries } = state;
-  if (event.type === 'opened' && event.link === attempt) return open(attempt, tries, facts);
-  const failure = failureOf(event, attempt);
-  if (failure) {
-    // Nothing is lost yet, so not even an error that says stop ends it: how the old link ends will tell.
-    const until = facts.now + backoff(tries.failures, facts.random, retryMsOf(failure));
-    return { state: 'open', link, tries: failed(tries, failure), leaving: true, until };
-  }
-  const error = failureOf(event, link);
-  if (!error) return state;
-  return error.next === 'stop' ? closed(error) : connecting(attempt, tries, facts);
-}
-
-function whileWaiting(state: Waiting, event: Event, facts: Facts): State {
-  if (event.type === 'due') return connecting(facts.attempt, state.tries, facts);
-  // Sooner than it was to be; or now, where that passed while the machine slept and no timer ran.
-  const until = Math.max(facts.now, state.earliest);
-  return event.type === 'wake' && until !== state.until ? { ...state, until } : state;
-}
 
 /** Why there is nothing to hope for from this link, if that is so: it is lost, or the time it had is over. */
 function failureOf(event: Event, link: number): SyncError | undefined {
@@ -178,18 +180,23 @@ function open(link: number, tries: Tries, { now }: Facts): Open {
   return { state: 'open', link, tries, leaving: false, until: now + stableMs };
 }
 
-function lose(before: Tries, error: SyncError, comeBack: number, facts: Facts): State {
-  const { now, random } = facts;
-  const tries = failed(before, error);
-  if (error.next === 'stop' || tries.rejections >= rejectionsMax) return closed(error);
-  // What the server asked for is the least (rule F11).
-  const asked = Math.max(comeBack, now + retryMsOf(error));
-  const until = Math.max(asked, now + backoff(before.failures, random));
-  // After a connection that held, the first hint is followed at once; a storm of hints then gets one attempt a second.
-  const earliest = Math.max(asked, before.failures > 0 ? now + hintMs : now);
-  return { state: 'waiting', tries, until, earliest, error };
+function lose(before: Tries, error: SyncError, facts: Facts, comeBack?: number): State {
+  const waiting = pause(before, error, facts, comeBack);
+  return error.next === 'stop' || waiting.tries.rejections >= rejectionsMax ? closed(error) : waiting;
 }
 
-function failed({ failures, rejections }: Tries, error: SyncError): Tries {
-  return { failures: failures + 1, rejections: rejections + Number(error.next === 'reauth') };
+function pause(before: Tries, error: SyncError, { now, random }: Facts, comeBack = 0): Waiting {
+  const { failures, rejections, waitedMs } = before;
+  const wait = backoff(failures, random, failures < quickMax ? 0 : hintMs, waitedMs);
+  const tries: Tries = {
+    failures: failures + 1,
+    rejections: rejections + Number(error.next === 'reauth'),
+    waitedMs: Math.min(backoffMsMax, waitedMs + wait),
+  };
+  // What the server asked for is the least (rule F11).
+  const asked = Math.max(comeBack, now + retryMsOf(error));
+  const until = Math.max(asked, now + wait);
+  // After a connection that held, the first hint is followed at once; a storm of hints then gets one attempt a second.
+  const earliest = Math.max(asked, failures ? now + hintMs : now);
+  return { state: 'waiting', tries, until, earliest, error };
 }

@@ -441,12 +441,13 @@ describe('bounds', () => {
   });
 
   test('what was never sent fails with offline when it is too old; a younger one waits on', async () => {
-    const { publish, clock, became, server } = sending();
+    const { client, publish, clock, became, server } = sending();
     publish('a');
     await clock.advance(200_000);
     publish('b');
     await clock.advance(100_000);
     expect(await became()).toEqual({ a: 'offline' });
+    for (let i = 0; i < 20 && client.status.get().state !== 'connecting'; i++) await clock.advance(1_000);
     const link = server.link.welcome();
     const [b] = link.takePublishes();
     expect([b?.sequence, b?.data]).toEqual([1, '"b"']);

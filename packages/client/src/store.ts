@@ -28,7 +28,7 @@ export function reporter(hook: Report | undefined): Report {
 /** Listeners that are called in the order they came. One that throws is reported; one that has left isn't called. */
 export class Emitter<T> {
   readonly #report: Report;
-  readonly #listeners = new Set<{ readonly run: (value: T) => void }>();
+  readonly #listeners = new Set<(value: T) => void>();
 
   constructor(report: Report) {
     this.#report = report;
@@ -36,7 +36,7 @@ export class Emitter<T> {
 
   /** Adds a listener, the same function also twice; what is returned removes it. */
   on(run: (value: T) => void): () => void {
-    const listener = { run };
+    const listener = (value: T) => run(value);
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -45,7 +45,7 @@ export class Emitter<T> {
     for (const listener of [...this.#listeners]) {
       if (!this.#listeners.has(listener)) continue;
       try {
-        listener.run(value);
+        listener(value);
       } catch (thrown) {
         this.#report(thrown);
       }

@@ -77,12 +77,12 @@ const graceMs = 1_000;
 export const live: Freshness = { state: 'live' };
 
 export class Subscription implements Delivery {
-  readonly freshness: Value<Freshness>;
+  declare readonly freshness: Value<Freshness>;
   /** What takes what members signal, where anything does. */
   declare signals?: Delivery['signals'];
   readonly #core: Core;
   readonly #channel: string;
-  readonly reader: Reader;
+  declare readonly reader: Reader;
   #holds = 0;
   #start = 0;
   #position: Position | undefined;
