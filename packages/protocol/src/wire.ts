@@ -64,7 +64,7 @@ export {
 export type {
   DurableAct,
   DurableHeader,
-  DurableView,
+  DurableState,
   Life,
   Lifetime,
   ProducerTuple,

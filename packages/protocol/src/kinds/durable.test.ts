@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { SyncError } from '../codes.ts';
 import {
   type DurableHeader,
-  type DurableView,
+  type DurableState,
   durableAct,
   durableEntry,
   durableKind,
@@ -70,7 +70,7 @@ const data = fc.array(
   { maxLength: 20 },
 );
 
-kindSuite<DurableView>({ kind: durableKind, data, content: (view) => view });
+kindSuite<DurableState>({ kind: durableKind, data, content: (view) => view });
 
 const entryOf = (header: DurableHeader) => durableEntry([durableAct(header)]);
 const fold = (...headers: readonly DurableHeader[]) =>

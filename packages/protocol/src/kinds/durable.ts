@@ -45,7 +45,7 @@ export interface Life extends Lifetime {
 }
 
 /** What a log comes to. */
-export interface DurableView {
+export interface DurableState {
   readonly offset: number;
   /** Null where it was never created, or is deleted. */
   readonly life: Life | null;
@@ -128,11 +128,11 @@ export function readDurableEntry(data: Data): readonly DurableAct[] {
   return acts;
 }
 
-export const durableKind: Kind<DurableView> = {
+export const durableKind: Kind<DurableState> = {
   name: 'durable',
   folds: false,
   empty: () => ({ offset: 0, life: null, mark: 0, sinceMark: 0 }),
-  apply: (view, entries) => entries.reduce(applied, view),
+  apply: (state, entries) => entries.reduce(applied, state),
   snapshot: ({ life, mark, sinceMark }) => {
     const said = { life: life && lifeJson(life), mark, sinceMark };
     return joined([Uint8Array.of(snapshotFormat), new TextEncoder().encode(JSON.stringify(said))]);
@@ -146,15 +146,15 @@ export const durableKind: Kind<DurableView> = {
   conflate: (entries) => entries,
 };
 
-/** The view with one more entry. */
-function applied(view: DurableView, entry: Entry): DurableView {
+/** The state with one more entry. */
+function applied(state: DurableState, entry: Entry): DurableState {
   const { offset, at, data, check } = entry;
-  if (offset <= view.offset) return view;
+  if (offset <= state.offset) return state;
   const length = data.length;
-  const sinceMark = view.mark === 0 ? 0 : view.sinceMark + length;
+  const sinceMark = state.mark === 0 ? 0 : state.sinceMark + length;
   const told = { offset, at, after: () => previousCheck(check, data) };
   const acts = readDurableEntry(data);
-  const next = acts.reduce((so, { header }) => done(so, header, told), { ...view, offset, sinceMark });
+  const next = acts.reduce((so, { header }) => done(so, header, told), { ...state, offset, sinceMark });
   return next.mark === offset ? { ...next, sinceMark: length } : next;
 }
 
@@ -166,27 +166,27 @@ interface Told {
   readonly after: () => number;
 }
 
-/** The view once one more thing was done. */
-function done(view: DurableView, header: DurableHeader, { offset, at, after }: Told): DurableView {
+/** The state once one more thing was done. */
+function done(state: DurableState, header: DurableHeader, { offset, at, after }: Told): DurableState {
   const marks = header.op === 'create' || header.op === 'delete' || header.before !== undefined;
-  const place = { ...view, mark: marks ? offset : view.mark };
+  const place = { ...state, mark: marks ? offset : state.mark };
   if (header.op === 'delete') return { ...place, life: null };
   if (header.op === 'create') {
     const { type, ttlS = null, expiresAt = null, closed = false } = header;
     const facts = { created: offset, createdAfter: after(), type, ttlS, expiresAt, usedAt: at, closed };
     return { ...place, life: { ...facts, closedBy: null, seq: null, producers: new Map() } };
   }
-  const before = header.before ?? view.life;
+  const before = header.before ?? state.life;
   // A log that is folded from its midst on is unknown until an entry says what was before it.
   if (!before) return { ...place, life: null };
   return { ...place, life: header.op === 'touch' ? { ...before, usedAt: at } : appended(before, header, at) };
 }
 
 /** What a log would come to if that was appended to it, as an entry of its own; what comes next may be judged by that. */
-export function durableNext(view: DurableView, { header, body }: DurableAct, at: number): DurableView {
-  const offset = view.offset + 1;
+export function durableNext(state: DurableState, { header, body }: DurableAct, at: number): DurableState {
+  const offset = state.offset + 1;
   const entry = { offset, at, check: 0, from: null, data: durableEntry([{ header, body }]) };
-  return applied(view, entry);
+  return applied(state, entry);
 }
 
 function appended(before: Life, header: DurableHeader & { op: 'append' }, usedAt: number): Life {

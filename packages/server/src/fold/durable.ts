@@ -8,7 +8,7 @@ import {
   type Cancel,
   type Data,
   type DurableAct,
-  type DurableView,
+  type DurableState,
   durableAct,
   durableEntry,
   durableKind,
@@ -32,7 +32,7 @@ const retryMs = 1000;
 
 /** What is known of a log, and where that is. */
 export interface Known {
-  readonly view: DurableView;
+  readonly state: DurableState;
   readonly position: Position;
   /** The place before all that belongs to it; undefined where the log keeps nothing that doesn't, or not all that does. */
   readonly start: Position | undefined;
@@ -44,7 +44,7 @@ export class Ledger {
   /** Told, when it closes, when the log ends; Infinity: never. */
   readonly #onClose: (endsAt: number) => void;
   #cursor: Cursor | undefined;
-  #view: DurableView = durableKind.empty();
+  #state: DurableState = durableKind.empty();
   #position: Position = { epoch: '', offset: 0, check: 0 };
   /** The oldest offset that the log keeps, as far as was asked. */
   #oldest = 1;
@@ -84,17 +84,17 @@ export class Ledger {
     this.#retry.stop();
     this.#cursor?.release();
     this.#settle();
-    const { life } = this.#view;
+    const { life } = this.#state;
     this.#onClose(life ? endsAt(life) : Number.POSITIVE_INFINITY);
   }
 
   /** What is known by now. */
   get known(): Known {
-    const { life } = this.#view;
+    const { life } = this.#state;
     const start = life &&
       life.created >= this.#oldest && { offset: life.created - 1, check: life.createdAfter };
     const { epoch } = this.#position;
-    return { view: this.#view, position: this.#position, start: start ? { epoch, ...start } : undefined };
+    return { state: this.#state, position: this.#position, start: start ? { epoch, ...start } : undefined };
   }
 
   /** The time by which entries are stamped. */
@@ -120,7 +120,7 @@ export class Ledger {
       this.wake();
       if (this.#closed) throw new SyncError('restart');
       if (this.#beginning) await this.#beginning;
-      else if (this.#position.epoch !== epoch || this.#view.offset >= offset) return;
+      else if (this.#position.epoch !== epoch || this.#state.offset >= offset) return;
       else if (this.#channel.top.offset >= offset)
         await new Promise<void>((resolve) => this.#waiting.push({ offset, resolve }));
       else {
@@ -165,7 +165,7 @@ export class Ledger {
     const { name } = this.#channel.settings;
     try {
       await this.refresh();
-      const { life } = this.#view;
+      const { life } = this.#state;
       const { epoch } = this.#position;
       const end = life ? { epoch, offset: life.created - 1, check: life.createdAfter } : this.#position;
       if (end.offset >= this.#oldest) await this.#drop(end);
@@ -183,14 +183,14 @@ export class Ledger {
       const { cursor, position } = await this.#channel.join(0, this, true);
       if (this.#closed) cursor.release();
       if (this.#closed) throw new SyncError('restart');
-      const view = await this.#readBack(position).catch((thrown: unknown) => {
+      const state = await this.#readBack(position).catch((thrown: unknown) => {
         cursor.release();
         throw thrown;
       });
-      if (view) {
+      if (state) {
         this.#cursor?.release();
         this.#cursor = cursor;
-        this.#view = view;
+        this.#state = state;
         this.#position = position;
         this.#parts = [];
         return;
@@ -226,7 +226,7 @@ export class Ledger {
   }
 
   /** What is known at the head of the log, from the newest entry that says all; undefined: it has turned into another one. */
-  async #readBack({ epoch, offset, check }: Position): Promise<DurableView | undefined> {
+  async #readBack({ epoch, offset, check }: Position): Promise<DurableState | undefined> {
     const empty = durableKind.empty();
     let found: readonly Entry[] = [];
     for (let before = offset + 1; before > 1; ) {
@@ -252,20 +252,20 @@ export class Ledger {
   #take(taken: Taken): boolean {
     if (taken instanceof Batch) {
       const { offset, check } = taken.last;
-      this.#view = durableKind.apply(this.#view, taken.entries);
+      this.#state = durableKind.apply(this.#state, taken.entries);
       this.#position = { ...this.#position, offset, check };
     } else if (taken instanceof SnapshotPart) {
       this.#parts.push(bytesOf(taken.data));
       if (taken.more) return true;
       const { offset, check } = taken;
-      this.#view = durableKind.restore(joined(this.#parts.splice(0)), offset);
+      this.#state = durableKind.restore(joined(this.#parts.splice(0)), offset);
       this.#position = { ...this.#position, offset, check };
     } else if ('position' in taken) return false;
     return true;
   }
 
   #moved(): void {
-    const { offset } = this.#view;
+    const { offset } = this.#state;
     const reached = this.#waiting.filter((one) => one.offset <= offset);
     if (reached.length > 0) this.#waiting = this.#waiting.filter((one) => one.offset > offset);
     for (const { resolve } of reached) resolve();
@@ -279,7 +279,7 @@ export class Ledger {
 
   /** Sets the timer for when something is due, or for `at`. */
   #arm(at?: number): void {
-    const { life } = this.#view;
+    const { life } = this.#state;
     const dueAt = life ? (at ?? dueOf(life)) : Number.POSITIVE_INFINITY;
     if (this.#closed || dueAt === this.#armedFor) return;
     this.#cancel();
@@ -293,20 +293,20 @@ export class Ledger {
 
   /** The time of the log has come, or nearly: one that somebody reads goes on, any other ends. */
   async #due(): Promise<void> {
-    const { life } = this.#view;
+    const { life } = this.#state;
     if (!life || this.#closed) return;
     const isRead = life.ttlS !== null && !this.#channel.idle;
     const { keep } = this.#channel.settings;
-    const { act } = isRead ? judge(this.#view, { op: 'touch' }, { now: this.now, keep }) : { act: null };
+    const { act } = isRead ? judge(this.#state, { op: 'touch' }, { now: this.now, keep }) : { act: null };
     if (act) await this.#append(act);
     else await this.#end();
     // Else what was appended has set it anew.
-    if (life === this.#view.life) this.#arm(Math.max(endsAt(life), this.now + retryMs));
+    if (life === this.#state.life) this.#arm(Math.max(endsAt(life), this.now + retryMs));
   }
 
   /** Deletes a log whose time has come. */
   async #end(): Promise<void> {
-    const { life } = this.#view;
+    const { life } = this.#state;
     if (!life || endsAt(life) > this.now) return;
     if (await this.#append(durableAct({ op: 'delete' }))) await this.clean();
   }
@@ -314,7 +314,7 @@ export class Ledger {
   /** Appends one of the node's own, if nothing came meanwhile, and knows of it then. */
   async #append(act: DurableAct): Promise<boolean> {
     const data = durableEntry([act]);
-    const { offset: ifTopAt } = this.#view;
+    const { offset: ifTopAt } = this.#state;
     try {
       const appended = await this.#channel.append({ data, from: null, ifTopAt }, true);
       this.#tools.metrics.dueAppended++;

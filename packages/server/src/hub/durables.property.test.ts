@@ -6,7 +6,7 @@ import { defineChannels, durable } from '@syncline/protocol';
 import { fakeClock, seeded } from '@syncline/protocol/testing';
 import {
   type DurableAct,
-  type DurableView,
+  type DurableState,
   durableEntry,
   durableKind,
   type Entry,
@@ -116,7 +116,7 @@ async function play(all: readonly Step[], seed: number) {
 }
 
 /** What the log was after each of its entries, and within each, act by act. */
-function statesOf(entries: readonly Entry[]): readonly (readonly DurableView[])[] {
+function statesOf(entries: readonly Entry[]): readonly (readonly DurableState[])[] {
   let view = durableKind.empty();
   return [
     [view],
@@ -138,7 +138,7 @@ it('[P25] an answer is one that the log would have given between question and an
       const { entries, answered } = await play(all, seed);
       expect(answered).toHaveLength(all.length);
       const states = statesOf(entries);
-      const given = (view: DurableView | undefined, what: DurableRequest) =>
+      const given = (view: DurableState | undefined, what: DurableRequest) =>
         view && judge(view, unnamed(what), { now: 0, keep: null });
       for (const { request: what, outcome, from, to } of answered) {
         const between = states.slice(from, to + 1).flat();

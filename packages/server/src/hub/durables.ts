@@ -54,7 +54,7 @@ export class Durables {
     const { channel, ledger } = await opened(this.#hub, name);
     await ledger.refresh();
     const { known, now } = ledger;
-    const { facts, act } = judge(known.view, { op: 'touch' }, { now, keep: channel.settings.keep });
+    const { facts, act } = judge(known.state, { op: 'touch' }, { now, keep: channel.settings.keep });
     // Whoever can't put its end off reads it nevertheless: the next one tries again.
     if (uses && act) await this.ask(name, { op: 'touch' }, null).catch(() => {});
     return facts ? { channel, facts, start: ledger.known.start } : undefined;

@@ -3,7 +3,7 @@
  * entries alone, without a broker.
  */
 import {
-  type DurableView,
+  type DurableState,
   durableEntry,
   durableKind,
   durableNext,
@@ -14,7 +14,7 @@ import { expect, test } from 'vitest';
 import { type DurableRequest, judge } from './judge.ts';
 
 class Log {
-  view: DurableView = durableKind.empty();
+  view: DurableState = durableKind.empty();
   bytes = 0;
   /** How many entries say all. */
   marks = 0;

@@ -4,7 +4,7 @@
  */
 import {
   type Data,
-  type DurableView,
+  type DurableState,
   durableEntry,
   durableKind,
   type Entry,
@@ -48,7 +48,7 @@ const bodiesOf = (data: Data) =>
 class Log {
   readonly entries: Entry[] = [];
   readonly keep: Keep | null;
-  view: DurableView = durableKind.empty();
+  view: DurableState = durableKind.empty();
   now = start;
 
   constructor(keep: Keep | null = null) {
@@ -278,7 +278,7 @@ const keep: fc.Arbitrary<Keep | null> = fc.option(
 /** Plays steps; `see` is given each with what was known before it. */
 function play(
   all: readonly Step[],
-  see: (log: Log, step: Step, before: DurableView, verdict: Verdict) => void,
+  see: (log: Log, step: Step, before: DurableState, verdict: Verdict) => void,
   of: Keep | null = null,
 ) {
   const log = new Log(of);
@@ -291,7 +291,7 @@ function play(
 }
 
 /** Whether a log is there. */
-function lives({ life }: DurableView, now: number): boolean {
+function lives({ life }: DurableState, now: number): boolean {
   return life !== null && endsAt(life) > now;
 }
 

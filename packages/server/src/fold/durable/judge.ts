@@ -6,7 +6,7 @@
 import {
   type DurableAct,
   type DurableHeader,
-  type DurableView,
+  type DurableState,
   durableAct,
   durableEntry,
   durableWithin,
@@ -101,19 +101,19 @@ const producersBytesMin = 1024;
 const touchShare = 1 / 16;
 
 /**
- * Decides on a request. The same view, request and circumstances give the same verdict.
+ * Decides on a request. The same state, request and circumstances give the same verdict.
  *
  * @example
- * const { act } = judge(view, { op: 'delete' }, { now, keep: null })
- * if (act) await channel.append({ data: durableEntry([act]), from, ifTopAt: view.offset })
+ * const { act } = judge(state, { op: 'delete' }, { now, keep: null })
+ * if (act) await channel.append({ data: durableEntry([act]), from, ifTopAt: state.offset })
  */
-export function judge(view: DurableView, request: DurableRequest, circumstances: Circumstances): Verdict {
-  const life = view.life && endsAt(view.life) > circumstances.now ? view.life : null;
+export function judge(state: DurableState, request: DurableRequest, circumstances: Circumstances): Verdict {
+  const life = state.life && endsAt(state.life) > circumstances.now ? state.life : null;
   if (request.op === 'create') return life ? compare(life, request) : create(request);
   if (!life) return verdict('missing', null);
   if (request.op === 'delete') return verdict('deleted', null, { act: durableAct({ op: 'delete' }) });
-  if (request.op === 'touch') return touch(view, life, circumstances);
-  return append(view, life, request, circumstances);
+  if (request.op === 'touch') return touch(state, life, circumstances);
+  return append(state, life, request, circumstances);
 }
 
 /** When a log ends, in ms since 1970; Infinity: never. One that is read ends no sooner than its time to live after that. */
@@ -154,16 +154,16 @@ function create(request: DurableRequest & { op: 'create' }): Verdict {
   return verdict('created', { type, ttlS, expiresAt, closed }, { act });
 }
 
-function touch(view: DurableView, life: Life, circumstances: Circumstances): Verdict {
+function touch(state: DurableState, life: Life, circumstances: Circumstances): Verdict {
   if (circumstances.now < touchableAt(life)) return verdict('untouched', life);
   const { closed } = life;
   const touched = durableAct({ op: 'touch', ...(closed && { closed }) });
-  const act = marked(view, life, touched, circumstances);
+  const act = marked(state, life, touched, circumstances);
   return verdict('touched', life, { act });
 }
 
 function append(
-  view: DurableView,
+  state: DurableState,
   life: Life,
   request: DurableRequest & { op: 'append' },
   circumstances: Circumstances,
@@ -178,7 +178,7 @@ function append(
     ...(seq !== null && { seq }),
     ...(producer && { producer }),
   };
-  const act = marked(view, life, durableAct(header, body.bytes), circumstances);
+  const act = marked(state, life, durableAct(header, body.bytes), circumstances);
   return verdict(isEmpty ? 'closed' : 'appended', { ...life, closed }, { act, producer });
 }
 
@@ -220,7 +220,7 @@ function isAfter(seq: string, last: string): boolean {
 
 /** The same, saying what was before it where that is worth its bytes, or where what says it may be dropped next. */
 function marked(
-  { offset, mark, sinceMark }: DurableView,
+  { offset, mark, sinceMark }: DurableState,
   before: Life,
   { header, body }: DurableAct,
   { keep }: Circumstances,
