@@ -26,7 +26,7 @@ function pipe(): { readonly near: number; readonly far: number } {
   return { far, near: openSync(path, constants.O_WRONLY) };
 }
 
-test('a log that nobody reads holds nobody up: lines are dropped, and whoever reads it later is told how many', async () => {
+test('a log that nobody reads neither holds up a server nor fills its memory: lines are dropped, and whoever reads it later is told how many', async () => {
   const { near, far } = pipe();
   const log = new Log(near);
   for (let i = 0; i < 3000; i++) log.write(`${i} ${'x'.repeat(1000)}`);

@@ -1,6 +1,6 @@
 /**
- * Where `syncline serve` writes what an operator should know. A log that nobody reads must not hold up a server: what doesn't fit is
- * dropped and counted, and nothing waits. It knows file descriptors and lines, not what they say.
+ * Where `syncline serve` writes what an operator should know. A log that nobody reads must neither hold up a server nor fill its memory:
+ * what doesn't fit is dropped and counted. It knows file descriptors and lines, not what they say.
  */
 import { fstatSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -9,7 +9,7 @@ import { Socket } from 'node:net';
 const bytesWaitingMax = 1024 * 1024;
 
 /**
- * Lines to a file descriptor that is open. Node itself waits for whoever reads a pipe; this doesn't.
+ * Lines to a file descriptor that is open. Node itself keeps all that a slow reader hasn't read; this keeps so much and no more.
  *
  * @example
  * const log = new Log(2)
