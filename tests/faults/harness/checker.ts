@@ -5,7 +5,10 @@
  */
 import { checkChannel } from './checker/channel.ts';
 import { checkDelay, checkDiscipline, checkIsolation, checkSettled } from './checker/liveness.ts';
+import { checkAnswers, checkClocks, checkLoops, checkMetrics, checkPings } from './checker/nodes.ts';
+import { checkPads } from './checker/pads.ts';
 import { checkFloor, checkProcesses, checkResources } from './checker/processes.ts';
+import { checkRights, checkSecrets } from './checker/rights.ts';
 import type { Numbered, Terms, Violation } from './checker/terms.ts';
 import type { Line } from './history.ts';
 
@@ -21,6 +24,14 @@ export function check(history: readonly Line[], terms: Terms): Violation[] {
     ...checkDiscipline(lines),
     ...checkProcesses(lines),
     ...checkResources(lines, terms),
+    ...checkRights(lines, terms),
+    ...checkSecrets(lines),
+    ...checkLoops(lines, terms),
+    ...checkAnswers(lines, terms),
+    ...checkMetrics(lines, terms),
+    ...checkPings(lines, terms),
+    ...checkClocks(lines, terms),
+    ...checkPads(lines, terms),
     ...checkFloor(lines, terms),
   ];
 }

@@ -1,17 +1,20 @@
 /**
- * What the harness's nodes serve, and the numbers that they run by: streams that keep everything, streams that keep little, and
- * who is there. Nodes and clients import it; it knows neither faults nor brokers.
+ * What the harness's nodes serve, and the numbers that they run by: streams that keep everything, streams that keep little, a
+ * document, and who is there. Nodes and clients import it; it knows neither faults nor brokers.
  */
-import { defineChannels, stream } from '@syncline/protocol';
+import { defineChannels, doc, stream } from '@syncline/protocol';
 
 export const channels = defineChannels({
   'chat/:room': stream<Message>({ keep: { entries: 100_000 } }),
   'brief/:room': stream<Message>({ keep: { entries: 20 } }),
+  'pad/:id': doc(),
 });
 export type Channels = typeof channels;
 
 export interface Message {
   readonly id: string;
+  /** A text that must be seen nowhere but in logs and with readers. */
+  readonly secret?: string;
   /** Makes it large, where a scenario wants that. */
   readonly filling?: string;
 }

@@ -6,10 +6,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '@syncline/protocol/testing';
 import type { Answers, Command, CrowdPlan } from './crowd.ts';
-import { Guest, type GuestPlan, readLogs } from './guest.ts';
-import { monotonicMs, Recorder } from './history.ts';
+import { Guest, type GuestPlan, readLogs, readPad } from './guest.ts';
+import { monotonicMs, type Open, Recorder } from './history.ts';
 import { names } from './names.ts';
+import { probe } from './prober.ts';
 import { Repeater } from './repeater.ts';
+import { Stranger } from './stranger.ts';
+import { Witness } from './witness.ts';
 
 const plan = JSON.parse(process.argv[2] ?? '') as CrowdPlan;
 const recorder = new Recorder(plan.file);
@@ -17,6 +20,10 @@ const random = seeded(plan.seed);
 const rooms = [...plan.rooms];
 const guests = new Map<string, Guest>();
 let repeater: Repeater | undefined;
+const strangers: Stranger[] = [];
+const witnesses: Witness[] = [];
+/** How often somebody edits the document, while messages are published. */
+const editMs = 200;
 const delay = monitorEventLoopDelay({ resolution: 20 });
 delay.enable();
 
@@ -25,16 +32,19 @@ function pick<T>(list: readonly T[]): T | undefined {
 }
 
 function join(guest: GuestPlan): void {
-  guests.set(guest.name, new Guest(guest, plan.rooms, recorder, plan.plant));
+  guests.set(guest.name, new Guest(guest, plan, recorder, random));
 }
 
 /** Publishes at that rate, each time as one of those who do; 0 ends it. */
 let publishing: NodeJS.Timeout | undefined;
+let editing: NodeJS.Timeout | undefined;
 function publish(perSecond: number, fillingBytes: number): void {
   clearInterval(publishing);
+  clearInterval(editing);
   repeater?.publish(perSecond > 0);
   if (perSecond === 0) return;
   const since = monotonicMs();
+  editing = setInterval(() => pick([...guests.values()].flatMap(({ pad }) => pad ?? []))?.edit(), editMs);
   let published = 0;
   publishing = setInterval(() => {
     const authors = [...guests.values()].filter((guest) => guest.plan.publishes);
@@ -51,7 +61,23 @@ function left(): string[] {
   );
   const members = all.filter(({ plan }) => plan.enters).map(({ plan }) => plan.name);
   const open = repeater?.waiting ? ['the repeater has no answer'] : [];
-  return [...open, ...all.flatMap((guest) => guest.left(tops, members.sort()))];
+  const strange = strangers.flatMap((one) => (one.begun ? [] : [`${one.plan.name} is without an answer`]));
+  const [first, ...pads] = all.flatMap(({ pad }) => pad ?? []);
+  const copies = [first, ...pads].flatMap((pad) => pad?.left(first?.vector ?? '') ?? []);
+  return [...open, ...strange, ...copies, ...all.flatMap((guest) => guest.left(tops, members.sort()))];
+}
+
+/** What is open as clients know it. */
+function opened(): Open {
+  const all = [...guests.values()].map((guest) => guest.open);
+  const by = strangers.map(({ open }) => open);
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, n) => total + n, 0);
+  const others = witnesses.filter(({ open }) => open).length + (repeater?.open ?? 0);
+  return {
+    sessions: sum([...all, ...by].map(({ sessions }) => sessions)) + others,
+    subscriptions: sum([...all, ...by].map(({ subscriptions }) => subscriptions)),
+    members: [...guests.values()].filter(({ plan }) => plan.enters).length,
+  };
 }
 
 /** Waits until all has come right, and has stayed so for a moment in which more could have come. */
@@ -70,7 +96,9 @@ async function settle(withinMs: number): Promise<Answers['settle']> {
 }
 
 async function tellEnd(nodes: Extract<Command, { do: 'logs' }>['nodes']): Promise<void> {
-  for (const guest of guests.values()) guest.tellMembers();
+  for (const guest of guests.values()) guest.tellEnd();
+  if ([...guests.values()].some(({ pad }) => pad))
+    for (const at of nodes) recorder.tell(`a reader by ${at.name}`, await readPad(at));
   for (const at of nodes)
     for (const log of await readLogs(at, rooms))
       recorder.tell('crowd', { type: 'log', node: at.name, ...log });
@@ -99,6 +127,19 @@ async function obey(command: Command): Promise<unknown> {
     case 'repeat':
       repeater = new Repeater(command.name, command.ports, recorder);
       return {};
+    case 'strangers':
+      strangers.push(...command.strangers.map((one) => new Stranger(one, recorder)));
+      return {};
+    case 'listen': {
+      const { name, port } = command.to;
+      witnesses.push(...(['websocket', 'sse'] as const).map((via) => new Witness(name, port, via, recorder)));
+      return {};
+    }
+    case 'probe':
+      for (const { name, port } of command.nodes) await probe(name, port, recorder);
+      return {};
+    case 'open':
+      return opened();
     case 'leave':
       guests.get(command.name)?.leave();
       guests.delete(command.name);
@@ -116,6 +157,7 @@ async function obey(command: Command): Promise<unknown> {
     case 'finish':
       for (const guest of guests.values()) guest.close();
       repeater?.close();
+      for (const one of [...strangers, ...witnesses]) one.close();
       recorder.flush();
       return { longestMs: delay.max / 1e6 } satisfies Answers['finish'];
   }

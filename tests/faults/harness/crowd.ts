@@ -3,7 +3,9 @@
  * knows what can be asked, and nothing of what clients do.
  */
 import type { GuestPlan, GuestPlant } from './guest.ts';
+import type { Open } from './history.ts';
 import { Program, type Start } from './program.ts';
+import type { StrangerPlan } from './stranger.ts';
 
 export interface CrowdPlan {
   /** Where its part of the history goes. */
@@ -11,6 +13,14 @@ export interface CrowdPlan {
   readonly seed: number;
   readonly rooms: readonly string[];
   readonly plant: GuestPlant | null;
+  /** Stands in every message, and must be seen by readers only. */
+  readonly secret: string;
+}
+
+/** Where a node is found that serves everybody, by plain TCP. */
+export interface Plain {
+  readonly name: string;
+  readonly port: number;
 }
 
 export type Command =
@@ -21,6 +31,13 @@ export type Command =
   | { readonly do: 'publish'; readonly perSecond: number; readonly fillingBytes: number }
   /** On so many new logs one client subscribes while another publishes. */
   | { readonly do: 'race'; readonly logs: number }
+  /** Clients by hand come, with tokens. */
+  | { readonly do: 'strangers'; readonly strangers: readonly StrangerPlan[] }
+  /** Somebody listens to that node. */
+  | { readonly do: 'listen'; readonly to: Plain }
+  /** Nodes are sent bad input. */
+  | { readonly do: 'probe'; readonly nodes: readonly Plain[] }
+  | { readonly do: 'open' }
   | { readonly do: 'settle'; readonly withinMs: number }
   | {
       readonly do: 'logs';
@@ -34,6 +51,11 @@ export interface Answers {
   readonly join: object;
   readonly repeat: object;
   readonly leave: object;
+  readonly strangers: object;
+  readonly listen: object;
+  readonly probe: object;
+  /** What its clients have open. */
+  readonly open: Open;
   readonly publish: object;
   readonly logs: object;
   readonly resolve: object;
@@ -52,7 +74,8 @@ export class Crowd {
   }
 
   static async start(plan: CrowdPlan, onCry: (text: string) => void, start?: Start): Promise<Crowd> {
-    return new Crowd(await Program.start('crowd', './crowd.fixture.ts', plan, onCry, start));
+    const hear = (text: string, cries: boolean) => cries && onCry(text);
+    return new Crowd(await Program.start('crowd', './crowd.fixture.ts', plan, hear, start));
   }
 
   ask<C extends Command>(command: C): Promise<Answers[C['do']]> {

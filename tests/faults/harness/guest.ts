@@ -2,13 +2,17 @@
  * One client at the harness: the real SDK over its own way to the nodes, which tells the history what its application does and
  * is told. Crowds are made of them. It decides nothing; what is right is for the checker to say.
  */
-import { type Client, createClient, type ErrorCode, SyncError } from '@syncline/client';
+import { type ErrorCode, SyncError } from '@syncline/client';
+import { createClient, type DocClient } from '@syncline/client/doc';
 import { longPoll, sse, websocket } from '@syncline/client/http';
 import type { Channels } from './contract.ts';
-import type { Recorder, Told } from './history.ts';
+import type { CrowdPlan } from './crowd.ts';
+import type { PadEvent, Recorder, Told } from './history.ts';
+import { loaded, Pad } from './pad.ts';
 
 /** Bugs of an application or an SDK, planted to see that the checker finds them. */
-export type GuestPlant = 'drop-delivery' | 'hush-gap';
+export const guestPlants = ['drop-delivery', 'hush-gap'] as const;
+export type GuestPlant = (typeof guestPlants)[number];
 
 /** By which way a client connects. */
 export const transports = { websocket, sse, longPoll } as const;
@@ -26,6 +30,10 @@ export interface GuestPlan {
   readonly host?: string;
   /** Whether its way is by TLS. */
   readonly secure?: boolean;
+  /** Whether it edits the document. */
+  readonly edits?: boolean;
+  /** Shows who it is. Default: it is nobody in particular. */
+  readonly token?: string;
   /** Where it gets a token at each attempt. */
   readonly tokenUrl?: string;
   /** Default: WebSocket. */
@@ -37,25 +45,34 @@ const dropEvery = 40;
 
 export class Guest {
   readonly plan: GuestPlan;
-  readonly client: Client<Channels>;
+  readonly client: DocClient<Channels>;
+  readonly pad: Pad | undefined;
   /** Publishes without an answer. */
   waiting = 0;
   /** The last offset that its handler got, by channel. */
   readonly stands = new Map<string, number>();
   readonly #recorder: Recorder;
   readonly #plant: GuestPlant | null;
+  readonly #secret: string;
   readonly #rooms: string[] = [];
   #published = 0;
   #delivered = 0;
   #left = false;
 
-  constructor(plan: GuestPlan, rooms: readonly string[], recorder: Recorder, plant: GuestPlant | null) {
+  constructor(
+    plan: GuestPlan,
+    { rooms, plant, secret }: Pick<CrowdPlan, 'rooms' | 'plant' | 'secret'>,
+    recorder: Recorder,
+    random: () => number,
+  ) {
     this.plan = plan;
     this.#recorder = recorder;
     this.#plant = plant;
-    const { patienceMs, transport = 'websocket', tokenUrl } = plan;
+    this.#secret = secret;
+    const { patienceMs, transport = 'websocket', token, tokenUrl } = plan;
     this.client = createClient<Channels>({
       url: addressOf(plan),
+      ...(token !== undefined && { getToken: async () => token }),
       ...(tokenUrl !== undefined && { getToken: () => tokenFrom(tokenUrl) }),
       transports: [transports[transport]],
       ...(patienceMs !== null && { outboxAgeMs: patienceMs }),
@@ -67,9 +84,12 @@ export class Guest {
     const { status } = this.client;
     status.subscribe(() => {
       const now = status.get();
-      this.#tell({ type: 'status', state: now.state, code: 'error' in now ? now.error.code : null });
+      const error = 'error' in now ? now.error : undefined;
+      const says = error && { says: error.message };
+      this.#tell({ type: 'status', state: now.state, code: error?.code ?? null, ...says });
     });
     for (const room of rooms) this.follow(room);
+    this.pad = plan.edits ? new Pad(plan.name, this.client, recorder, random) : undefined;
     if (plan.enters) this.#enter();
   }
 
@@ -80,14 +100,15 @@ export class Guest {
     this.#tell({ type: 'invoke', channel, id });
     this.waiting++;
     roomOf(this.client, channel)
-      .publish({ id, ...filling })
+      .publish({ id, secret: this.#secret, ...filling })
       .then(
         ({ epoch, offset }) => this.#tell({ type: 'ok', channel, id, epoch, offset }),
         (error: unknown) => {
           const code: ErrorCode = error instanceof SyncError ? error.code : 'internal';
           // After these nobody knows (rule A3); after any other refusal it is in no log.
           const unknown = code === 'unavailable' || code === 'internal' || code === 'closed';
-          this.#tell(unknown ? { type: 'info', channel, id, code } : { type: 'fail', channel, id, code });
+          const told = { channel, id, code, says: String(error) };
+          this.#tell(unknown ? { type: 'info', ...told } : { type: 'fail', ...told });
         },
       )
       .finally(() => this.waiting--);
@@ -112,8 +133,16 @@ export class Guest {
     return left;
   }
 
-  /** Tells the history who is there, as it is shown. */
-  tellMembers(): void {
+  /** Its connection, and what it has subscribed to: channels, who is there, the document. */
+  get open(): { readonly sessions: number; readonly subscriptions: number } {
+    const open = this.client.status.get().state === 'open';
+    const besides = (this.plan.enters ? 1 : 0) + (this.pad ? 1 : 0);
+    return { sessions: open ? 1 : 0, subscriptions: open ? this.#rooms.length + besides : 0 };
+  }
+
+  /** Tells the history who is there, as it is shown, and what the document has come to. */
+  tellEnd(): void {
+    this.pad?.tellEnd();
     const shown = this.#members();
     if (shown) this.#tell({ type: 'members', channel: this.#first, shown });
   }
@@ -164,8 +193,11 @@ export class Guest {
 
   #enter(): void {
     const { presence } = this.client.stream('chat/a');
-    presence.on('change', () => {});
-    presence.enter({ name: this.plan.name }).catch((error: unknown) => {
+    presence.on('change', ({ type, member }) => {
+      const change = `${nameOf(member.data)} ${type}`;
+      if (!this.#left) this.#tell({ type: 'member', channel: 'chat/a', change });
+    });
+    presence.enter({ name: this.plan.name, secret: this.#secret }).catch((error: unknown) => {
       if (!this.#left) this.#tell({ type: 'report', text: `enter: ${error}` });
     });
   }
@@ -187,11 +219,11 @@ async function tokenFrom(url: string): Promise<string> {
 }
 
 /** A room by a name that is known when it runs only. */
-function roomOf(client: Client<Channels>, room: string) {
+function roomOf(client: DocClient<Channels>, room: string) {
   return client.stream(room as 'chat/a') as ReturnType<typeof streamOf>;
 }
 
-function streamOf(client: Client<Channels>) {
+function streamOf(client: DocClient<Channels>) {
   return client.stream('chat/a');
 }
 
@@ -200,27 +232,36 @@ function nameOf(data: unknown): string {
 }
 
 type Log = Pick<Extract<Told, { type: 'log' }>, 'channel' | 'epoch' | 'entries'>;
+type At = Pick<GuestPlan, 'port' | 'host' | 'secure' | 'tokenUrl'>;
 
 /** Whole logs by way of one node. @throws SyncError when the node can't read one */
-export async function readLogs(
-  at: Pick<GuestPlan, 'port' | 'host' | 'secure' | 'tokenUrl'>,
-  rooms: readonly string[],
-): Promise<Log[]> {
+export function readLogs(at: At, rooms: readonly string[]): Promise<Log[]> {
+  return asNobody(at, async (client) => {
+    const logs: Log[] = [];
+    for (const channel of rooms) logs.push({ channel, ...(await readLog(client, channel)) });
+    return logs;
+  });
+}
+
+/** The document by way of one node, as somebody is given it who has never seen it. @throws SyncError */
+export function readPad(at: At): Promise<PadEvent> {
+  return asNobody(at, loaded);
+}
+
+async function asNobody<T>(at: At, read: (client: DocClient<Channels>) => Promise<T>): Promise<T> {
   const { tokenUrl } = at;
   const client = createClient<Channels>({
     url: addressOf(at),
     ...(tokenUrl !== undefined && { getToken: () => tokenFrom(tokenUrl) }),
   });
   try {
-    const logs: Log[] = [];
-    for (const channel of rooms) logs.push({ channel, ...(await readLog(client, channel)) });
-    return logs;
+    return await read(client);
   } finally {
     client.close();
   }
 }
 
-async function readLog(client: Client<Channels>, room: string): Promise<Omit<Log, 'channel'>> {
+async function readLog(client: DocClient<Channels>, room: string): Promise<Omit<Log, 'channel'>> {
   const entries: [number, string][] = [];
   for (;;) {
     const after = entries.at(-1)?.[0] ?? 0;

@@ -8,7 +8,18 @@ import type { NodeCommand, Quirks } from './quirks.ts';
 import type { BrokerPlan } from './store.ts';
 
 /** Bugs of a server, planted to see that the checker finds them. */
-export type NodePlant = 'forget-producer';
+export const nodePlants = [
+  'forget-producer',
+  'believe-tokens',
+  'lose-edits',
+  'say-payloads',
+  'miscount',
+  'late-beats',
+  'stand-still',
+  'wall-timers',
+  'careless',
+] as const;
+export type NodePlant = (typeof nodePlants)[number];
 
 export interface NodePlan {
   /** 0 takes a free one. */
@@ -17,6 +28,8 @@ export interface NodePlan {
   /** Options of the server, besides those that all have. */
   readonly numbers: Readonly<Record<string, number>>;
   readonly quirks: Quirks;
+  /** What tokens are signed with. */
+  readonly secret: string;
   readonly plant: NodePlant | null;
 }
 
@@ -54,11 +67,12 @@ export class Node {
 
   static async start(name: string, plan: NodePlan, recorder: Recorder, start?: Start): Promise<Node> {
     const fate = { wanted: false };
-    const cry = (text: string) => {
+    const hear = (text: string, cries: boolean) => {
+      recorder.tell(name, { type: 'said', text });
       // Whoever is meant to end may cry.
-      if (!text.startsWith('log ') && !fate.wanted) recorder.tell(name, { type: 'cry', text });
+      if (cries && !text.startsWith('log ') && !fate.wanted) recorder.tell(name, { type: 'cry', text });
     };
-    const program = await Program.start(name, './node.fixture.ts', plan, cry, start);
+    const program = await Program.start(name, './node.fixture.ts', plan, hear, start);
     const before = await program.ask<Holdings>({ do: 'holdings' });
     const { host = '127.0.0.1' } = plan.quirks;
     return new Node(name, program, { before, host, fate }, recorder);

@@ -23,6 +23,9 @@ export interface Start {
   readonly deafOutput?: boolean;
 }
 
+/** Gets each line that a process writes, and whether no healthy one writes such. */
+type OnLine = (text: string, cries: boolean) => void;
+
 type Reply = { readonly answer: unknown } | { readonly error: string };
 
 export class Program {
@@ -31,7 +34,7 @@ export class Program {
   /** Answers come in the order of the questions. */
   readonly #waiting: ((reply: Reply) => void)[] = [];
 
-  private constructor(name: string, child: ChildProcess, onCry: (text: string) => void) {
+  private constructor(name: string, child: ChildProcess, onLine: OnLine, deafOutput: boolean) {
     this.name = name;
     this.#child = child;
     child.on('message', (reply) => this.#waiting.shift()?.(reply as Reply));
@@ -39,8 +42,8 @@ export class Program {
       for (const answer of this.#waiting.splice(0))
         answer({ error: `${name} ended: ${signal ?? `code ${code}`}` });
     });
-    if (child.stderr)
-      createInterface({ input: child.stderr }).on('line', (text) => cries.test(text) && onCry(text));
+    for (const output of [child.stderr, deafOutput ? null : child.stdout])
+      if (output) createInterface({ input: output }).on('line', (text) => onLine(text, cries.test(text)));
   }
 
   /** Starts a program of this folder with that plan; resolves when it is ready. @throws Error when it ends before that */
@@ -48,7 +51,7 @@ export class Program {
     name: string,
     file: string,
     plan: object,
-    onCry: (text: string) => void,
+    onLine: OnLine,
     { execArgv = [], env = {}, by = [], deafOutput = false }: Start = {},
   ): Promise<Program> {
     const path = fileURLToPath(new URL(file, import.meta.url));
@@ -57,9 +60,9 @@ export class Program {
       execPath,
       execArgv: [...before, '--disable-warning=ExperimentalWarning', ...execArgv],
       env: { ...process.env, ...env },
-      stdio: ['ignore', deafOutput ? 'pipe' : 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
-    const program = new Program(name, child, onCry);
+    const program = new Program(name, child, onLine, deafOutput);
     program.hello = await program.#answer('to be ready');
     return program;
   }

@@ -28,18 +28,20 @@ export class RedisStore implements Store {
   /** The way from the replica to its master. */
   readonly replication: FaultProxy | undefined;
   readonly #ack: 'stored' | 'replicated';
+  readonly #password: string;
   /** By node, then by the port of the server. */
   readonly #ways = new Map<string, Map<number, FaultProxy>>();
   readonly #servers: RedisServer[];
   #seed: number;
 
   private constructor(
-    { seed, ack }: Wishes,
+    { seed, ack, password }: Wishes,
     servers: readonly [RedisServer, ...RedisServer[]],
     { replica, replication, sentinels, cluster }: Partial<Parts> = {},
   ) {
     this.#seed = seed;
     this.#ack = ack;
+    this.#password = password;
     this.#servers = [...servers];
     this.master = servers[0];
     this.replica = replica;
@@ -137,7 +139,7 @@ export class RedisStore implements Store {
       return { sentinel: { name: sentinels.name, nodes } };
     }
     if (cluster) return { cluster: [...ways.values()].map(({ port }) => `${host}:${port}`) };
-    return { url: `redis://${host}:${ways.get(this.master.port)?.port}` };
+    return { url: `redis://default:${this.#password}@${host}:${ways.get(this.master.port)?.port}` };
   }
 }
 
@@ -145,6 +147,8 @@ interface Wishes {
   readonly seed: number;
   /** What an acknowledgement is to say. */
   readonly ack: 'stored' | 'replicated';
+  /** Nodes show it where there is one Redis; it needs none, and takes any. */
+  readonly password: string;
 }
 
 interface Parts {

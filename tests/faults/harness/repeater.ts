@@ -40,6 +40,11 @@ export class Repeater {
     return this.#sequence > 0 && this.#answers === 0;
   }
 
+  /** Connections that are open now. */
+  get open(): number {
+    return [...this.#sockets.values()].filter(({ readyState }) => readyState === WebSocket.OPEN).length;
+  }
+
   close(): void {
     clearInterval(this.#timer);
     for (const socket of this.#sockets.values()) socket.close();

@@ -11,11 +11,13 @@ import { FaultProxy, type Link } from '../proxy.ts';
 import type { Beside } from './beside.ts';
 import { resourcesSpare } from './checker/processes.ts';
 import { Crowd } from './crowd.ts';
-import type { GuestPlan, GuestPlant } from './guest.ts';
-import { Recorder } from './history.ts';
-import { Node, type NodePlant } from './node.ts';
+import { type GuestPlan, type GuestPlant, guestPlants } from './guest.ts';
+import { type LineOf, Recorder } from './history.ts';
+import { Node, type NodePlant, nodePlants } from './node.ts';
 import { RedisStore } from './redis.ts';
-import type { Setting } from './setting.ts';
+import { Secrets } from './secrets.ts';
+import { isStanding, type Setting } from './setting.ts';
+import { Standing } from './standing.ts';
 import { Folder, type Store } from './store.ts';
 
 const rooms = ['chat/a', 'chat/b', 'brief/c'] as const;
@@ -26,6 +28,9 @@ export interface RigOptions {
   readonly dir: string;
   readonly plant?: GuestPlant | NodePlant | null;
 }
+
+/** How late an event loop was. */
+type Late = Pick<LineOf<'loop'>, 'p999Ms' | 'maxMs' | 'busyMs'>;
 
 /** How long may be waited for all to come right; the checker then says whether that was soon enough. */
 const settleMs = 90_000;
@@ -43,6 +48,8 @@ export class Rig {
   readonly recorder: Recorder;
   readonly #options: RigOptions;
   readonly #controlDoors: FaultProxy[] = [];
+  readonly #secrets: Secrets;
+  #standing: Standing | undefined;
   #store: Store | undefined;
   #crowd: Crowd | undefined;
   #beside: Beside | undefined;
@@ -56,6 +63,7 @@ export class Rig {
     mkdirSync(options.dir, { recursive: true });
     this.files = { crowd: join(options.dir, 'crowd.jsonl'), harness: join(options.dir, 'harness.jsonl') };
     this.recorder = new Recorder(this.files.harness);
+    this.#secrets = new Secrets(this.recorder);
   }
 
   /** Does harm to a setting and sees it through to its end. The history is complete then, also where this rejects. */
@@ -67,8 +75,9 @@ export class Rig {
     const rig = new Rig(setting, options);
     try {
       await rig.#open();
+      const revoked = rig.#standing?.revoke(0.4 * setting.seconds * 1000);
       await harm(rig, setting.seconds);
-      await rig.#judgeable();
+      await rig.#judgeable(revoked);
     } finally {
       await rig.#close();
     }
@@ -139,13 +148,15 @@ export class Rig {
         broker: await this.store.planFor(name),
         numbers: this.setting.numbers ?? {},
         quirks: { ...this.setting.quirks, ...this.#beside?.quirks },
-        plant: plant === 'forget-producer' ? plant : null,
+        secret: this.#secrets.key,
+        plant: nodePlants.find((one) => one === plant) ?? null,
       },
       this.recorder,
       { ...this.setting.start, by: this.#beside?.by ?? [] },
     );
     this.nodes.push(node);
     this.#lead();
+    await this.#standing?.listen(node);
     return node;
   }
 
@@ -161,10 +172,10 @@ export class Rig {
   async joins(guests: readonly Omit<GuestPlan, 'port'>[], control = false): Promise<void> {
     const plans: GuestPlan[] = [];
     for (const guest of guests) {
-      const door = await this.#door();
-      if (control) this.#controlDoors.push(door);
-      else this.doors.set(guest.name, door);
-      plans.push({ ...this.#comes(guest.name), ...guest, port: door.port });
+      const door = await (control ? this.#controlDoor() : this.#door());
+      if (!control) this.doors.set(guest.name, door);
+      const token = this.#standing && { token: await this.#secrets.token(guest.name) };
+      plans.push({ ...this.#comes(guest.name), ...token, ...guest, port: door.port });
     }
     await this.crowd.ask({ do: 'join', guests: plans });
   }
@@ -193,17 +204,23 @@ export class Rig {
     this.#store =
       topology === 'disk'
         ? new Folder(join(this.#options.dir, 'data'))
-        : await RedisStore.start(topology, { seed: Math.floor(this.random() * 2 ** 31), ack });
+        : await RedisStore.start(topology, {
+            seed: Math.floor(this.random() * 2 ** 31),
+            ack,
+            password: this.#secrets.password,
+          });
     this.#beside = await this.setting.beside?.(this.#options.dir);
     for (let i = 0; i < nodes; i++) await this.startNode();
     const plan = {
       file: this.files.crowd,
       seed,
       rooms,
-      plant: plant === 'forget-producer' ? null : (plant ?? null),
+      plant: guestPlants.find((one) => one === plant) ?? null,
+      secret: this.#secrets.payload,
     };
     const cry = (text: string) => this.recorder.tell('crowd', { type: 'cry', text });
     this.#crowd = await Crowd.start(plan, cry, { env: this.#beside?.env ?? {} });
+    if (isStanding(this.setting)) this.#standing = new Standing(this, this.#secrets);
     await this.joins([{ name: 'control', publishes: true, patienceMs: null, enters: true }], true);
     await this.joins(
       Array.from({ length: clients }, (_, i) => ({
@@ -212,10 +229,12 @@ export class Rig {
         // One in four gives up soon, so that outcomes are unknown too.
         patienceMs: i % 4 === 3 ? 1500 : null,
         enters: i % 2 === 0,
+        edits: i < 3,
         transport: transports[i % transports.length] ?? 'websocket',
       })),
     );
     if (this.setting.repeats ?? !this.setting.terms?.loses) await this.#repeat();
+    await this.#standing?.begin(() => this.#controlDoor());
     await this.#settled();
     await this.crowd.ask({ do: 'publish', perSecond, fillingBytes });
     await sleep(300);
@@ -232,25 +251,39 @@ export class Rig {
   }
 
   /** Heals, waits until all has come right or can't any more, and puts down what the checker asks for. */
-  async #judgeable(): Promise<void> {
+  async #judgeable(revoked: Promise<void> | undefined): Promise<void> {
     await this.store.heal();
     for (const node of this.nodes) if (node.running) node.thaw();
     if (!this.nodes.some(({ running }) => running)) await this.startNode();
     for (const door of this.doors.values()) door.heal();
     this.recorder.tell('harness', { type: 'heal' });
+    await revoked;
+    await this.#standing?.revokeAgain();
     await this.crowd.ask({ do: 'publish', perSecond: 0, fillingBytes: 0 });
     this.recorder.tell('harness', { type: 'settled', ...(await this.#settled()) });
     const nodes = this.nodes
       .filter(({ running }) => running)
       .map(({ name, port, host }) => ({ ...this.#comes(name), name, port, host }));
+    await this.#standing?.look();
     await this.crowd.ask({ do: 'logs', nodes });
     const { longestMs } = await this.crowd.ask({ do: 'finish' });
     this.recorder.tell('crowd', { type: 'starved', ms: longestMs });
-    for (const node of this.nodes) if (node.running) await this.#rest(node);
+    for (const node of this.nodes) {
+      if (!node.running) continue;
+      await this.#rest(node);
+      await this.#tellSelf(node);
+    }
   }
 
   #settled(): Promise<{ readonly ms: number; readonly left: readonly string[] }> {
     return this.crowd.ask({ do: 'settle', withinMs: settleMs });
+  }
+
+  /** What a node says of itself, once everyone has left. */
+  async #tellSelf(node: Node): Promise<void> {
+    this.recorder.tell(node.name, { type: 'loop', ...(await node.ask<Late>({ do: 'loop' })) });
+    const metrics = await node.ask<Record<string, number>>({ do: 'metrics' });
+    this.recorder.tell(node.name, { type: 'metrics', left: true, metrics });
   }
 
   /** Waits until a node holds nothing of those who are gone, and tells what it holds then. */
@@ -275,6 +308,13 @@ export class Rig {
     return door;
   }
 
+  /** One that no fault is meant for. */
+  async #controlDoor(): Promise<FaultProxy> {
+    const door = await this.#door();
+    this.#controlDoors.push(door);
+    return door;
+  }
+
   #aim(door: FaultProxy): void {
     const running = this.nodes.filter((node) => node.running);
     const node = running[this.#turn++ % running.length];
@@ -290,6 +330,7 @@ export class Rig {
     for (const node of this.nodes) if (node.running) await node.kill();
     await this.#store?.close();
     await this.#beside?.close();
+    this.#standing?.close();
     await Promise.all([...this.#controlDoors, ...this.doors.values()].map((door) => door.close()));
     this.recorder.flush();
   }

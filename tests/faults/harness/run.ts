@@ -6,6 +6,8 @@
 import { parseArgs } from 'node:util';
 import { show } from './checker.ts';
 import { compare } from './compare.ts';
+import { guestPlants } from './guest.ts';
+import { nodePlants } from './node.ts';
 import { keepComparison, keepVerdict, renderAgain } from './report.ts';
 import { scenarios, table } from './scenarios.ts';
 import { judge } from './verdict.ts';
@@ -30,8 +32,7 @@ if (values.list) {
 }
 const seed = values.seed === undefined ? Math.floor(Math.random() * 1e9) : Number(values.seed);
 const only = values.only?.split(',');
-const plants = ['drop-delivery', 'hush-gap', 'forget-producer'] as const;
-const plant = plants.find((name) => name === values.plant) ?? null;
+const plant = [...guestPlants, ...nodePlants].find((name) => name === values.plant) ?? null;
 const chosen = scenarios.filter(({ id }) => only?.includes(id) ?? true);
 if (!Number.isSafeInteger(seed) || chosen.length === 0) {
   console.error(

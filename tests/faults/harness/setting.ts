@@ -2,8 +2,12 @@
  * What a run is set up as: who serves, over what, to how many, and what is allowed. The rig is built by it, the checker judges by it,
  * and each scenario is one with something done to it.
  */
+
+import type { Beside } from './beside.ts';
 import type { Floor, Invariant, Terms } from './checker/terms.ts';
 import type { GuestPlan } from './guest.ts';
+import type { Start } from './program.ts';
+import type { Quirks } from './quirks.ts';
 
 /** What stands between clients and logs: one node with a folder, or several nodes over a Redis of some form. */
 export type Topology = 'disk' | 'redis' | 'replica' | 'sentinel' | 'cluster';
@@ -39,21 +43,40 @@ export interface Setting extends Row {
   readonly repeats?: boolean;
   /** Options of the nodes, where they differ from those of the harness. */
   readonly numbers?: Readonly<Record<string, number>>;
+  /** What nodes have besides. */
+  readonly quirks?: Quirks;
+  /** How processes of nodes are started, where that differs. */
+  readonly start?: Pick<Start, 'execArgv' | 'deafOutput'>;
+  /** Starts what runs beside nodes and clients; it may use that folder. */
+  readonly beside?: (dir: string) => Promise<Beside>;
+  /** Why it can't be played on this machine; undefined when it can. */
+  readonly needs?: () => string | undefined;
   /** What an acknowledgement says, over Redis. Default: that it is stored. */
   readonly ack?: 'stored' | 'replicated';
   /** Whether it is in the selection of `npm test`; a number: for so many seconds there. */
   readonly quick?: true | number;
-  readonly terms?: Partial<Omit<Terms, 'floor'>>;
+  readonly terms?: Partial<Omit<Terms, 'floor' | 'standing'>>;
   readonly floor?: Partial<Floor>;
 }
 
-export const termsOf = ({ terms, floor }: Setting): Terms => ({
+/** Whether nodes are as most are: by plain TCP on this machine, open to who has no token, with no hooks. Then clients by hand come too. */
+export function isStanding({ beside, quirks = {} }: Setting): boolean {
+  const { host, hooks, keysUrl, tls } = quirks;
+  return !beside && !hooks && !tls && host === undefined && keysUrl === undefined;
+}
+
+export const termsOf = (setting: Setting): Terms => ({
   gaps: ['trimmed'],
   loses: false,
   healMs: 60_000,
   visibleMs: null,
+  stalls: false,
+  revokedMs: 1000,
+  revokedLate: setting.topology !== 'disk',
+  unnoticed: false,
   control: 'control',
   rssBytesMax: 400 * 1024 * 1024,
-  ...terms,
-  floor: { acknowledged: 50, reconnects: 1, faults: 1, ...floor },
+  standing: isStanding(setting),
+  ...setting.terms,
+  floor: { acknowledged: 50, reconnects: 1, faults: 1, ...setting.floor },
 });

@@ -18,10 +18,18 @@ export const invariants = {
   I9: 'After the last fault everyone is up to date again, and nothing waits.',
   I10: 'A loss inside the backplane is found and repaired within its bound.',
   I11: 'After it is quiet, everyone is shown as there who is, and nobody else.',
+  I12: 'Who may not read a channel gets nothing of it, and nothing comes after rights were withdrawn.',
   I13: 'Nodes hold nothing of clients that are gone, and stay within their memory.',
   I14: 'Whoever has no fault of their own notices nothing.',
+  I15: 'Event loops of nodes are late by less than 200 ms in 99.9 % of all cases, and by less than a second ever.',
   I16: 'No process ends, and none complains of what nobody caught.',
+  I17: 'A bad input gets the answer that is documented, within a second.',
+  I18: 'What nodes count as open is what is open, and nothing once everyone has left.',
+  I19: 'All copies of a document are the same in the end, as is what is stored, and all that was saved is in them.',
+  I20: 'No token, key, password or payload is written to a log, a metric, an error or a reason.',
+  I21: 'On a connection that lives the node says something at least every second heartbeat.',
   I22: 'Attempts to connect are spread, and never many at once.',
+  I23: 'A clock that is put forward or back changes nothing.',
   I24: 'The run tested something.',
 } as const;
 
@@ -44,6 +52,16 @@ export interface Terms {
   readonly healMs: number;
   /** Within so many ms after its acknowledgement an entry is with everyone; null: not asked. */
   readonly visibleMs: number | null;
+  /** Whether clients by hand are there: with few rights, with bad input, listening, and some who edit a document. */
+  readonly standing: boolean;
+  /** Whether nodes’ processes are stopped or kept busy from outside: how punctual they are isn’t asked then. */
+  readonly stalls: boolean;
+  /** Within so many ms after rights were withdrawn nothing more comes, on any node. */
+  readonly revokedMs: number;
+  /** Whether a withdrawal needs a way between nodes, or to what stores it, that is there after the faults only. */
+  readonly revokedLate: boolean;
+  /** Whether nobody may notice anything of what is done. */
+  readonly unnoticed: boolean;
   /** A client that no fault is meant for. */
   readonly control: string | null;
   /** A node's memory, at most. */
