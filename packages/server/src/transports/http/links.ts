@@ -48,6 +48,8 @@ const awaySecondsMax = 4;
 const nothing: Ask = { what: 'frames', number: 0, body: Buffer.alloc(0) };
 /** What stands around frames in a body. */
 const aroundBytes = 4096;
+/** So much is read of any post: clients send many small frames together (rule L8). */
+const postBytesMin = 65_536;
 const headers = 'Authorization, Content-Type, Syncline-Link';
 /** No proxy on the way may keep, change or gather what is told. */
 const streaming = {
@@ -113,7 +115,8 @@ export function framesRoute(settings: LinkSettings): Route {
     try {
       // Whoever makes up a name would else have the nodes tell each other all that they care to send.
       if (!settings.links.knows(link)) await asked(settings, request, link, nothing);
-      const bytesMax = Math.ceil(settings.frameBytesMax / 3) * 4 + aroundBytes;
+      const frameBytes = Math.ceil(settings.frameBytesMax / 3) * 4 + aroundBytes;
+      const bytesMax = Math.max(postBytesMin, frameBytes);
       const body = Buffer.from(await readBody(request, { clock: settings.clock, bytesMax }));
       if (!isUtf8(body)) throw new SyncError('bad_frame', 'The body is not UTF-8.');
       return await asked(settings, request, link, { what: end ? 'end' : 'frames', number, body });

@@ -100,6 +100,24 @@ describe.each(ways)('a link as %s', (as) => {
     expect(server.metrics).toMatchObject({ entriesAppended: 2, framesReceived: 3 });
   });
 
+  it('[L8] takes posts of 64 KiB however small a frame must be, and judges each line by itself', async () => {
+    const { client, server } = await linked(as, { frameBytesMax: 1024, payloadBytesMax: 512 });
+    const lines = Array.from({ length: 64 }, (_, i) =>
+      lineOf('publish', i + 1, room, 'p', i + 1, '€'.repeat(100 + i)),
+    );
+    const body = lines.join('\n');
+    const full = body + '\n'.repeat(65_536 - Buffer.byteLength(body));
+    expect((await client.frames('n=1', { method: 'POST', body: full })).status).toBe(204);
+    for (let ref = 1; ref <= 64; ref++) expect(await client.expect('ack')).toMatchObject({ ref });
+    const larger = await client.frames('n=2', { method: 'POST', body: `${full}\n` });
+    expect([larger.status, JSON.parse(larger.text).error.code]).toEqual([413, 'frame_too_large']);
+    expect(server.metrics).toMatchObject({ sessionsOpen: 1, entriesAppended: 64 });
+    const line = lineOf('publish', 65, room, 'p', 65, 'x'.repeat(1024));
+    expect((await client.frames('n=2', { method: 'POST', body: line })).status).toBe(204);
+    expect(await client.expect('error')).toMatchObject({ ref: null, code: 'frame_too_large' });
+    expect(errorOfClose(await client.closed())).toBe('frame_too_large');
+  });
+
   it('[L8] an empty post is a sign of life and has no number of its own', async () => {
     const { client, clock, server } = await linked(as, { heartbeatMs: 10_000 });
     for (let i = 0; i < 8; i++) {
