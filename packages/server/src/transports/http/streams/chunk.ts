@@ -21,56 +21,58 @@ const comma = Buffer.from(',');
 const close = Buffer.from(']');
 const nothing = new Uint8Array();
 
+/**
+ * How far an answer is: each leads to one of those below it. Until its reader stands somewhere there is nothing to say; while it `waits`
+ * nothing is no answer yet, while it `gathers` it is; a snapshot `streams`, and is `whole` once all of it is made.
+ */
+type Phase = 'opening' | 'waiting' | 'gathering' | 'streaming' | 'whole' | 'done';
+
 export class ChunkReader extends StreamReader {
   readonly #ifNoneMatch: string | undefined;
   readonly #pieces: Uint8Array[] = [];
   #bytes = 0;
-  /** Whether the session has said where the reader stands. */
-  #standing = false;
-  /** Whether a wait is over, so that nothing is an answer too. */
-  #expired = false;
-  /** Whether a snapshot is written as it comes, and whether all of it was made. */
-  #streams = false;
-  #complete = false;
-  #done = false;
+  #phase: Phase = 'opening';
+  /** How long nothing is no answer, in ms. */
+  #waitMs: number;
   #cancelWait: Cancel = () => {};
 
   constructor(place: Place, tools: ReadTools, reading: Reading, ifNoneMatch: string | undefined) {
     super(place, tools, reading);
     this.#ifNoneMatch = ifNoneMatch;
+    this.#waitMs = reading.query.live === 'long-poll' ? tools.longPollMs : 0;
   }
 
   pump(): void {
     this.progress();
-    while (!this.#done && !this.waiting && this.#hasRoom) {
+    while (!this.waiting && this.#hasRoom) {
       const bytes = this.take();
       if (!bytes) break;
       if (!this.waiting) this.made(bytes);
     }
-    if (this.#done || this.waiting || this.#streams || !this.#standing) return;
     // What lies between here and the head is being read, and comes by another call of this.
-    if (this.upToDate && this.#mayAnswer) this.#answer();
+    if (!this.waiting && this.#mayAnswer && this.upToDate) this.#answer();
   }
 
   end(code: ErrorCode, reason: string): void {
-    if (this.#done) {
+    if (this.#phase === 'whole' || this.#phase === 'done') {
       // What was answered is on its way, unless nobody takes it.
       if (code === 'silent' || code === 'restart') this.response?.destroy();
-    } else if (code === 'restart' && this.#standing && !this.#streams) this.#answer();
+    } else if (code === 'restart' && (this.#phase === 'waiting' || this.#phase === 'gathering'))
+      this.#answer();
     else this.lost(new SyncError(code, reason));
   }
 
   override release(): void {
-    this.#done = true;
+    this.#phase = 'done';
     this.#cancelWait();
     super.release();
   }
 
   protected begun(): void {
-    const { found, query } = this.reading;
-    this.#standing = true;
+    const { found } = this.reading;
     if (found.closed && this.at.offset >= found.top.offset) this.over = 'closed';
-    if (query.live === 'long-poll') this.#expireIn(this.tools.longPollMs);
+    this.#phase = this.#waitMs > 0 ? 'waiting' : 'gathering';
+    this.#wait();
   }
 
   protected entries(batch: Batch): Uint8Array {
@@ -80,9 +82,9 @@ export class ChunkReader extends StreamReader {
 
   protected part(part: SnapshotPart, name: string, messages: readonly (string | Uint8Array)[]): Uint8Array {
     const { face } = this.reading.found;
-    const isFirst = !this.#streams;
+    const isFirst = this.#phase !== 'streaming';
     if (isFirst) this.#stream({ epoch: this.at.epoch, offset: part.offset, check: part.check });
-    this.#complete = !part.more;
+    if (this.#phase === 'streaming' && !part.more) this.#phase = 'whole';
     const isJson = face.form === 'json';
     const bytes = part.encoded(`body ${face.name} ${name}`, () => joined(isJson, messages));
     if (!isJson) return bytes;
@@ -91,10 +93,10 @@ export class ChunkReader extends StreamReader {
   }
 
   protected made(bytes: Uint8Array): void {
-    if (this.#done) return;
+    if (this.#phase === 'done') return;
     if (bytes.length > 0) this.#pieces.push(bytes);
     this.#bytes += bytes.length;
-    if (this.#streams) this.#write();
+    if (this.#phase === 'streaming' || this.#phase === 'whole') this.#write();
     else if (this.#bytes >= chunkBytesMax || this.over) this.#answer();
   }
 
@@ -104,41 +106,43 @@ export class ChunkReader extends StreamReader {
   }
 
   protected leave(afterMs: number): void {
-    if (this.reading.query.live === 'long-poll') this.#expireIn(afterMs);
+    this.#waitMs = Math.min(this.#waitMs, afterMs);
+    this.#wait();
   }
 
   protected lost(refusal: Refusal | SyncError): void {
-    if (this.#done) return;
+    if (this.#phase === 'whole' || this.#phase === 'done') return;
     // What has begun can't be taken back: that it breaks off says that it isn't whole.
-    if (this.#streams) this.response?.destroy();
+    if (this.#phase === 'streaming') this.response?.destroy();
     else if (this.#pieces.length > 0) this.#answer();
     else this.#settle(refused(refusal));
-    this.#done = true;
+    this.#phase = 'done';
   }
 
   /** After so long nothing is an answer too. */
-  #expireIn(ms: number): void {
-    if (this.#done || this.#streams) return;
+  #wait(): void {
+    if (this.#phase !== 'waiting') return;
     this.#cancelWait();
-    this.#cancelWait = this.tools.clock.timer(ms, () => {
-      this.#expired = true;
+    this.#cancelWait = this.tools.clock.timer(this.#waitMs, () => {
+      if (this.#phase === 'waiting') this.#phase = 'gathering';
       this.pump();
     });
   }
 
   /** Whether what is taken can be held, or written. */
   get #hasRoom(): boolean {
-    return !this.#streams || this.response?.writableNeedDrain === false;
+    if (this.#phase === 'streaming') return this.response?.writableNeedDrain === false;
+    return this.#phase !== 'whole' && this.#phase !== 'done';
   }
 
   /** Whether there is something to answer with. */
   get #mayAnswer(): boolean {
-    const waits = this.reading.query.live === 'long-poll' && !this.#expired;
-    return !waits || this.#pieces.length > 0 || this.over !== undefined;
+    if (this.#phase === 'waiting') return this.#pieces.length > 0 || this.over !== undefined;
+    return this.#phase === 'gathering';
   }
 
   #settle(answer: Answer): void {
-    this.#done = true;
+    this.#phase = 'done';
     this.#cancelWait();
     this.answered({ ...answer, headers: { ...always, ...answer.headers } });
   }
@@ -189,7 +193,7 @@ export class ChunkReader extends StreamReader {
       ...cacheFields(found, false),
     };
     if (isKnown(etag, this.#ifNoneMatch)) return this.#settle({ status: 304, headers });
-    this.#streams = true;
+    this.#phase = 'streaming';
     this.#cancelWait();
     this.answered({
       status: 200,
@@ -199,6 +203,8 @@ export class ChunkReader extends StreamReader {
   }
 
   #begin(response: ServerResponse): void {
+    // It was lost before anything of it could be written.
+    if (this.#phase === 'done') return void response.destroy();
     this.response = response;
     response.on('drain', () => {
       this.session.alive();
@@ -216,8 +222,8 @@ export class ChunkReader extends StreamReader {
       this.tools.metrics.bytesSent += piece.length;
       response.write(piece);
     }
-    if (!this.#complete) return;
-    this.#done = true;
+    if (this.#phase !== 'whole') return;
+    this.#phase = 'done';
     response.end();
   }
 
