@@ -59,6 +59,29 @@ describe.each([
     expect(one).toEqual(other);
     expect(one?.map(([offset]) => offset)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
   });
+
+  test('[L8] [A2] a burst of small messages is stored where a frame must be small', async () => {
+    const { port } = await serve({ frameBytesMax: 1024, payloadBytesMax: 512 });
+    const room = client(port, [transport]).stream('chat/lobby');
+    // What waited while there was no connection goes up together, in letters of three bytes each.
+    const long = { n: 1, text: '€'.repeat(120) };
+    await Promise.all(Array.from({ length: 60 }, () => room.publish(long)));
+  });
+
+  test('[L1] [A1] what is published while its server leaves is stored and told', async () => {
+    const { server, port } = await serve();
+    const one = client(port, [transport]);
+    const room = one.stream('chat/lobby');
+    const got: number[] = [];
+    cleanups.push(room.onMessage(({ data }) => got.push(data.n)));
+    await until(room.freshness, ({ state }) => state === 'live');
+    const closed = server.close({ drainMs: 20_000 });
+    for (let n = 1; n <= 5; n++) await room.publish({ n });
+    await expect.poll(() => got).toEqual([1, 2, 3, 4, 5]);
+    expect(server.metrics.sessionsOpened).toBe(1);
+    await one.close();
+    await closed;
+  });
 });
 
 /** WebSocket, where something on the way may let it through or not. */
