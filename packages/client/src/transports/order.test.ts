@@ -42,6 +42,12 @@ function scripted(): Transport & { readonly opened: Opened[]; fault: Error | und
   return transport;
 }
 
+/** It works: it says something, and something more. */
+function answers({ tell }: Opened): void {
+  tell.message('welcome');
+  tell.message('an answer');
+}
+
 let hosts = 0;
 
 function scene(count = 3) {
@@ -158,14 +164,14 @@ describe('what worked', () => {
     const { clock, open, at, counts } = scene();
     const first = open();
     at(0).tell.close(1006, '');
-    at(1).tell.message('welcome');
+    answers(at(1));
     first.close();
     const second = open();
     expect(counts()).toEqual([1, 2, 0]);
     at(1).tell.close(1006, '');
     expect(counts()).toEqual([2, 2, 0]);
     at(0).tell.close(1006, '');
-    at(2).tell.message('welcome');
+    answers(at(2));
     second.close();
     await clock.advance(3_599_999);
     open().close();
@@ -185,15 +191,15 @@ describe('what worked', () => {
     const { clock, open, at, url } = scene();
     open();
     at(0).tell.close(1006, '');
-    at(1).tell.message('welcome');
+    answers(at(1));
     const key = `syncline ${url.split('?')[0]}`;
-    expect([...kept]).toEqual([[key, `1 ${clock.now() + 3_600_000}`]]);
+    expect([...kept]).toEqual([[key, `${clock.now() + 3_600_000} 1`]]);
     // Another page of the same session finds it.
     const other = scene();
-    kept.set(`syncline ${other.url.split('?')[0]}`, `2 ${clock.now() + 1}`);
+    kept.set(`syncline ${other.url.split('?')[0]}`, `${clock.now() + 1} 2`);
     other.open();
     expect(other.counts()).toEqual([0, 0, 1]);
-    for (const wrong of ['', 'x', '9 9e99', '-1 9e99', '1']) {
+    for (const wrong of ['', 'x', '9e99 9', '9e99 -1', '9e99 x', '1']) {
       const page = scene();
       kept.set(`syncline ${page.url.split('?')[0]}`, wrong);
       page.open();
@@ -205,9 +211,85 @@ describe('what worked', () => {
     vi.stubGlobal('sessionStorage', { getItem: fault, setItem: fault });
     const strict = scene();
     strict.open();
-    strict.at(0).tell.message('welcome');
-    expect(strict.told).toEqual(['welcome']);
+    answers(strict.at(0));
+    expect(strict.told).toEqual(['welcome', 'an answer']);
     vi.unstubAllGlobals();
+  });
+});
+
+describe('one that says a word and then nothing', () => {
+  /** What has been opened after each of those that were taken fell silent, by their places. */
+  test('[L10] is tried last the next time, and so is the next one that does', async () => {
+    const { clock, open, at, counts } = scene();
+    for (const place of [0, 1, 2, 0]) {
+      const before = counts();
+      const link = open();
+      expect(counts()).toEqual(before.map((count, i) => count + Number(i === place)));
+      at(place).tell.message('welcome');
+      link.send('a question');
+      await clock.advance(1_000);
+      link.close(1000);
+    }
+  });
+
+  test('[L10] or breaks, likewise; what ends in words is an answer', () => {
+    const { open, at, counts } = scene(2);
+    const ends = (place: number, code: number) => {
+      const link = open();
+      at(place).tell.message('welcome');
+      link.send('a question');
+      at(place).tell.close(code, '');
+      link.close(1000);
+    };
+    ends(0, 1006);
+    ends(1, 4429);
+    ends(1, 1006);
+    ends(0, 4429);
+    expect(counts()).toEqual([2, 2]);
+  });
+
+  test('is not doubted where it was asked nothing, had no time, or has answered', async () => {
+    const { clock, open, at, counts } = scene(2);
+    const idle = open();
+    at(0).tell.message('welcome');
+    await clock.advance(100_000);
+    idle.close(1000);
+    const brief = open();
+    at(0).tell.message('welcome');
+    brief.send('a question');
+    await clock.advance(999);
+    brief.close(1000);
+    const busy = open();
+    answers(at(0));
+    busy.send('a question');
+    await clock.advance(100_000);
+    busy.close(1000);
+    const broken = open();
+    answers(at(0));
+    broken.send('a question');
+    at(0).tell.close(1006, '');
+    open();
+    expect(counts()).toEqual([5, 0]);
+  });
+
+  test('[L10] is not gone back to for its first word', async () => {
+    const { clock, open, at, counts, told } = scene(2);
+    const first = open();
+    at(0).tell.message('welcome');
+    first.send('a question');
+    await clock.advance(10_000);
+    first.close(1000);
+    const second = open();
+    answers(at(1));
+    for (let i = 0; i < 3; i++) {
+      await clock.advance(900_000);
+      at(0).tell.message('welcome');
+      await clock.advance(10_000);
+    }
+    expect(told.map(String).filter((text) => text.startsWith('["bye"'))).toEqual([]);
+    second.close(1000);
+    open();
+    expect(counts()[1]).toBe(2);
   });
 });
 
@@ -217,7 +299,7 @@ describe('a better one', () => {
     const link = open('secret');
     at(0).tell.close(1006, '');
     at(1).tell.close(1006, '');
-    at(2).tell.message('welcome');
+    answers(at(2));
     await clock.advance(60_000);
     expect(counts()).toEqual([2, 1, 1]);
     expect(at(0).token).toBeUndefined();
@@ -228,10 +310,11 @@ describe('a better one', () => {
     expect(counts()).toEqual([2, 2, 1]);
     await clock.advance(1);
     expect(counts()).toEqual([3, 2, 1]);
-    expect(told).toEqual(['welcome']);
     at(0).tell.message('["error",null,"unauthenticated","",null]');
-    expect(told.map(String)).toEqual(['welcome', expect.stringMatching(/^\["bye",".*",0\]$/)]);
-    expect([at(0).closed, at(2).closed]).toEqual([1000, undefined]);
+    expect(told).toEqual(['welcome', 'an answer']);
+    at(0).tell.close(4401, '');
+    expect(told.map(String)).toEqual(['welcome', 'an answer', expect.stringMatching(/^\["bye",".*",0\]$/)]);
+    expect(at(2).closed).toBeUndefined();
     // The link goes on until its owner, who begins with what works, closes it.
     at(2).tell.message('more');
     expect(told.at(-1)).toBe('more');
@@ -239,6 +322,42 @@ describe('a better one', () => {
     expect(counts()).toEqual([4, 2, 1]);
     link.close();
     expect(at(2).closed).toBe(1005);
+  });
+
+  test('[L10] that lets nobody in without a token is asked for a sign of life, and has to give one', async () => {
+    const { clock, open, at, told, counts } = scene(2);
+    open();
+    at(0).tell.close(1006, '');
+    answers(at(1));
+    await clock.advance(60_000);
+    at(0).tell.message('welcome');
+    expect(at(0).sent).toEqual(['["heartbeat"]']);
+    await clock.advance(9_999);
+    expect(at(0).closed).toBeUndefined();
+    await clock.advance(1);
+    expect(at(0).closed).toBe(1000);
+    expect(told).toEqual(['welcome', 'an answer']);
+    await clock.advance(120_000);
+    expect(counts()).toEqual([3, 1]);
+    answers(at(0));
+    expect(told.map(String).at(-1)).toMatch(/^\["bye"/);
+    expect(at(0).closed).toBe(1000);
+    open();
+    expect(counts()).toEqual([4, 1]);
+  });
+
+  test('that can not even be tried is tried again later', async () => {
+    const { all, clock, open, at, counts, told } = scene(2);
+    const [first] = all;
+    if (first) first.fault = new Error('not here');
+    open();
+    at(1).tell.message('welcome');
+    await clock.advance(60_000);
+    if (first) first.fault = undefined;
+    await clock.advance(120_000);
+    expect(counts()).toEqual([1, 1]);
+    answers(at(0));
+    expect(told).toHaveLength(2);
   });
 
   test('is tried every quarter of an hour at the least', async () => {

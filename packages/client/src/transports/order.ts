@@ -1,20 +1,25 @@
 /**
  * Several transports as one: they are tried in order, what worked is remembered for a while, and those before it are tried again in
  * between. HTTP transports bring it along, so who has WebSocket alone loads nothing of it. Of frames it knows the one by which a server says
- * that it leaves.
+ * that it leaves, and the one that asks for a sign of life.
  */
 import type { Cancel, Clock } from '@syncline/protocol/wire';
 import type { Link, LinkHandlers, Transport } from './transport.ts';
 
 /** How long one may say nothing before the next is begun beside it; whichever speaks first is taken. In ms. */
 const headStartMs = 3_000;
+/** One that says nothing more for so long after it was asked something, and is given up then, is doubted; in ms. */
+const silentMs = 1_000;
 /** How long what worked is begun with, in ms. */
 const rememberMs = 3_600_000;
 /** After how long those before it are tried again for the first time, and then after twice as long each time; in ms. */
 const againMs = 60_000;
 const againMsMax = 900_000;
 
-/** What worked. A page that is loaded anew finds it in its session's storage. */
+/** How long that may take, in ms. */
+const probeMs = 10_000;
+
+/** In which order to begin, and until when, by server. A page that is loaded anew finds it in its session's storage. */
 const worked = new Map<string, string>();
 
 /** One transport of several. */
@@ -42,6 +47,11 @@ class Trial implements Link {
   /** Those that were begun and haven't failed. */
   readonly #links = new Set<Link>();
   #taken: Link | undefined;
+  #place = 0;
+  /** How often the one that was taken has said something. Some proxies let the first word through and nothing after it. */
+  #words = 0;
+  /** When it was asked something first, in ms since 1970. */
+  #askedAt = Number.POSITIVE_INFINITY;
   #over = false;
   #cancel: Cancel = () => {};
 
@@ -57,7 +67,7 @@ class Trial implements Link {
     this.#url = url;
     this.#token = token;
     this.#handlers = handlers;
-    this.#order = new Set([this.#recall(), ...all.keys()]);
+    this.#order = this.#recall();
   }
 
   get bufferedAmount(): number {
@@ -65,10 +75,12 @@ class Trial implements Link {
   }
 
   send(data: string | Uint8Array<ArrayBuffer>): void {
+    this.#askedAt = Math.min(this.#askedAt, this.#clock.now());
     this.#taken?.send(data);
   }
 
   close(code?: number, reason?: string): void {
+    if (!this.#over && this.#clock.now() - this.#askedAt >= silentMs) this.#doubt();
     this.#over = true;
     this.#cancel();
     for (const link of this.#links) link.close(code, reason);
@@ -79,6 +91,7 @@ class Trial implements Link {
     this.#cancel();
     for (const place of this.#order) {
       this.#order.delete(place);
+      if (!this.#all[place]) continue;
       try {
         this.#begin(place);
         this.#cancel = this.#clock.timer(headStartMs, () => this.next());
@@ -96,11 +109,16 @@ class Trial implements Link {
       message: (data) => {
         if (this.#over || !link) return;
         if (!this.#taken) this.#take(link, place);
-        if (this.#taken === link) this.#handlers.message(data);
+        if (this.#taken !== link) return;
+        if (++this.#words === 2) this.#remember([place]);
+        this.#handlers.message(data);
       },
       close: (code, reason) => {
         if (link) this.#links.delete(link);
         if (this.#over || (this.#taken && this.#taken !== link)) return;
+        // A code says that the end was heard of.
+        if (this.#words === 1 && code !== 1006) this.#remember([place]);
+        else if (this.#askedAt <= this.#clock.now()) this.#doubt();
         if (this.#taken || this.#links.size + this.#order.size === 0) this.#fail(code, reason);
         else this.next();
       },
@@ -111,26 +129,45 @@ class Trial implements Link {
   /** One has said something, so it works. */
   #take(link: Link, place: number): void {
     this.#taken = link;
+    this.#place = place;
     this.#order.clear();
     this.#cancel();
     for (const other of this.#links) if (other !== link) other.close(1000);
-    this.#remember(place);
     if (place > 0) this.#again(place, againMs);
   }
 
-  /** Later tries those before it, without a word of who it is: an error proves as much as a welcome that something comes through. */
+  /** It was asked, and never said a second word: next time it is tried last. */
+  #doubt(): void {
+    if (this.#words > 1) return;
+    const order = this.#recall();
+    order.delete(this.#place);
+    this.#remember([...order, this.#place]);
+  }
+
+  /** Later tries those before it, without a word of who it is: an error proves as much as an answer that something comes through. */
   #again(place: number, ms: number): void {
     this.#cancel = this.#clock.timer(ms, () => {
-      const probe = inOrder(this.#all.slice(0, place), this.#clock).open(this.#url, undefined, {
-        message: () => {
-          probe.close(1000);
-          this.#links.delete(probe);
-          // What a server says that leaves: the owner makes the next link before it breaks this one, and loses nothing (rule L3).
-          this.#handlers.message('["bye","There is a better way.",0]');
-        },
-        close: () => this.#again(place, Math.min(2 * ms, againMsMax)),
-      });
-      this.#links.add(probe);
+      let words = 0;
+      let probe: Link | undefined;
+      const end = (works: boolean): void => {
+        this.#cancel();
+        if (probe) this.#links.delete(probe);
+        probe?.close(1000);
+        // What a server says that leaves: the owner makes the next link before it breaks this one, and loses nothing (rule L3).
+        if (works) this.#handlers.message('["bye","There is a better way.",0]');
+        else this.#again(place, Math.min(2 * ms, againMsMax));
+      };
+      try {
+        probe = inOrder(this.#all.slice(0, place), this.#clock).open(this.#url, undefined, {
+          message: () => (words++ ? end(true) : probe?.send('["heartbeat"]')),
+          close: (code) => end(words > 0 && code !== 1006),
+        });
+        this.#links.add(probe);
+        this.#cancel = this.#clock.timer(probeMs, () => end(false));
+      } catch {
+        // What can't even be tried here may be, one day.
+        end(false);
+      }
     });
   }
 
@@ -145,20 +182,21 @@ class Trial implements Link {
     return `syncline ${this.#url.split('?')[0]}`;
   }
 
-  /** The place of the one to begin with. */
-  #recall(): number {
+  /** The order in which to try them, by their places; there may be some that aren't in the list. */
+  #recall(): Set<number> {
     let text = worked.get(this.#key);
     try {
       text ??= globalThis.sessionStorage?.getItem(this.#key) ?? undefined;
     } catch {
       // As below.
     }
-    const [place = 0, until = 0] = (text ?? '').split(' ').map(Number);
-    return until > this.#clock.now() && this.#all[place] ? place : 0;
+    const [until = 0, ...places] = (text ?? '').split(' ').map(Number);
+    return new Set([...(until > this.#clock.now() ? places : []), ...this.#all.keys()]);
   }
 
-  #remember(place: number): void {
-    const text = `${place} ${this.#clock.now() + rememberMs}`;
+  /** @param first which to begin with */
+  #remember(first: readonly number[]): void {
+    const text = [this.#clock.now() + rememberMs, ...first].join(' ');
     worked.set(this.#key, text);
     try {
       globalThis.sessionStorage?.setItem(this.#key, text);
