@@ -191,11 +191,27 @@ test('dead-path', () => {
     '```',
     '`../README.md`',
   ];
-  expect(findings({ 'docs/a.md': text.join('\n'), 'docs/README.md': '' })).toEqual([
+  expect(findings({ 'docs/a.md': text.join('\n'), 'docs/README.md': '# Part' })).toEqual([
     'docs/a.md:1 dead-path',
     'docs/a.md:1 dead-path',
     'docs/a.md:5 dead-path',
   ]);
+});
+
+test('dead-heading', () => {
+  const text = [
+    '[a](#what-it-costs) [b](#what-it-costs-1) [c](b.md#parts--wholes) [e](../a.ts#L5)',
+    '## What *it* costs?',
+    '### [What](b.md) it costs',
+    '```',
+    '# In a fence',
+    '```',
+    '[f](#in-a-fence) [g](b.md#gone)',
+  ];
+  const b = '# Parts & wholes';
+  expect(
+    findings({ 'docs/a.md': text.join('\n'), 'docs/b.md': b, 'a.ts': '// It is the one file that is here.' }),
+  ).toEqual(['docs/a.md:7 dead-heading', 'docs/a.md:7 dead-heading']);
 });
 
 test('protocol-rule: an unproved rule, an unknown one, a skipped test', () => {

@@ -7,7 +7,7 @@ import { buildProject, type Finding, type Project, type Rule } from './tidy/proj
 import { protocolRules } from './tidy/rules.ts';
 import { fileSize, functionSize, language, openingComment, publicNames } from './tidy/shape.ts';
 import { injectedClock, testsWait } from './tidy/time.ts';
-import { lockFile, looseEnds, markdownPaths, namedTests } from './tidy/words.ts';
+import { lockFile, looseEnds, markdownHeadings, markdownPaths, namedTests } from './tidy/words.ts';
 
 const RULES: Rule[] = [
   packageDirection,
@@ -23,6 +23,7 @@ const RULES: Rule[] = [
   looseEnds,
   lockFile,
   markdownPaths,
+  markdownHeadings,
   namedTests,
   protocolRules,
 ];

@@ -1,4 +1,4 @@
-// Rules about what is written down: loose ends and machine paths in any file, dead paths in Markdown, the lock file.
+// Rules about what is written down: loose ends and machine paths in any file, dead paths and links in Markdown, the lock file.
 // The patterns are spelled so that they don't match themselves.
 import { posix } from 'node:path';
 import type { Finding, Project, Rule } from './project.ts';
@@ -44,12 +44,45 @@ export const lockFile: Rule = function* (project) {
 };
 
 export const markdownPaths: Rule = function* (project) {
+  for (const { file, line, text } of eachProse(project)) yield* deadPaths(project, file, line, text);
+};
+
+/** The lines of Markdown that are no code. */
+function* eachProse(project: Project): ReturnType<typeof eachLine> {
   let fenced = false;
-  for (const { file, line, text } of eachLine(project, /\.md$/)) {
-    if (line === 1) fenced = false;
-    if (/^\s*(```|~~~)/.test(text)) fenced = !fenced;
-    if (fenced) continue;
-    yield* deadPaths(project, file, line, text);
+  for (const one of eachLine(project, /\.md$/)) {
+    if (one.line === 1) fenced = false;
+    if (/^\s*(```|~~~)/.test(one.text)) fenced = !fenced;
+    if (!fenced) yield one;
+  }
+}
+
+/** Every heading of every page, as links call it: in lower case, without punctuation, numbered where it comes again. */
+function headings(project: Project): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { file, text } of eachProse(project)) {
+    const title = /^#{1,6} +(.*?)[ #]*$/.exec(text)?.[1];
+    if (title === undefined) continue;
+    const shown = title.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
+    const name = `${file}#${shown.replace(/[^\p{L}\p{N}\p{M}_ -]/gu, '').replaceAll(' ', '-')}`;
+    let own = name;
+    for (let i = 1; found.has(own); i++) own = `${name}-${i}`;
+    found.add(own);
+  }
+  return found;
+}
+
+export const markdownHeadings: Rule = function* (project) {
+  const known = headings(project);
+  for (const { file, line, text } of eachProse(project)) {
+    for (const [, path = '', part = ''] of text
+      .replace(/`[^`]*`/g, '')
+      .matchAll(/\]\(([^)\s#:]*)#([^)\s]+)\)/g)) {
+      const page = path === '' ? file : posix.join(posix.dirname(file), decodeURI(path));
+      if (!page.endsWith('.md') || known.has(`${page}#${decodeURI(part)}`)) continue;
+      const message = `'${page}' has no heading that is called '#${part}': correct the link, or write the heading`;
+      yield { file, line, rule: 'dead-heading', message };
+    }
   }
 };
 
