@@ -5,6 +5,7 @@
 import { type Position, SyncError } from '@syncline/protocol';
 import type { Shown } from '../hub/face.ts';
 import type { Faces } from '../hub/faces.ts';
+import { chargeRead } from './allowance.ts';
 import { type Asker, charge } from './asking.ts';
 import type { Sessions } from './sessions.ts';
 import { DurableWrites } from './streams/durable.ts';
@@ -25,6 +26,8 @@ export interface Found extends Shown {
   readonly top: Position;
   /** Whether anybody may read it, whoever they are. */
   readonly open: boolean;
+  /** Charges its reader for so many bytes, besides what was charged for the request. */
+  readonly charge: (bytes: number) => void;
 }
 
 export class Streams {
@@ -75,14 +78,15 @@ export class Streams {
   async #find(asked: StreamAsked, uses: boolean): Promise<Found> {
     const { access, hub } = this.#tools;
     const { identity, channel } = asked;
-    charge(this.#tools, this.#sessions, asked, { type: 'subscribe', channel });
+    const bucket = charge(this.#tools, this.#sessions, asked, { type: 'subscribe', channel });
     const definition = definitionOf(hub, channel);
     await access.rights(identity).demand('subscribe', channel, definition);
     const shown = await this.#faces.show(channel, uses);
     // Rights may have ended while this was looked for.
     access.good(identity);
-    if (shown) return { ...shown, top: shown.head(), open: definition.anonymous.includes('subscribe') };
-    throw new SyncError('unknown_channel', `There is no stream at ${JSON.stringify(channel)}.`);
+    if (!shown) throw new SyncError('unknown_channel', `There is no stream at ${JSON.stringify(channel)}.`);
+    const open = definition.anonymous.includes('subscribe');
+    return { ...shown, top: shown.head(), open, charge: (bytes) => chargeRead(bucket, bytes) };
   }
 
   async #write(channel: string, write: (writes: Writes) => Promise<StreamAnswer>): Promise<StreamAnswer> {

@@ -399,7 +399,7 @@ describe('who may read', () => {
     token,
   }) => {
     if (token === null) throw new SyncError('unauthenticated');
-    return { user: token, capabilities: { 'chat/:room': ['subscribe'] } };
+    return { user: token, capabilities: { 'chat/:room': ['subscribe'], ':name': ['subscribe'] } };
   };
   const ada = { Authorization: 'Bearer ada' };
 
@@ -450,6 +450,26 @@ describe('who may read', () => {
     const refused = await get('chat/x', ada);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
+  it('pays for what is large by its size: a message, and what came of folding', async () => {
+    const slow = { authenticate, requestsPerSecondMax: 1, requestsBurstMax: 100, payloadBytesMax: 2_000_000 };
+    const clock = fakeClock();
+    const { server, get } = await serve({ ...slow, frameBytesMax: 4_000_000, foldEntriesMax: 10, clock });
+    await server.publish('chat/small', 'x');
+    await server.publish('chat/large', 'x'.repeat(1_600_000));
+    for (let i = 0; i < 40; i++) await server.set('values', `k${i % 20}`, `${i}${'v'.repeat(80_000)}`);
+    await eventually(() => server.metrics.snapshotsStored).toBeGreaterThan(0);
+    for (let n = 0; n < 5; n++) expect((await get('chat/small', ada)).status).toBe(200);
+    expect((await get('chat/large', ada)).status).toBe(200);
+    const refused = await get('chat/small', ada);
+    // So large a message is about a hundred pages of a log.
+    expect([refused.status, Number(refused.headers.get('retry-after')) > 15]).toEqual([429, true]);
+    const bob = { Authorization: 'Bearer bob' };
+    expect((await (await get('values', bob)).text()).length).toBeGreaterThan(1_000_000);
+    expect((await get('chat/small', bob)).status).toBe(429);
+    await clock.advance(120_000);
+    expect((await get('chat/small', bob)).status).toBe(200);
   });
 
   it('is a page of a listed origin, which may read where to go on', async () => {

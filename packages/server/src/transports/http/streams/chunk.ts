@@ -171,6 +171,8 @@ export class ChunkReader extends StreamReader {
       write: (response) => {
         this.response = response;
         this.tools.metrics.bytesSent += bytes;
+        // So much more than others are given.
+        if (bytes > chunkBytesMax) found.charge(bytes - chunkBytesMax);
         // They leave together, and those that others are sent too aren't copied.
         response.cork();
         for (const piece of pieces) response.write(piece);

@@ -151,7 +151,9 @@ export abstract class StreamReader implements Port {
         if (shows.end === 'gone') return this.#gone();
         this.over = shows.end;
       }
-      return this.part(part, shows.name, shown);
+      const bytes = this.part(part, shows.name, shown);
+      found.charge(bytes.length);
+      return bytes;
     };
     if (!(messages instanceof Promise)) return take(messages);
     this.waiting = true;
