@@ -7,7 +7,9 @@ import { fakeClock } from '@syncline/protocol/testing';
 import { readDurableEntry } from '@syncline/protocol/wire';
 import { describe, expect, it } from 'vitest';
 import { memory } from './broker/memory.ts';
+import { request } from './testing/bytes.ts';
 import { meddle } from './testing/meddle.ts';
+import { RawClient } from './testing/raw.ts';
 import { serveChannels } from './testing/serve.ts';
 import { WireClient } from './testing/wire.ts';
 
@@ -67,6 +69,25 @@ it.each([
   expect(response.status).toBe(503);
   const { error } = (await response.json()) as { error: { code: string; detail?: unknown } };
   expect([error.code, error.detail]).toEqual(['unavailable', detail]);
+});
+
+describe('the address of a log that was created', () => {
+  it.each([
+    ['localhost', 201, 'http://localhost/sync/streams/log/a'],
+    ['localhost:81', 201, 'http://localhost:81/sync/streams/log/a'],
+    ['elsewhere.example', 421, null],
+    ['localhost/sync/streams/log/b?', 400, null],
+    ['user@localhost', 400, null],
+  ])(
+    '[P20] asked for at %s it is told by that name, where the server goes by it',
+    async (host, status, location) => {
+      const { port } = await serveChannels(channels, { hostsAllowed: ['localhost'] });
+      const client = await RawClient.connect(port);
+      client.socket.write(request('PUT /sync/streams/log/a HTTP/1.1', { Host: host, 'Content-Length': '0' }));
+      const answered = await client.answer();
+      expect([answered.status, answered.headers.get('location') ?? null]).toEqual([status, location]);
+    },
+  );
 });
 
 describe('a closed log that is read on and on', () => {
