@@ -2,19 +2,18 @@
  * Requests that write to channels which the contract made: their messages are appended as what clients publish, and nobody creates,
  * closes or deletes them. The streams of a node call it; it goes by what faces and definitions say, and knows no header.
  */
-import { type Definition, type Position, SyncError } from '@syncline/protocol';
+import { type Definition, SyncError } from '@syncline/protocol';
 import { type Data, toSyncError } from '@syncline/protocol/wire';
-import type { Append, Appended } from '../../broker/broker.ts';
 import type { Channel } from '../../channel.ts';
 import type { Intake } from '../../hub/admission.ts';
 import type { Face } from '../../hub/face.ts';
 import type { Faces } from '../../hub/faces.ts';
 import { charge } from '../asking.ts';
-import { producerAs, requestAs } from '../scope.ts';
 import type { Sessions } from '../sessions.ts';
 import type { SessionTools } from '../tools.ts';
 import { definitionOf, vet } from '../vetting.ts';
-import type { Producing, StreamAnswer, StreamWrite, Writes } from './request.ts';
+import type { StreamAnswer, StreamWrite, Writes } from './request.ts';
+import { Storing } from './storing.ts';
 
 /** Messages in one request. */
 const messagesMax = 1000;
@@ -27,6 +26,7 @@ export class FixedWrites implements Writes {
   readonly #tools: SessionTools;
   readonly #sessions: Sessions;
   readonly #faces: Faces;
+  readonly #storing = new Storing();
 
   constructor(tools: SessionTools, sessions: Sessions, faces: Faces) {
     this.#tools = tools;
@@ -52,8 +52,6 @@ export class FixedWrites implements Writes {
     if (closes) return fixed(name, 'closed');
     checkMarks(write);
     const face = this.#face(name);
-    // It is opened once, and charged for so.
-    await this.#channel(name);
     if (write.type !== undefined && !sameType(write.type, face.type))
       return { outcome: 'mistyped', why: `"${name}" takes ${face.type}, not what was sent.` };
     let payloads: readonly Data[];
@@ -89,15 +87,8 @@ export class FixedWrites implements Writes {
     const channel = await this.#channel(name);
     // Rights may have ended while they were looked at.
     this.#tools.access.good(identity);
-    // Entries that are kept for good keep their keys for good, so whoever takes another name each time would fill the log with names.
-    const fences = (append: Intake['append']): boolean =>
-      append.key === undefined && channel.settings.keep !== null;
-    const appends = intakes.map(({ append }, i) => ({
-      ...append,
-      from: identity.user,
-      ...(producer && producedBy(write, producer, fences(append), i)),
-    }));
-    return await stored(channel, appends, producer);
+    const messages = intakes.map(({ append }) => ({ ...append, from: identity.user }));
+    return await this.#storing.store(channel, identity, messages, producer);
   }
 
   /** Charges for a request, and finds out whether it may be asked for. @throws SyncError `too_many`, `unknown_channel`, `forbidden` */
@@ -145,73 +136,6 @@ function payloadsOf({ channel, body }: StreamWrite, face: Face): readonly Data[]
     'frame_too_large',
     `A request holds up to ${messagesMax} messages, and this one has more. Send several.`,
   );
-}
-
-/**
- * As whose an append is stored, so that a repeated request stores nothing twice: the first message takes the producer's next number, and
- * so proves that no request is missing; the further ones are numbered by a producer that stands for the request, and so keep their
- * order. An older epoch is fenced off where `fences`: then the producer is a key of its own, and its epochs are in order.
- */
-function producedBy(
-  { identity }: StreamWrite,
-  { id, epoch, sequence }: Producing,
-  fences: boolean,
-  item: number,
-): Pick<Append, 'producer' | 'key' | 'order'> {
-  const name = `${id}.${epoch}`;
-  if (item > 0) return { producer: { id: requestAs(identity, name, sequence), sequence: item } };
-  const producer = { id: producerAs(identity, name), sequence: sequence + 1 };
-  return fences ? { producer, key: producerAs(identity, id), order: epoch } : { producer };
-}
-
-/**
- * Stores all, in their order, and says where the last one is. The others wait for the first, which proves that the producer's turn has
- * come; none of them waits for the one before it, since a log takes them in the order in which they are given to it.
- */
-async function stored(
-  channel: Channel,
-  [first, ...rest]: readonly Omit<Append, 'keep'>[],
-  producer: Producing | undefined,
-): Promise<StreamAnswer> {
-  if (!first) throw new SyncError('internal', 'A request without messages.');
-  let places: readonly Appended[];
-  try {
-    places = [await channel.append(first)];
-  } catch (thrown) {
-    return notStored(thrown, channel.top, producer);
-  }
-  const further = await Promise.allSettled(rest.map((append) => channel.append(append)));
-  places = [...places, ...further.flatMap((one, i) => placeOf(one, i + 1))];
-  const { epoch, offset, check } = places.reduce((last, one) => (one.offset > last.offset ? one : last));
-  const isNew = places.some(({ duplicate }) => !duplicate);
-  return {
-    outcome: !producer ? 'appended' : isNew ? 'taken' : 'duplicate',
-    next: { epoch, offset, check },
-    ...(producer && { producerEpoch: producer.epoch, producerSequence: producer.sequence }),
-  };
-}
-
-/** Where a further message of a request is; nothing for one that was stored so many messages ago that nobody remembers where. */
-function placeOf(outcome: PromiseSettledResult<Appended>, item: number): readonly Appended[] {
-  if (outcome.status === 'fulfilled') return [outcome.value];
-  const { code, detail } = toSyncError(outcome.reason);
-  if (code !== 'sequence') throw outcome.reason;
-  if (Number(detail?.['expected']) > item) return [];
-  // The log has lost what it stored just now.
-  throw new SyncError('unavailable', 'The log has changed since the request began. Send it again.');
-}
-
-/** Why something was not stored, as an answer, where the producer is what is wrong; else it is thrown. */
-function notStored(thrown: unknown, top: Position, producer: Producing | undefined): StreamAnswer {
-  const { code, detail } = toSyncError(thrown);
-  if (!producer) throw thrown;
-  if (code === 'superseded') return { outcome: 'fenced' };
-  const next = Number(detail?.['expected']) - 1;
-  if (code !== 'sequence' || Number.isNaN(next)) throw thrown;
-  // It was stored so long ago that nobody remembers where: the numbers have no holes.
-  if (producer.sequence < next)
-    return { outcome: 'duplicate', next: top, producerEpoch: producer.epoch, producerSequence: next - 1 };
-  return { outcome: 'skipped', expected: next, received: producer.sequence };
 }
 
 function fixed(channel: string, what: 'closed' | 'deleted'): StreamAnswer {

@@ -7,9 +7,9 @@ import { describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
 import { memory } from '../../../broker/memory.ts';
 import { readToken, writeToken } from '../../../hub/token.ts';
-import { meddle } from '../../../testing/meddle.ts';
+import { gate, lasting, meddle } from '../../../testing/meddle.ts';
 import { serveChannels } from '../../../testing/serve.ts';
-import { WireClient } from '../../../testing/wire.ts';
+import { passes, WireClient } from '../../../testing/wire.ts';
 
 const text = {
   '~standard': {
@@ -270,7 +270,7 @@ describe('a producer', () => {
     expect(await read('chat/x')).toBe('["a","b","c"]');
   });
 
-  it('[P19] whose request broke off finds it in its order when it repeats it, behind what came meanwhile', async () => {
+  it('[P19] whose request broke off is not done with it before all of it is stored, in its order', async () => {
     const { broker, meddling } = meddle(memory());
     const { post, read } = await serve({ broker });
     let fails = '"b"';
@@ -279,14 +279,39 @@ describe('a producer', () => {
       return await append();
     };
     const request = () => post('chat/x', ['a', 'b', 'c', 'd'], by(0, 0));
+    const next = () => post('chat/x', ['e', 'f'], by(0, 1));
     expect((await request()).status).toBe(503);
-    expect((await post('chat/x', ['later'], by(0, 1))).status).toBe(200);
-    fails = '"c"';
+    expect((await post('chat/x', ['of another'])).status).toBe(204);
+    expect(told(await next())).toEqual([409, null, null, '0', '1']);
+    fails = '"d"';
     expect((await request()).status).toBe(503);
-    fails = '';
+    expect(told(await next())).toEqual([409, null, null, '0', '1']);
+    fails = 'nothing';
     expect(told(await request())).toEqual([200, '0', '0', null, null]);
     expect(told(await request())).toEqual([204, '0', '0', null, null]);
-    expect(await read('chat/x')).toBe('["a","later","b","c","d"]');
+    expect(told(await next())).toEqual([200, '0', '1', null, null]);
+    expect(await read('chat/x')).toBe('["a","of another","b","c","d","e","f"]');
+  });
+
+  it('[P19] stores its requests one after the other, however many are sent at once, by whichever node', async () => {
+    const logs = lasting(memory());
+    const { broker, meddling } = meddle(logs);
+    const [one, other] = [await serve({ broker }), await serve({ broker: logs })];
+    const held = gate();
+    meddling.append = async (append, { data }) => {
+      const stored = await append();
+      if (data === '"a"') await held.passed;
+      return stored;
+    };
+    const early = one.post('chat/x', ['a', 'b'], by(0, 0));
+    await passes(async () => expect(await other.read('chat/x')).toBe('["a"]'));
+    const late = one.post('chat/x', ['c', 'd'], by(0, 1));
+    await passes(() => expect(one.server.metrics.framesReceived).toBe(4));
+    expect(told(await other.post('chat/x', ['c', 'd'], by(0, 1)))).toEqual([409, null, null, '0', '1']);
+    held.open();
+    expect([(await early).status, (await late).status]).toEqual([200, 200]);
+    expect(await other.read('chat/x')).toBe('["a","b","c","d"]');
+    expect((await other.post('chat/x', ['c', 'd'], by(0, 1))).status).toBe(204);
   });
 
   it('[P19] stores each message of a large request once, of which the log remembers but the last places', async () => {
