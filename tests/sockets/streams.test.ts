@@ -38,6 +38,23 @@ async function serve(options: Partial<Parameters<typeof createServer<typeof chan
   return { server, client, url: (channel: string) => `http://localhost:${port}/sync/streams/${channel}` };
 }
 
+/** A `fetch` by which every second request of a producer overtakes the one before it: that is sent once the second is answered. */
+function overtaking(): typeof fetch {
+  const answered = new Map<number, PromiseWithResolvers<void>>();
+  const once = (seq: number): PromiseWithResolvers<void> => {
+    const found = answered.get(seq) ?? Promise.withResolvers<void>();
+    answered.set(seq, found);
+    return found;
+  };
+  return async (input, init) => {
+    const seq = Number(new Headers(init?.headers).get('producer-seq'));
+    if (seq % 2 === 0) await once(seq + 1).promise;
+    const response = await fetch(input, init);
+    once(seq).resolve();
+    return response;
+  };
+}
+
 test.each(['sse', 'long-poll', true] as const)(
   '[P7] [P12] [P13] the public client reads what a socket’s client publishes, and goes on: live=%s',
   async (live) => {
@@ -88,15 +105,19 @@ test('[P19] the public producer stores each message once and in order, however i
   const failed: Error[] = [];
   const producer = new IdempotentProducer(handle, 'jobs/1', {
     lingerMs: 0,
-    maxBatchBytes: 200,
+    maxBatchBytes: 36,
     onError: (error) => failed.push(error),
+    fetch: overtaking(),
   });
-  for (let n = 0; n < 300; n++) producer.append(JSON.stringify({ n }));
+  // Four to a request, and so an even number of requests.
+  const sent = Array.from({ length: 304 }, (_, i) => 100 + i);
+  for (const n of sent) producer.append(JSON.stringify({ n }));
   await producer.flush();
   expect(failed).toEqual([]);
   const all = await read<{ n: number }>({ url: url('chat/x'), live: false });
-  expect((await all.json()).map(({ n }) => n)).toEqual(Array.from({ length: 300 }, (_, n) => n));
-  expect(server.metrics.framesRefused).toBeGreaterThanOrEqual(0);
+  expect((await all.json()).map(({ n }) => n)).toEqual(sent);
+  expect(producer.nextSeq).toBe(sent.length / 4);
+  expect(server.metrics.framesRefused).toBeGreaterThanOrEqual(producer.nextSeq / 2);
 });
 
 test('[P10] what the public State Protocol makes of a channel is what its keys hold, however late it comes', async () => {

@@ -50,7 +50,9 @@ export function streamsRoute(settings: StreamSettings): Route {
       refuseExtensions(request);
       checkRequest(request, settings);
       const told = await act(await writeOf(request, rest, settings));
-      return answerTo(told, addressOf(request, settings));
+      const answer = answerTo(told, addressOf(request, settings));
+      if (answer.status >= 400) settings.metrics.framesRefused++;
+      return answer;
     };
   return {
     headers: sendable,
