@@ -1,34 +1,21 @@
 /**
  * What a node knows of one durable log besides its bodies: one more reader of the channel, which begins at the newest entry that says
- * all, follows from there, and ends the log when its time has come. The hub opens and closes it with the channel, and judges by it
- * what may be appended. It knows no request, and nobody who asks.
+ * all, and follows from there. The hub opens and closes it with the channel, and judges by it what may be appended. It knows no request,
+ * and nobody who asks.
  */
 import { type Position, SyncError } from '@syncline/protocol';
-import {
-  type Cancel,
-  type Data,
-  type DurableAct,
-  type DurableState,
-  durableAct,
-  durableEntry,
-  durableKind,
-  type Entry,
-  joined,
-  type Life,
-} from '@syncline/protocol/wire';
+import { type Data, type DurableState, durableKind, joined } from '@syncline/protocol/wire';
 import { Retry } from '../channel/retry.ts';
 import type { Channel, ChannelTools } from '../channel.ts';
 import { Batch, type Cursor, SnapshotPart, type Taken } from '../cursor.ts';
 import { reason } from '../observe.ts';
-import { endsAt, judge } from './durable/judge.ts';
+import { Expiry } from './durable/expiry.ts';
+import { endsAt } from './durable/judge.ts';
+import { readBack } from './durable/readback.ts';
 import { lookFor, Refresh } from './refresh.ts';
 
-/** Entries that are read at a time to find one that says all. */
-const pageEntries = 64;
 /** How often its newest place is looked for in a log that turns into another one meanwhile. */
 const triesMax = 3;
-/** How long after a failure it is tried again. */
-const retryMs = 1000;
 
 /** What is known of a log, and where that is. */
 export interface Known {
@@ -53,8 +40,8 @@ export class Ledger {
   readonly #retry: Retry;
   readonly #refresh: Refresh;
   #waiting: { readonly offset: number; readonly resolve: () => void }[] = [];
-  #cancel: Cancel = () => {};
-  #armedFor = Number.POSITIVE_INFINITY;
+  /** Ends the log when its time has come. */
+  readonly #expiry: Expiry;
   #closed = false;
 
   constructor(channel: Channel, tools: ChannelTools, onClose: (endsAt: number) => void = () => {}) {
@@ -63,6 +50,7 @@ export class Ledger {
     this.#onClose = onClose;
     this.#retry = new Retry(tools.clock);
     this.#refresh = new Refresh(channel, tools.broker);
+    this.#expiry = new Expiry(this, channel, tools);
   }
 
   /**
@@ -73,14 +61,14 @@ export class Ledger {
    */
   async open(): Promise<void> {
     await this.#begin();
-    await this.#end();
+    await this.#expiry.end();
     await this.clean();
-    this.#arm();
+    this.#expiry.arm();
   }
 
   close(): void {
     this.#closed = true;
-    this.#cancel();
+    this.#expiry.close();
     this.#retry.stop();
     this.#cursor?.release();
     this.#settle();
@@ -183,7 +171,7 @@ export class Ledger {
       const { cursor, position } = await this.#channel.join(0, this, true);
       if (this.#closed) cursor.release();
       if (this.#closed) throw new SyncError('restart');
-      const state = await this.#readBack(position).catch((thrown: unknown) => {
+      const state = await readBack(this.#channel, position).catch((thrown: unknown) => {
         cursor.release();
         throw thrown;
       });
@@ -225,29 +213,6 @@ export class Ledger {
     }
   }
 
-  /** What is known at the head of the log, from the newest entry that says all; undefined: it has turned into another one. */
-  async #readBack({ epoch, offset, check }: Position): Promise<DurableState | undefined> {
-    const empty = durableKind.empty();
-    let found: readonly Entry[] = [];
-    for (let before = offset + 1; before > 1; ) {
-      const page = await this.#channel.history('before', before, pageEntries);
-      if (page.epoch !== epoch) return undefined;
-      found = [...page.entries, ...found];
-      if (found.length > 0 && found.at(-1)?.check !== check) return undefined;
-      const from = page.entries.map(saysAll).lastIndexOf(true);
-      const [first] = page.entries;
-      if (from >= 0) return durableKind.apply(empty, found.slice(from));
-      if (!first || !page.more) break;
-      before = first.offset;
-    }
-    // Nothing was ever stored, or what was is dropped.
-    if (found.length === 0) return { ...empty, offset };
-    throw new SyncError(
-      'corrupt',
-      `The durable log "${this.#channel.settings.name}" keeps no entry that says what it is. Was \`keep\` lowered by much? Delete its data, or raise it.`,
-    );
-  }
-
   /** Takes over what was read. False when the log is another one. */
   #take(taken: Taken): boolean {
     if (taken instanceof Batch) {
@@ -269,7 +234,7 @@ export class Ledger {
     const reached = this.#waiting.filter((one) => one.offset <= offset);
     if (reached.length > 0) this.#waiting = this.#waiting.filter((one) => one.offset > offset);
     for (const { resolve } of reached) resolve();
-    this.#arm();
+    this.#expiry.arm();
   }
 
   /** Whoever waits looks anew. */
@@ -277,75 +242,11 @@ export class Ledger {
     for (const { resolve } of this.#waiting.splice(0)) resolve();
   }
 
-  /** Sets the timer for when something is due, or for `at`. */
-  #arm(at?: number): void {
-    const { life } = this.#state;
-    const dueAt = life ? (at ?? dueOf(life)) : Number.POSITIVE_INFINITY;
-    if (this.#closed || dueAt === this.#armedFor) return;
-    this.#cancel();
-    this.#armedFor = dueAt;
-    if (dueAt === Number.POSITIVE_INFINITY) return;
-    this.#cancel = this.#tools.clock.timer(Math.max(0, dueAt - this.now), () => {
-      this.#armedFor = Number.POSITIVE_INFINITY;
-      void this.#due();
-    });
-  }
-
-  /** The time of the log has come, or nearly: one that somebody reads goes on, any other ends. */
-  async #due(): Promise<void> {
-    const { life } = this.#state;
-    if (!life || this.#closed) return;
-    const isRead = life.ttlS !== null && !this.#channel.idle;
-    const { keep } = this.#channel.settings;
-    const { act } = isRead ? judge(this.#state, { op: 'touch' }, { now: this.now, keep }) : { act: null };
-    if (act) await this.#append(act);
-    else await this.#end();
-    // Else what was appended has set it anew.
-    if (life === this.#state.life) this.#arm(Math.max(endsAt(life), this.now + retryMs));
-  }
-
-  /** Deletes a log whose time has come. */
-  async #end(): Promise<void> {
-    const { life } = this.#state;
-    if (!life || endsAt(life) > this.now) return;
-    if (await this.#append(durableAct({ op: 'delete' }))) await this.clean();
-  }
-
-  /** Appends one of the node's own, if nothing came meanwhile, and knows of it then. */
-  async #append(act: DurableAct): Promise<boolean> {
-    const data = durableEntry([act]);
-    const { offset: ifTopAt } = this.#state;
-    try {
-      const appended = await this.#channel.append({ data, from: null, ifTopAt }, true);
-      this.#tools.metrics.dueAppended++;
-      await this.reached(appended);
-      return true;
-    } catch (thrown) {
-      // Another node was first, or somebody used it.
-      if (this.#closed || (thrown instanceof SyncError && thrown.code === 'precondition')) return false;
-      this.#tools.logger.error(
-        { channel: this.#channel.settings.name, reason: reason(thrown) },
-        'A durable log whose time has come could not be ended; it is tried again.',
-      );
-      return false;
-    }
-  }
-
   async #drop({ epoch, offset, check }: Position): Promise<void> {
     const { broker } = this.#tools;
     const data = durableKind.snapshot({ ...durableKind.empty(), offset, mark: offset });
     await broker.compact(this.#channel.settings.name, epoch, { offset, check, data });
   }
-}
-
-/** Whether a fold may begin with an entry. */
-function saysAll(entry: Entry): boolean {
-  return durableKind.apply({ ...durableKind.empty(), offset: entry.offset - 1 }, [entry]).mark > 0;
-}
-
-/** When a log is to be looked at: what is read when its time to live is over is put off, before it would end. */
-function dueOf(life: Life): number {
-  return life.ttlS === null ? endsAt(life) : life.usedAt + life.ttlS * 1000;
 }
 
 function bytesOf(data: Data): Uint8Array {
