@@ -22,6 +22,8 @@ const guests = new Map<string, Guest>();
 let repeater: Repeater | undefined;
 const strangers: Stranger[] = [];
 const witnesses: Witness[] = [];
+/** For how long copies of a document are waited for to be the same; the checker then says whether they are. */
+const padsMs = 8000;
 /** How often somebody edits the document, while messages are published. */
 const editMs = 200;
 const delay = monitorEventLoopDelay({ resolution: 20 });
@@ -54,7 +56,7 @@ function publish(perSecond: number, fillingBytes: number): void {
 }
 
 /** What is still to come right. */
-function left(): string[] {
+function left(sinceMs: number): string[] {
   const all = [...guests.values()];
   const tops = new Map(
     rooms.map((room) => [room, Math.max(0, ...all.map(({ stands }) => stands.get(room) ?? 0))]),
@@ -63,7 +65,8 @@ function left(): string[] {
   const open = repeater?.waiting ? ['the repeater has no answer'] : [];
   const strange = strangers.flatMap((one) => (one.begun ? [] : [`${one.plan.name} is without an answer`]));
   const [first, ...pads] = all.flatMap(({ pad }) => pad ?? []);
-  const copies = [first, ...pads].flatMap((pad) => pad?.left(first?.vector ?? '') ?? []);
+  const vector = sinceMs < padsMs ? first?.vector : undefined;
+  const copies = [first, ...pads].flatMap((pad) => pad?.left(vector) ?? []);
   return [...open, ...strange, ...copies, ...all.flatMap((guest) => guest.left(tops, members.sort()))];
 }
 
@@ -86,7 +89,7 @@ async function settle(withinMs: number): Promise<Answers['settle']> {
   let quietSince: number | undefined;
   for (;;) {
     const now = monotonicMs();
-    const missing = left();
+    const missing = left(now - since);
     if (missing.length > 0) quietSince = undefined;
     else quietSince ??= now;
     if (quietSince !== undefined && now - quietSince > 300) return { ms: quietSince - since, left: [] };

@@ -2,7 +2,8 @@
  * What the harness does inside a node's process: it watches how late the event loop is, moves the wall clock, and plants bugs that the
  * checker must find. The node's fixture calls it; the server knows nothing of it.
  */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { readFileSync } from 'node:fs';
+import { createHistogram } from 'node:perf_hooks';
 import { type Clock, systemClock } from '@syncline/protocol/wire';
 import type { Identity } from '@syncline/server';
 import { type Broker, jwt } from '@syncline/server';
@@ -26,29 +27,48 @@ export function has({ plant }: Pick<NodePlan, 'plant'>, bug: NodePlant): boolean
 /** How often the loop is looked at to tell work from want of a processor. */
 const lookMs = 20;
 
-/** How late the event loop is, and how much of that it was busy. */
+/** For how long the main thread has waited for a processor, in ms, where the system says so: Linux does. */
+function waitedMs(): number {
+  try {
+    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1e6;
+  } catch {
+    return 0;
+  }
+}
+
+/** How late the event loop is for reasons of its own: what it waited for a processor isn't counted. */
 export class Loop {
-  readonly #delay = monitorEventLoopDelay({ resolution: 10 });
+  readonly #late = createHistogram();
   #busyMs = 0;
 
   constructor() {
-    this.#delay.enable();
     let last = performance.now();
+    let waited = waitedMs();
     let spent = process.cpuUsage();
     const look = (): void => {
-      const now = performance.now();
+      const [now, waits] = [performance.now(), waitedMs()];
+      const lateMs = Math.max(0, now - last - lookMs - (waits - waited));
+      this.#late.record(Math.ceil(lateMs) + 1);
       const { user, system } = process.cpuUsage(spent);
-      const lateMs = now - last - lookMs;
       this.#busyMs = Math.max(this.#busyMs, Math.min(lateMs, (user + system) / 1000));
       last = now;
+      waited = waits;
       spent = process.cpuUsage();
     };
     setInterval(look, lookMs).unref();
   }
 
   get told(): { readonly p999Ms: number; readonly maxMs: number; readonly busyMs: number } {
-    const { max } = this.#delay;
-    return { p999Ms: this.#delay.percentile(99.9) / 1e6, maxMs: max / 1e6, busyMs: this.#busyMs };
+    return { p999Ms: this.#late.percentile(99.9), maxMs: this.#late.max, busyMs: this.#busyMs };
+  }
+}
+
+/** Does nothing else for so many ms of a processor, however long it has to wait for one. */
+export function standStill(ms: number): void {
+  const since = process.cpuUsage();
+  for (;;) {
+    const { user, system } = process.cpuUsage(since);
+    if (user + system >= ms * 1000) return;
   }
 }
 
@@ -77,29 +97,18 @@ const everything: Identity = { user: null, capabilities: { '*': ['*'] } };
 /** Who comes with a token is whom it names; anybody else is nobody in particular, and may do everything. */
 export function doorman(plan: NodePlan) {
   const verify = jwt({ keys: [{ alg: 'HS256', secret: plan.secret }], issuer: null, audience: null });
-  return async (credentials: { readonly token: string | null }): Promise<Identity> =>
-    credentials.token === null || has(plan, 'believe-tokens') ? everything : await verify(credentials);
+  return async ({ token }: { readonly token: string | null }): Promise<Identity> => {
+    if (token === null || has(plan, 'believe-tokens')) return everything;
+    const identity = await verify({ token });
+    return has(plan, 'brief-rights') ? { ...identity, expiresAt: Date.now() + 60_000 } : identity;
+  };
 }
 
-/** The machine's clock; that of a bug, for some. */
+/** The machine's clock; one whose short waits take four times as long, as a bug. */
 export function clockOf(plan: NodePlan): Clock {
-  if (has(plan, 'late-beats'))
-    return {
-      ...systemClock,
-      timer: (ms, run) => systemClock.timer(ms > 100 && ms < 1000 ? ms * 4 : ms, run),
-    };
-  return has(plan, 'wall-timers') ? { ...systemClock, timer: wallTimer } : systemClock;
-}
-
-/** A timer that goes by the wall clock. */
-function wallTimer(ms: number, run: () => void): () => void {
-  const due = Date.now() + ms;
-  const timer = setInterval(() => {
-    if (Date.now() < due) return;
-    clearInterval(timer);
-    run();
-  }, 20);
-  return () => clearInterval(timer);
+  if (!has(plan, 'late-beats')) return systemClock;
+  const timer = (ms: number, run: () => void) => systemClock.timer(ms > 100 && ms < 1000 ? ms * 4 : ms, run);
+  return { ...systemClock, timer };
 }
 
 /** The same broker with a bug. */

@@ -6,7 +6,7 @@ import { type Broker, createServer, disk } from '@syncline/server';
 import { redis } from '@syncline/server/redis';
 import { channels, numbers } from './contract.ts';
 import type { Holdings } from './history.ts';
-import { bugged, clockOf, doorman, has, Loop, moveClock } from './inside.ts';
+import { bugged, clockOf, doorman, has, Loop, moveClock, standStill } from './inside.ts';
 import type { NodePlan } from './node.ts';
 import { block, fill, Mortal, type NodeCommand, optionsOf } from './quirks.ts';
 
@@ -35,7 +35,7 @@ const server = createServer({
 const { port } = await server.listen(plan.port, quirks.host ?? '127.0.0.1');
 
 const loop = new Loop();
-if (has(plan, 'stand-still')) setTimeout(() => block(1200), 1000);
+if (has(plan, 'stand-still')) setTimeout(() => standStill(1200), 1000);
 
 function holdings(): Holdings {
   const { sessionsOpen, cursorsOpen, channelsOpen, membersOpen } = server.metrics;
@@ -51,7 +51,7 @@ function revoke(tokenId: string): number {
 
 function metrics(): Readonly<Record<string, number>> {
   return has(plan, 'miscount')
-    ? { ...server.metrics, cursorsOpen: server.metrics.cursorsOpen + 1 }
+    ? { ...server.metrics, viewsOpen: server.metrics.viewsOpen - 1 }
     : { ...server.metrics };
 }
 

@@ -16,7 +16,7 @@ export const nodePlants = [
   'miscount',
   'late-beats',
   'stand-still',
-  'wall-timers',
+  'brief-rights',
   'careless',
 ] as const;
 export type NodePlant = (typeof nodePlants)[number];

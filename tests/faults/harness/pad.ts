@@ -41,11 +41,13 @@ export class Pad {
     });
   }
 
-  /** What is still to come right; `vector` is that of another copy. */
-  left(vector: string): string[] {
+  /** What is still to come right; `vector` is that of another copy, where that counts. */
+  left(vector: string | undefined): string[] {
     const { state, unsaved } = this.#channel.sync.get();
     const left = state === 'synced' && unsaved === 0 ? [] : [`${this.#name} has ${pad} ${state}`];
-    return this.vector === vector ? left : [...left, `${this.#name} has another ${pad} than others`];
+    return vector === undefined || this.vector === vector
+      ? left
+      : [...left, `${this.#name} has another ${pad} than others`];
   }
 
   get vector(): string {

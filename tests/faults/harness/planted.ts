@@ -64,6 +64,18 @@ export const planted: readonly Planted[] = [
     breaks: ['I3'],
   },
   {
+    bug: 'a node believes any token and withdraws none, loses edits, logs what is published, counts wrong, is late with heartbeats, and stands still',
+    plant: 'careless',
+    scenario: { ...short('F01', 7), terms: { healMs: 10_000, control: null } },
+    breaks: ['I12', 'I15', 'I17', 'I18', 'I19', 'I20', 'I21'],
+  },
+  {
+    bug: 'a node ends rights after a minute of its wall clock',
+    plant: 'brief-rights',
+    scenario: short('F94', 4),
+    breaks: ['I23'],
+  },
+  {
     bug: 'offsets are used again, and everyone is told',
     plant: null,
     scenario: rolledBack,

@@ -3,6 +3,8 @@
  * report, the command and the selection of `npm test` come from it.
  */
 import type { Missing, Scenario } from './scenario.ts';
+import { asked } from './scenarios/asked.ts';
+import { clocks } from './scenarios/clocks.ts';
 import { network } from './scenarios/network.ts';
 import { processes } from './scenarios/process.ts';
 import { random } from './scenarios/random.ts';
@@ -16,10 +18,12 @@ export const table: readonly (Scenario | Missing)[] = [
   ...network,
   ...processes,
   ...resources,
+  ...asked,
   ...redis,
   ...rollbacks,
   ...topologies,
   ...transports,
+  ...clocks,
   ...random,
 ];
 

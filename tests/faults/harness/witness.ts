@@ -59,9 +59,11 @@ export class Witness {
       this.#heard(/^data: ?(.*)$/m.exec(chunk)?.[1] ?? '');
       // A ping is a line that begins with a colon; the sign of life is a post without frames (rule L6).
       if (/^:/m.test(chunk))
-        void fetch(`${address}/frames`, { method: 'POST', headers: { 'Syncline-Link': name }, signal }).catch(
-          () => {},
-        );
+        void fetch(`${address}/frames?n=1`, {
+          method: 'POST',
+          headers: { 'Syncline-Link': name },
+          signal,
+        }).catch(() => {});
     }
   }
 

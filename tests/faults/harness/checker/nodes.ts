@@ -99,7 +99,10 @@ function noticedIn(line: Numbered): string | undefined {
     case 'begin':
       return `its subscription to ${line.channel} went on, ${line.reason ?? line.via}`;
     case 'fresh':
-      return `${line.channel} is ${line.state}`;
+      // A heartbeat may come a moment before what it tells of.
+      return line.state === 'live' || line.state === 'catching-up'
+        ? undefined
+        : `${line.channel} is ${line.state}`;
     case 'member':
       return `members of ${line.channel} changed, ${line.change}`;
     case 'fail':
