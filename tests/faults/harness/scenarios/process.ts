@@ -59,14 +59,6 @@ export const processes: readonly (Scenario | Missing)[] = [
     missing: 'concerns load generators: at most 2,000 connections are made here',
   },
   {
-    id: 'F33',
-    title: 'Hooks that throw or hang',
-    missing: 'tested without a history, with the hooks of a server',
-  },
-  { id: 'F34', title: 'A webhook’s receiver', missing: 'tested without a history, with the webhook' },
-  { id: 'F35', title: 'A JWKS endpoint', missing: 'tested without a history, with the key sets' },
-  { id: 'F36', title: 'A TLS certificate replaced', missing: 'tested without a history, with TLS' },
-  {
     id: 'F87',
     title: 'A deploy',
     injects: 'the node leaves at SIGTERM under load and another one takes its place, twice',
