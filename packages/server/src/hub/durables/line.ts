@@ -37,9 +37,9 @@ interface Asked {
   tries: number;
 }
 
-/** What those who waited longest are to be answered, once `acts` are stored. */
-interface Plan {
-  readonly verdicts: readonly Verdict[];
+/** Those who waited longest, and what they are to be answered once `acts` are stored. */
+interface Group {
+  readonly answers: readonly { readonly asked: Asked; readonly verdict: Verdict }[];
   readonly acts: readonly DurableAct[];
   /** Whose acts they are. */
   readonly from: string | null;
@@ -83,59 +83,34 @@ export class Line {
     this.#onEmpty();
   }
 
-  /** Answers those who have waited longest, as many as one entry can do for. */
+  /** Answers those who have waited longest, as many as one entry can do for; where others wrote first they wait again. */
   async #answerSome(): Promise<void> {
     const { channel, ledger } = await opened(this.#hub, this.#name);
-    await ledger.reached(channel.top);
-    let plan = this.#plan(channel, ledger, this.#waiting);
-    // What is answered without an entry may be news of yesterday. An entry that is stored proves the rest.
-    if (plan.acts.length === 0) {
-      // What the log says now is too old for who comes while it is asked.
-      const before = [...this.#waiting];
-      await ledger.refresh();
-      plan = this.#plan(channel, ledger, before);
-    }
-    let position: Position | undefined = plan.position;
+    const group = await this.#decide(channel, ledger);
+    this.#waiting.splice(0, group.answers.length);
     try {
-      if (plan.acts.length > 0) position = await this.#store(channel, plan);
+      const position = group.acts.length > 0 ? await this.#store(channel, group) : group.position;
+      if (position) return await answer(ledger, group, position);
+      await ledger.refresh();
+      this.#waiting.unshift(...group.answers.flatMap(({ asked }) => this.#goesOn(asked)));
     } catch (thrown) {
-      for (const { reject } of this.#waiting.splice(0, plan.verdicts.length)) reject(thrown);
-      return;
+      for (const { asked } of group.answers) asked.reject(thrown);
     }
-    if (!position) return await this.#again(ledger, plan);
-    const asked = this.#waiting.splice(0, plan.verdicts.length);
-    // Whoever asks this node next is to find it; where the node leaves, nobody does.
-    await ledger.reached(position).catch(() => {});
-    const begins = plan.verdicts.some(({ outcome }) => outcome === 'created' || outcome === 'deleted');
-    if (begins) await ledger.clean();
-    for (const [i, verdict] of plan.verdicts.entries()) asked[i]?.resolve({ ...verdict, position });
   }
 
-  #plan({ settings }: Channel, { known, now }: Ledger, waiting: readonly Asked[]): Plan {
-    const { keep } = settings;
-    const verdicts: Verdict[] = [];
-    const acts: DurableAct[] = [];
-    let first: Asked | undefined;
-    let state: DurableState = known.state;
-    let bytes = 0;
-    for (const asked of waiting) {
-      const verdict = judge(state, asked.request, { now, keep });
-      const { act } = verdict;
-      if (act) {
-        bytes += act.body.length;
-        const full = acts.length >= actsMax || bytes > bytesMax;
-        if (first && (full || !joins(first, asked))) break;
-        first ??= asked;
-        acts.push(act);
-        state = durableNext(state, act, now);
-      }
-      verdicts.push(verdict);
-    }
-    return { verdicts, acts, from: first?.from ?? null, position: known.position };
+  /** An entry proves what it is stored by; what is answered without one may be news of yesterday, so the log is asked before. */
+  async #decide(channel: Channel, ledger: Ledger): Promise<Group> {
+    await ledger.reached(channel.top);
+    const group = grouped(channel, ledger, this.#waiting);
+    if (group.acts.length > 0) return group;
+    // What the log says now is too old for who comes while it is asked.
+    const before = [...this.#waiting];
+    await ledger.refresh();
+    return grouped(channel, ledger, before);
   }
 
   /** Where it was stored; undefined where something else came first. */
-  async #store(channel: Channel, { acts, from, position }: Plan): Promise<Position | undefined> {
+  async #store(channel: Channel, { acts, from, position }: Group): Promise<Position | undefined> {
     try {
       const data = durableEntry(acts);
       const { epoch, offset, check } = await channel.append({ data, from, ifTopAt: position.offset });
@@ -146,22 +121,53 @@ export class Line {
     }
   }
 
-  /** Others wrote first: those who have tried often enough are told so. */
-  async #again(ledger: Ledger, { verdicts }: Plan): Promise<void> {
-    for (const asked of this.#waiting.slice(0, verdicts.length)) {
-      asked.tries++;
-      if (asked.tries < triesMax) continue;
-      this.#waiting.splice(this.#waiting.indexOf(asked), 1);
-      asked.reject(
-        new SyncError(
-          'unavailable',
-          `Others kept writing to "${this.#name}" first, ${triesMax} times. Nothing was stored; try again.`,
-          { stored: false },
-        ),
-      );
-    }
-    await ledger.refresh();
+  /** Others wrote first: who has tried often enough is told so, and nobody is left to go on. */
+  #goesOn(asked: Asked): readonly Asked[] {
+    asked.tries++;
+    if (asked.tries < triesMax) return [asked];
+    asked.reject(
+      new SyncError(
+        'unavailable',
+        `Others kept writing to "${this.#name}" first, ${triesMax} times. Nothing was stored; try again.`,
+        { stored: false },
+      ),
+    );
+    return [];
   }
+}
+
+/** Judges those who wait, each by what the ones before it would make of the log, as many as one entry can do for. */
+function grouped({ settings }: Channel, { known, now }: Ledger, waiting: readonly Asked[]): Group {
+  const { keep } = settings;
+  const answers: Group['answers'][number][] = [];
+  const acts: DurableAct[] = [];
+  let first: Asked | undefined;
+  let state: DurableState = known.state;
+  let bytes = 0;
+  for (const asked of waiting) {
+    const verdict = judge(state, asked.request, { now, keep });
+    const { act } = verdict;
+    if (act) {
+      bytes += act.body.length;
+      const full = acts.length >= actsMax || bytes > bytesMax;
+      if (first && (full || !joins(first, asked))) break;
+      first ??= asked;
+      acts.push(act);
+      state = durableNext(state, act, now);
+    }
+    answers.push({ asked, verdict });
+  }
+  return { answers, acts, from: first?.from ?? null, position: known.position };
+}
+
+async function answer(ledger: Ledger, { answers }: Group, position: Position): Promise<void> {
+  // Whoever asks this node next is to find it; where the node leaves, nobody does.
+  await ledger.reached(position).catch(() => {});
+  const begins = answers.some(
+    ({ verdict }) => verdict.outcome === 'created' || verdict.outcome === 'deleted',
+  );
+  if (begins) await ledger.clean();
+  for (const { asked, verdict } of answers) asked.resolve({ ...verdict, position });
 }
 
 /** A channel and its ledger. @throws SyncError `restart` when they are closing, or the broker's */
