@@ -10,6 +10,7 @@ export {
   encodeEntriesBinary,
   encodeSnapshotBinary,
 } from './binary.ts';
+export { readMessages, readText } from './body.ts';
 export { joined } from './bytes.ts';
 export type { Cancel, Clock } from './clock.ts';
 export { systemClock } from './clock.ts';

@@ -5,6 +5,7 @@
 import { type Position, SyncError } from '@syncline/protocol';
 import {
   deleteOperation,
+  readMessages,
   readStateEntry,
   readStateLine,
   type StateValue,
@@ -14,7 +15,6 @@ import {
 import { show } from '../../options/show.ts';
 import type { Face, SnapshotFace } from '../face.ts';
 import { writeToken } from '../token.ts';
-import { jsonMessages } from './stream.ts';
 
 /**
  * The face of a state channel.
@@ -35,7 +35,7 @@ export function stateFace(type: string): Face {
       }),
     ends: () => undefined,
     snapshot: (from) => new StateSnapshot(word, from !== undefined),
-    payloads: (body) => jsonMessages(body).map((message) => operationOf(message, type)),
+    payloads: (body) => readMessages(body).map((message) => operationOf(message, type)),
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { SyncError } from '@syncline/protocol';
-import type { Clock } from '@syncline/protocol/wire';
+import { type Clock, readText } from '@syncline/protocol/wire';
 import type { Credentials, Identity } from '../../access.ts';
 import { type CallerRules, checkCaller, credentials } from '../caller.ts';
 import { checkSecure, clientAddress, type SecureRules } from '../secure.ts';
@@ -44,7 +44,7 @@ export async function receive(
   withBody: boolean,
 ): Promise<Received> {
   const { body, ...from } = await receiveBytes(request, settings, withBody);
-  return { ...from, text: textOf(body), bytes: body.length };
+  return { ...from, text: readText(body), bytes: body.length };
 }
 
 /** The same, with the body as it came. @throws SyncError, Refusal */
@@ -73,13 +73,4 @@ export function checkType({ headers }: IncomingMessage): void {
     throw new SyncError('unsupported_data', 'Send JSON, with "Content-Type: application/json".');
   if (headers['content-encoding'] !== undefined)
     throw new SyncError('unsupported_data', 'Send the body as it is, without a Content-Encoding.');
-}
-
-/** @throws SyncError `bad_payload` */
-function textOf(body: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
-  } catch {
-    throw new SyncError('bad_payload', 'The body is not UTF-8.');
-  }
 }

@@ -5,14 +5,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { SyncError } from '@syncline/protocol';
-import type { Credentials, Identity } from '../../access.ts';
-import type { Place } from '../../session/sessions.ts';
 import type { StreamWrite } from '../../session/streams/request.ts';
 import type { Found, Streams } from '../../session/streams.ts';
 import { credentials, pathOf } from '../caller.ts';
 import { Refusal } from '../refusal.ts';
 import type { Answer, Answering, Route } from './answer.ts';
 import { cutOff } from './leaving.ts';
+import { type PlaceSettings, placeOf } from './place.ts';
 import { checkRequest, type ReceiveSettings, receiveBytes } from './receive.ts';
 import { ChunkReader } from './streams/chunk.ts';
 import { retryIn } from './streams/events.ts';
@@ -21,12 +20,8 @@ import { channelOf, fieldOf, producerOf, type Query, readQuery, refuseExtensions
 import { type ReadTools, standing } from './streams/reader.ts';
 import { SseReader } from './streams/sse.ts';
 
-export interface StreamSettings extends ReceiveSettings, ReadTools {
+export interface StreamSettings extends ReceiveSettings, ReadTools, PlaceSettings {
   readonly streams: Pick<Streams, 'find' | 'create' | 'append' | 'remove'>;
-  /** Takes a place for a session; throws when there is no room for one. */
-  readonly admit: (identity: Identity, credentials: Credentials) => Place;
-  /** Counts somebody who is in, by address; throws when there are too many. */
-  readonly enter: (address: string) => () => void;
   /** What counts as one address. */
   readonly networkOf: (address: string) => string;
   /** A connection is somebody's who is in. */
@@ -91,10 +86,11 @@ async function read(
   const { identity, remoteAddress } = await receiveBytes(request, settings, false);
   const network = settings.networkOf(remoteAddress);
   const found = await settings.streams.find({ identity, network, channel }, true);
-  const { place, gone } = enter(request, identity, remoteAddress, settings);
+  const place = placeOf(settings, identity, { ...credentials(request), remoteAddress });
+  settings.welcome(request);
   // Whoever is gone by now is nobody to read for.
   if (request.socket.destroyed) {
-    gone();
+    place.gone();
     return { status: 204 };
   }
   const reading = { found, channel, query, from: standing(query.from, found) };
@@ -105,32 +101,10 @@ async function read(
   settings.metrics.streamReads++;
   response.once('close', () => {
     reader.release();
-    gone();
+    place.gone();
   });
   reader.begin();
   return await reader.answer;
-}
-
-/** Takes a place, and counts whose it is. @throws SyncError `too_many`, or why the identity is good no longer */
-function enter(
-  request: IncomingMessage,
-  identity: Identity,
-  remoteAddress: string,
-  { enter: count, admit, welcome }: StreamSettings,
-): { readonly place: Place; readonly gone: () => void } {
-  const leave = count(remoteAddress);
-  try {
-    const place = admit(identity, { ...credentials(request), remoteAddress });
-    welcome(request);
-    const gone = (): void => {
-      place.gone();
-      leave();
-    };
-    return { place, gone };
-  } catch (thrown) {
-    leave();
-    throw thrown;
-  }
 }
 
 /** A browser's EventSource gives up for good at any answer but a stream of events: so one that ends at once sends it away for a while. */
