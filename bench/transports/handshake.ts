@@ -6,8 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { encodeClient, subprotocol } from '@syncline/protocol/wire';
+import { browserFields, socketFields } from './fields.ts';
 import { channel } from './plan.ts';
-import { browserFields, socketFields } from './readers.ts';
 
 /** Bytes that went one way, and what they are. */
 export interface Piece {

@@ -22,7 +22,8 @@ export function renderPage(all: readonly Measured[], seen: Exchange, machine: Ma
   return `# WebSocket beside polling
 
 One stream, ${clients.toLocaleString('en')} clients, updates of 100 bytes of JSON; by each way in turn, on one machine and in one run. Written by \`npm run bench:transports\`;
-see [decisions/transports.md](../decisions/transports.md) for what to take from it.
+see [decisions/transports.md](../decisions/transports.md) for what to take from it. Polling, long polling and SSE read the channel as Durable Streams, as anybody can; *SDK* is a link of
+\`@syncline/client/http\`, which carries the frames of a WebSocket by HTTP.
 
 Bytes are those that the sockets carry, in both directions, header fields included: those of a browser's requests, without cookies and tokens, which would come on top of each request. TCP's and IP's
 own headers and TLS aren't in them. The delay is from publish until a client has the update. Connections and requests are those opened while it was measured.

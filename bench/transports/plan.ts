@@ -19,8 +19,16 @@ export const feeds: readonly Feed[] = [
   { name: '20 updates a second', everyMs: 50, seconds: 15 },
 ];
 
-/** How a client learns of what is new. */
-export const ways = ['polling each 5 s', 'polling each 1 s', 'long polling', 'SSE', 'WebSocket'] as const;
+/** How a client learns of what is new: from Durable Streams, as anybody can read them, or by the SDK's own frames. */
+export const ways = [
+  'polling each 5 s',
+  'polling each 1 s',
+  'long polling',
+  'SSE',
+  'SDK, long polling',
+  'SDK, SSE',
+  'WebSocket',
+] as const;
 export type Way = (typeof ways)[number];
 
 /** How often the ones that poll ask. */

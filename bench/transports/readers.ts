@@ -5,46 +5,21 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { polled, streamed } from '@syncline/client/internal';
 import { decodeServer, encodeClient, subprotocol } from '@syncline/protocol/wire';
 import { WebSocket } from 'ws';
+import { browserFields, socketFields } from './fields.ts';
+import { LinkReader } from './links.ts';
 import { channel, pollMs, type Way } from './plan.ts';
-import type { Traffic } from './traffic.ts';
-
-/** What Chromium 140 on Linux sends along with a `fetch` to the page's own origin, but for what depends on the address. */
-export const browserFields: Readonly<Record<string, string>> = {
-  'sec-ch-ua-platform': '"Linux"',
-  'User-Agent':
-    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
-  'sec-ch-ua': '"Chromium";v="140", "Not=A?Brand";v="24"',
-  'sec-ch-ua-mobile': '?0',
-  Accept: '*/*',
-  'Sec-Fetch-Site': 'same-origin',
-  'Sec-Fetch-Mode': 'cors',
-  'Sec-Fetch-Dest': 'empty',
-  'Accept-Encoding': 'gzip, deflate, br, zstd',
-  'Accept-Language': 'en-US,en;q=0.9',
-};
-
-/** What it sends along when it opens a WebSocket, besides what RFC 6455 wants. */
-export const socketFields: Readonly<Record<string, string>> = {
-  Pragma: 'no-cache',
-  'Cache-Control': 'no-cache',
-  'User-Agent': browserFields['User-Agent'] ?? '',
-  'Accept-Encoding': 'gzip, deflate, br, zstd',
-  'Accept-Language': 'en-US,en;q=0.9',
-};
-
-export interface Reader {
-  /** Resolves when it reads, or has asked once. */
-  start(): Promise<void>;
-  stop(): void;
-}
+import { type Reader, type Traffic, tell } from './traffic.ts';
 
 export function readerOf(way: Way, port: number, traffic: Traffic): Reader {
   const every = pollMs[way];
   if (every !== undefined) return new Polling(port, traffic, every);
   if (way === 'long polling') return new LongPolling(port, traffic);
   if (way === 'SSE') return new EventStream(port, traffic);
+  if (way === 'SDK, long polling') return new LinkReader(port, traffic, 'long-poll', polled);
+  if (way === 'SDK, SSE') return new LinkReader(port, traffic, 'sse', streamed);
   return new Socket(port, traffic);
 }
 
@@ -215,17 +190,4 @@ class Socket implements Reader {
   stop(): void {
     this.#socket?.terminate();
   }
-}
-
-/** Tells the traffic of updates. */
-function tell(traffic: Traffic, updates: unknown): void {
-  if (!Array.isArray(updates)) throw new Error('Expected a list of updates.');
-  for (const update of updates as readonly unknown[]) {
-    if (!isUpdate(update)) throw new Error('Expected an update to say when it was published.');
-    traffic.received(update.at);
-  }
-}
-
-function isUpdate(value: unknown): value is { at: number } {
-  return typeof value === 'object' && value !== null && 'at' in value && typeof value.at === 'number';
 }

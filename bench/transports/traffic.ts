@@ -23,6 +23,13 @@ interface Sum {
   connections: number;
 }
 
+/** One client of the feed. */
+export interface Reader {
+  /** Resolves when it reads, or has asked once. */
+  start(): Promise<void>;
+  stop(): void;
+}
+
 export class Traffic {
   readonly #open = new Set<Socket>();
   /** Of connections that are closed. */
@@ -79,4 +86,17 @@ export class Traffic {
     }
     return { bytesUp, bytesDown, requests: this.#requests, connections: this.#connections };
   }
+}
+
+/** Tells the traffic of updates. */
+export function tell(traffic: Traffic, updates: unknown): void {
+  if (!Array.isArray(updates)) throw new Error('Expected a list of updates.');
+  for (const update of updates as readonly unknown[]) {
+    if (!isUpdate(update)) throw new Error('Expected an update to say when it was published.');
+    traffic.received(update.at);
+  }
+}
+
+function isUpdate(value: unknown): value is { at: number } {
+  return typeof value === 'object' && value !== null && 'at' in value && typeof value.at === 'number';
 }
