@@ -16,7 +16,7 @@ const facts: Facts = { now, random: 0.5, attempt: 20 };
 const states: { readonly [S in State['state']]: Extract<State, { state: S }> } = {
   idle: { state: 'idle' },
   connecting: { state: 'connecting', attempt: 7, tries, until: 108_000 },
-  open: { state: 'open', link: 7, tries, leaving: false, until: 103_000 },
+  open: { state: 'open', link: 7, tries, leaving: false, until: 103_000, earliest: 0 },
   moving: { state: 'moving', link: 7, attempt: 8, tries, until: 108_000 },
   waiting: { state: 'waiting', tries, until: 109_000, earliest: 100_400, error: gone },
   closed: { state: 'closed', error: gone },
@@ -37,7 +37,7 @@ const dialled = (attempt: number, before = tries): State => ({
   ...{ state: 'connecting', attempt, tries: before, until: now + connectMs },
 });
 const opened = (link: number): State => ({
-  ...{ state: 'open', link, tries, leaving: false, until: now + stableMs },
+  ...{ state: 'open', link, tries, leaving: false, until: now + stableMs, earliest: 0 },
 });
 const closed: State = { state: 'closed', error: code('closed') };
 /** After two failures the wait is half of 250 ms × 2², by the random number. */
@@ -63,7 +63,7 @@ const table: { readonly [S in State['state']]: { readonly [E in Event['type']]: 
     ...{ start: 'stay', stop: closed, opened: 'stay', lost: wait(gone, 360), wake: 'stay' },
     due: { ...states.open, tries: fresh, until: 0 },
     // Half of what spreads the clients: 250 ms and half of the time that the server named.
-    bye: { ...states.open, leaving: true, until: now + 4_000 + 1_125 },
+    bye: { ...states.open, leaving: true, until: now + 5_125, earliest: now + 5_125 },
   },
   moving: {
     ...{ start: 'stay', stop: closed, opened: 'stay', lost: dialled(8) },
@@ -245,14 +245,12 @@ describe('waits', () => {
     expect(lostAt(3_600_000)).toMatchObject({ tries: { waitedMs: 1_998 } });
   });
 
-  test('[L1] what was waited beside a link that still worked is no reason to wait when it ends', () => {
-    const leaving: State = {
-      ...states.open,
-      tries: { ...fresh, failures: 9, waitedMs: 15_000 },
-      leaving: true,
-    };
-    const state = next({ ...leaving, until: now }, events.lost, { ...facts, random: 0.999 });
-    expect(state).toMatchObject({ state: 'waiting', until: now + 1_998 });
+  test('[L1] what was waited beside a link that still worked, or was still to be, is no reason to wait when it ends', () => {
+    const leaving: State = { ...states.moving, tries: { ...fresh, failures: 9, waitedMs: 15_000 } };
+    const failed = next(leaving, { ...events.lost, link: 8 }, { ...facts, random: 0.999 });
+    expect(failed).toMatchObject({ state: 'open', until: now + 14_985 });
+    const ended = next(failed, events.lost, { now: now + 100, random: 0.999, attempt: 0 });
+    expect(ended).toMatchObject({ state: 'waiting', until: now + 100 + 1_998 });
   });
 
   test('a server that takes clients and loses them at once has them come less and less often', () => {

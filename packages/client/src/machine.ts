@@ -43,6 +43,8 @@ interface Open {
   readonly leaving: boolean;
   /** 0 once it has held. */
   readonly until: number;
+  /** When the next attempt may be made where the link ends before `until`; 0 while the server isn't leaving. */
+  readonly earliest: number;
 }
 
 /** Frames travel on `link`, whose server leaves, while an attempt at the next one is made (rule L3). */
@@ -122,7 +124,7 @@ const steps = {
   },
 
   open(state: Open, event: Event, facts: Facts): State {
-    const { link, tries, leaving, until } = state;
+    const { link, tries, leaving, until, earliest } = state;
     const { now, random, attempt } = facts;
     if (event.type === 'due') {
       return leaving
@@ -133,12 +135,12 @@ const steps = {
     if (failure) {
       // A link that held for a part of the time takes back that part of what was waited; one whose server leaves, all of it.
       const left = leaving ? 0 : Math.max(0, until - now) / stableMs;
-      return lose({ ...tries, waitedMs: left * tries.waitedMs }, failure, facts, leaving ? until : 0);
+      return lose({ ...tries, waitedMs: left * tries.waitedMs }, failure, facts, earliest);
     }
     if (event.type !== 'bye' || event.link !== link) return state;
     // The link goes on until the next one is there, or the server ends it. The extra time spreads the clients.
     const comeBack = now + event.afterMs + random * (250 + event.afterMs / 2);
-    return { ...state, leaving: true, until: comeBack };
+    return { ...state, leaving: true, until: comeBack, earliest: comeBack };
   },
 
   moving(state: Moving, event: Event, facts: Facts): State {
@@ -177,7 +179,7 @@ function connecting(attempt: number, tries: Tries, { now }: Facts): Connecting {
 }
 
 function open(link: number, tries: Tries, { now }: Facts): Open {
-  return { state: 'open', link, tries, leaving: false, until: now + stableMs };
+  return { state: 'open', link, tries, leaving: false, until: now + stableMs, earliest: 0 };
 }
 
 function lose(before: Tries, error: SyncError, facts: Facts, comeBack?: number): State {
