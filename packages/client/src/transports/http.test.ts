@@ -186,6 +186,14 @@ describe('events', () => {
     expect([new URL(last().path).search, asked.length, told]).toEqual(['?n=1', 3, ['["a"]']]);
   });
 
+  test('[L5] lines of somebody else are passed over: they are no pings, and no part of an event', async () => {
+    const { told, down, settle, asked } = await streaming();
+    down.write('retry: 10\n: padding\nid\ndata:[1,\n<html>\n:x\ndata:2]\n\n');
+    await settle();
+    expect(told).toEqual(['[1,\n2]']);
+    expect(asked).toHaveLength(1);
+  });
+
   test('[L6] a stream that ends is a link that broke', async () => {
     const { told, down, settle } = await streaming();
     down.write('data:["half"');

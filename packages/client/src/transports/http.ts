@@ -106,8 +106,8 @@ export class HttpLink implements Link {
       if (name === 'data') this.#data.push(value);
       else if (name === 'link') this.named(value);
       else if (name === 'close') this.end(Number.parseInt(value, 10), value.slice(5));
-      else if (line) this.#post(true);
-      else this.#tell(this.#data.splice(0).join('\n'));
+      else if (line === ':') this.#post(true);
+      else if (!line) this.#tell(this.#data.splice(0).join('\n'));
     }
   }
 
