@@ -158,6 +158,19 @@ describe('where nodes share their logs', () => {
     expect(asked).toBe(3);
   });
 
+  it('a log that was rolled back is known for what it is', async () => {
+    const logs = [1, 2].map(() => memory({ clock: fakeClock({ seed: 7 }) }));
+    const [before, after] = logs as [Broker, Broker];
+    for (const log of logs) await log.append('chat/x', append);
+    await before.append('chat/x', append);
+    const { broker: inner, replace } = meddle(before);
+    const { hub } = hubOf({}, () => onNode(inner, memoryNodes().join()));
+    const { epoch, offset } = (await hub.open('chat/x')).top;
+    expect(offset).toBe(2);
+    replace(after);
+    expect((await hub.current('chat/x')).top).toMatchObject({ epoch, offset: 1 });
+  });
+
   it('a log that can’t be asked is told to all who asked, and asked again by who comes next', async () => {
     const { hub, meddling } = hubOf({}, (inner) => onNode(inner, memoryNodes().join()));
     await hub.open('chat/x');

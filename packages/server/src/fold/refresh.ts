@@ -48,10 +48,13 @@ export class Refresh {
   async #find(): Promise<Asked> {
     const { name, keep } = this.#channel.settings;
     const newest = { offset: Number.MAX_SAFE_INTEGER, entriesMax: 0, bytesMax: 0, keep };
+    const before = this.#channel.top;
     const { epoch, top, oldest } = await this.#broker.read(name, { direction: 'before', ...newest });
     const known = this.#channel.top;
     const isKnown = top.offset < known.offset || (top.offset === known.offset && top.check === known.check);
     if (epoch !== known.epoch || !isKnown) await lookFor(this.#channel, { epoch, ...top });
+    // What was there before the log was asked is there no more: it was rolled back, as a place beyond its end has the channel find out.
+    else if (top.offset < before.offset) await lookFor(this.#channel, { ...before, offset: before.offset + 1 });
     return { epoch, top, oldest };
   }
 }

@@ -12,7 +12,7 @@ import type { Batch, SnapshotPart } from '../cursor.ts';
  */
 export type Form = 'json' | 'text' | 'bytes';
 
-/** Why nothing more comes: the stream was closed for good, or there is none any more. */
+/** Why nothing more comes: the log was closed for good, or there is none any more. */
 export type End = 'closed' | 'gone';
 
 export interface Face {
@@ -24,7 +24,7 @@ export interface Face {
   /** The messages that a reader sees of a batch; none where nothing in it is for readers. JSON texts where `form` is `json`. */
   messages(batch: Batch): readonly Data[];
   /**
-   * Whether, and why, nothing comes after this batch. Of one with which the stream is `gone` nothing is shown.
+   * Whether, and why, nothing comes after this batch. Of one with which the log is `gone` nothing is shown.
    *
    * @param fresh whether it is the first for a reader who began with nothing
    */
@@ -56,7 +56,7 @@ export interface SnapshotFace {
   readonly end: End | undefined;
 }
 
-/** A stream as it is now: all that was appended before this was asked is known. */
+/** A channel as it is now: all that was appended before this was asked is known, whichever node appended it. */
 export interface Shown {
   readonly face: Face;
   /** The head of its log, whenever this is asked. */

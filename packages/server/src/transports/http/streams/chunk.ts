@@ -11,7 +11,7 @@ import type { Refusal } from '../../refusal.ts';
 import { type Answer, refused } from '../answer.ts';
 import { always, cacheFields, etagOf, isKnown, type Reached, reachedFields, typeFields } from './headers.ts';
 import { cursorAt } from './query.ts';
-import { type Reading, type ReadTools, StreamReader } from './reader.ts';
+import { LogReader, type Reading, type ReadTools } from './reader.ts';
 
 /** With as many bytes an answer is large enough; what is left comes with the next. */
 const chunkBytesMax = 65_536;
@@ -27,7 +27,7 @@ const nothing = new Uint8Array();
  */
 type Phase = 'opening' | 'waiting' | 'gathering' | 'streaming' | 'whole' | 'done';
 
-export class ChunkReader extends StreamReader {
+export class ChunkReader extends LogReader {
   readonly #ifNoneMatch: string | undefined;
   readonly #pieces: Uint8Array[] = [];
   #bytes = 0;

@@ -50,7 +50,7 @@ const ref = 1;
 /** What stands in the place of bytes that come later: the session gives nothing more meanwhile. */
 const later = new Uint8Array();
 
-export abstract class StreamReader implements Port {
+export abstract class LogReader implements Port {
   readonly reading: Reading;
   protected readonly tools: ReadTools;
   protected readonly session: Session;

@@ -11,7 +11,7 @@ import { refused } from '../answer.ts';
 import { controlEvent, eventsOf, heartbeat, partOf, retryIn, type Standing } from './events.ts';
 import { always } from './headers.ts';
 import { cursorAt } from './query.ts';
-import { StreamReader } from './reader.ts';
+import { LogReader } from './reader.ts';
 
 /** Nothing on the way may hold back or change what is written. */
 const unbuffered = {
@@ -27,7 +27,7 @@ const spread = 0.1;
 /** How long the end of a response may wait for whoever reads it. */
 const endMs = 2000;
 
-export class SseReader extends StreamReader {
+export class SseReader extends LogReader {
   /** What is to be written once the head of the response is. */
   readonly #early: Uint8Array[] = [];
   #least: number | undefined;
