@@ -12,7 +12,7 @@ export interface Planted {
   readonly bug: string;
   readonly plant: NonNullable<RigOptions['plant']> | null;
   readonly scenario: Scenario;
-  /** One of these has to be named. */
+  /** All of these have to be named. */
   readonly breaks: readonly Invariant[];
 }
 
@@ -64,7 +64,7 @@ export const planted: readonly Planted[] = [
     breaks: ['I3'],
   },
   {
-    bug: 'a node believes any token and withdraws none, loses edits, logs what is published, counts wrong, is late with heartbeats, and stands still',
+    bug: 'a node believes any token and withdraws none, loses edits, logs what is published, counts wrong, is late with heartbeats, and stands still for a second',
     plant: 'careless',
     scenario: { ...short('F01', 7), terms: { healMs: 10_000, control: null } },
     breaks: ['I12', 'I15', 'I17', 'I18', 'I19', 'I20', 'I21'],

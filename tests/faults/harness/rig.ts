@@ -13,7 +13,8 @@ import { resourcesSpare } from './checker/processes.ts';
 import { Crowd } from './crowd.ts';
 import { type GuestPlan, type GuestPlant, guestPlants } from './guest.ts';
 import { type LineOf, Recorder } from './history.ts';
-import { Node, type NodePlant, nodePlants } from './node.ts';
+import { name as serverName } from './names.ts';
+import { Node, type NodePlant, nodePlants, type NodePlan } from './node.ts';
 import { RedisStore } from './redis.ts';
 import { Secrets } from './secrets.ts';
 import { isStanding, type Setting } from './setting.ts';
@@ -139,31 +140,55 @@ export class Rig {
 
   /** Starts one more node. Clients that dial from now on may get to it. */
   async startNode(): Promise<Node> {
-    const { plant } = this.#options;
     const name = `node${this.#started++}`;
-    const node = await Node.start(
-      name,
-      {
-        port: 0,
-        broker: await this.store.planFor(name),
-        numbers: this.setting.numbers ?? {},
-        quirks: { ...this.setting.quirks, ...this.#beside?.quirks },
-        secret: this.#secrets.key,
-        plant: nodePlants.find((one) => one === plant) ?? null,
-      },
-      this.recorder,
-      { ...this.setting.start, by: this.#beside?.by ?? [] },
-    );
+    const start = { ...this.setting.start, by: this.#beside?.by ?? [] };
+    const node = await Node.start(name, await this.#planOf(name), this.recorder, start);
     this.nodes.push(node);
     this.#lead();
     await this.#standing?.listen(node);
     return node;
   }
 
+  /** Starts a node that has to end by itself before it serves; what it said. @throws Error when it serves */
+  async startInVain(): Promise<string> {
+    const name = `node${this.#started++}`;
+    return Node.startInVain(name, await this.#planOf(name));
+  }
+
+  /** A node on which the control client is not. */
+  get nodeBeside(): Node {
+    const port = this.#controlDoors[0]?.links.findLast(({ open }) => open)?.to;
+    const node = this.nodes.find((one) => one.running && one.port !== port);
+    if (!node) throw new Error('The control client is on the only node.');
+    return node;
+  }
+
+  /** The way of a client begins at another address from now on; at the old one nobody is. */
+  async move(client: string, host: string): Promise<void> {
+    const old = this.doors.get(client);
+    if (!old) throw new Error(`There is no way of ${client}.`);
+    const { port } = old;
+    await old.close();
+    this.doors.set(client, await this.#door({ port, host }));
+  }
+
+  async #planOf(name: string): Promise<NodePlan> {
+    const { plant } = this.#options;
+    return {
+      port: 0,
+      broker: await this.store.planFor(name),
+      numbers: this.setting.numbers ?? {},
+      quirks: { ...this.setting.quirks, ...this.#beside?.quirks },
+      secret: this.#secrets.key,
+      plant: nodePlants.find((one) => one === plant) ?? null,
+    };
+  }
+
   /** Where this run's clients come with what. */
-  #comes(name: string): Pick<GuestPlan, 'secure' | 'tokenUrl'> {
+  #comes(name: string): Pick<GuestPlan, 'secure' | 'tokenUrl' | 'host'> {
     const { tokenUrl, quirks } = this.#beside ?? {};
     return {
+      ...(this.setting.byName && { host: serverName }),
       secure: quirks?.tls !== undefined,
       ...(tokenUrl !== undefined && { tokenUrl: `${tokenUrl}${name}` }),
     };
@@ -220,6 +245,7 @@ export class Rig {
     };
     const cry = (text: string) => this.recorder.tell('crowd', { type: 'cry', text });
     this.#crowd = await Crowd.start(plan, cry, { env: this.#beside?.env ?? {} });
+    if (this.setting.byName) await this.#crowd.ask({ do: 'resolve', to: '127.0.0.1' });
     if (isStanding(this.setting)) this.#standing = new Standing(this, this.#secrets);
     await this.joins([{ name: 'control', publishes: true, patienceMs: null, enters: true }], true);
     await this.joins(
@@ -228,8 +254,9 @@ export class Rig {
         publishes: i < clients / 2,
         // One in four gives up soon, so that outcomes are unknown too.
         patienceMs: i % 4 === 3 ? 1500 : null,
-        enters: i % 2 === 0,
-        edits: i < 3,
+        // All are told of each member: of a crowd some are enough.
+        enters: i % 2 === 0 && i < 40,
+        edits: i < 3 && this.#standing !== undefined,
         transport: transports[i % transports.length] ?? 'websocket',
       })),
     );
@@ -301,8 +328,9 @@ export class Rig {
   }
 
   /** A way to the nodes: each connection goes to the next node that runs. */
-  async #door(): Promise<FaultProxy> {
-    const door = await FaultProxy.open(this.node.port, systemClock, Math.floor(this.random() * 2 ** 31));
+  async #door(at?: { readonly port: number; readonly host: string }): Promise<FaultProxy> {
+    const seed = Math.floor(this.random() * 2 ** 31);
+    const door = await FaultProxy.open(this.node.port, systemClock, seed, at);
     door.onLink = () => this.#aim(door);
     this.#aim(door);
     return door;

@@ -35,6 +35,19 @@ export const invariants = {
 
 export type Invariant = keyof typeof invariants;
 
+/** Whether a run asks for an invariant; those that are left out each run asks for. */
+export const asked: Readonly<Partial<Record<Invariant, (terms: Terms) => boolean>>> = {
+  I10: ({ visibleMs }) => visibleMs !== null,
+  I12: ({ standing }) => standing,
+  I14: ({ control }) => control !== null,
+  I15: ({ stalls }) => !stalls,
+  I17: ({ standing }) => standing,
+  I18: ({ standing }) => standing,
+  I19: ({ standing }) => standing,
+  I21: ({ standing, stalls }) => standing && !stalls,
+  I23: ({ unnoticed }) => unnoticed,
+};
+
 /** A promise that was broken. `lines` count from 1. */
 export interface Violation {
   readonly invariant: Invariant;
