@@ -39,6 +39,11 @@ export class Link {
     return this.#far.localPort ?? 0;
   }
 
+  /** The port that the proxy dialled. */
+  get to(): number {
+    return this.#far.remotePort ?? 0;
+  }
+
   /** Lets it go on as if nothing had been done to it; where bytes were lost it can't, and is reset. */
   heal(): void {
     if (this.up.loses || this.down.loses) return this.reset();

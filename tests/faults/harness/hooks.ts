@@ -29,11 +29,11 @@ const atTheDoor: readonly Way[] = [
 ];
 const atWork: readonly Way[] = ['throws', 'rejects', 'refuses', 'hangs', 'late', 'junk'];
 /** Of so many publishes one meets trouble. */
-const troubleEvery = 5;
+const troubleEvery = 8;
 /** Later than anybody waits. */
-const lateMs = 1500;
+const lateMs = 600;
 
-/** @example createServer({ hookMs: 500, ...hooksInTrouble() }) */
+/** @example createServer({ hookMs: 200, ...hooksInTrouble() }) */
 export function hooksInTrouble(): Hooks {
   const met: Record<string, number> = {};
   const turns = new Map<string, number>();

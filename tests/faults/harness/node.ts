@@ -78,6 +78,16 @@ export class Node {
     return new Node(name, program, { before, host, fate }, recorder);
   }
 
+  /** Starts one that has to end by itself before it serves; what it said then. @throws Error when it serves */
+  static async startInVain(name: string, plan: NodePlan): Promise<string> {
+    const said: string[] = [];
+    const starting = Program.start(name, './node.fixture.ts', plan, (text) => said.push(text));
+    const program = await starting.catch(() => undefined);
+    if (!program) return said.join(' ');
+    await program.kill();
+    throw new Error(`${name} serves, and had no reason to.`);
+  }
+
   get running(): boolean {
     return this.#program.running;
   }

@@ -14,7 +14,7 @@ import { Crowd } from './crowd.ts';
 import { type GuestPlan, type GuestPlant, guestPlants } from './guest.ts';
 import { type LineOf, Recorder } from './history.ts';
 import { name as serverName } from './names.ts';
-import { Node, type NodePlant, nodePlants, type NodePlan } from './node.ts';
+import { Node, type NodePlan, type NodePlant, nodePlants } from './node.ts';
 import { RedisStore } from './redis.ts';
 import { Secrets } from './secrets.ts';
 import { isStanding, type Setting } from './setting.ts';

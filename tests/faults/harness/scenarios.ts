@@ -5,6 +5,7 @@
 import type { Missing, Scenario } from './scenario.ts';
 import { asked } from './scenarios/asked.ts';
 import { clocks } from './scenarios/clocks.ts';
+import { fleets } from './scenarios/fleets.ts';
 import { network } from './scenarios/network.ts';
 import { processes } from './scenarios/process.ts';
 import { random } from './scenarios/random.ts';
@@ -13,12 +14,15 @@ import { resources } from './scenarios/resources.ts';
 import { rollbacks } from './scenarios/rollback.ts';
 import { topologies } from './scenarios/topologies.ts';
 import { transports } from './scenarios/transports.ts';
+import { wires } from './scenarios/wires.ts';
 
 export const table: readonly (Scenario | Missing)[] = [
   ...network,
   ...processes,
   ...resources,
   ...asked,
+  ...fleets,
+  ...wires,
   ...redis,
   ...rollbacks,
   ...topologies,

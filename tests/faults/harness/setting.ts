@@ -47,6 +47,8 @@ export interface Setting extends Row {
   readonly quirks?: Quirks;
   /** How processes of nodes are started, where that differs. */
   readonly start?: Pick<Start, 'execArgv' | 'deafOutput'>;
+  /** Whether clients find the server by a name, which can be led elsewhere. Default: by its address. */
+  readonly byName?: boolean;
   /** Starts what runs beside nodes and clients; it may use that folder. */
   readonly beside?: (dir: string) => Promise<Beside>;
   /** Why it can't be played on this machine; undefined when it can. */
@@ -71,7 +73,8 @@ export const termsOf = (setting: Setting): Terms => ({
   healMs: 60_000,
   visibleMs: null,
   stalls: false,
-  revokedMs: 1000,
+  // Over Redis a node has to reach it again, and then to tell the others.
+  revokedMs: setting.topology === 'disk' ? 1000 : 6000,
   revokedLate: setting.topology !== 'disk',
   unnoticed: false,
   control: 'control',

@@ -217,21 +217,6 @@ export const network: readonly (Scenario | Missing)[] = [
       }),
   },
   {
-    id: 'F12',
-    title: 'A burst of 50,000 frames',
-    missing: 'judged without a history: what one sender may ask for is tested with the allowance of requests',
-  },
-  {
-    id: 'F13',
-    title: 'Packet loss',
-    missing: 'needs nftables and root; TCP shows it as delay, which F08 is',
-  },
-  {
-    id: 'F14',
-    title: 'MTU black hole',
-    missing: 'needs network namespaces and root; F04 loses all that is large, and the rest',
-  },
-  {
     id: 'F15',
     title: 'Refused',
     injects: 'all connections are reset, and new ones too, for the time given',
@@ -284,11 +269,6 @@ export const network: readonly (Scenario | Missing)[] = [
       await rig.wait(seconds * 1000);
       for (const door of rig.doors.values()) door.onLink = () => {};
     },
-  },
-  {
-    id: 'F19',
-    title: 'Another address',
-    missing: 'clients resolve names anew at each attempt by the platform’s own means',
   },
   {
     id: 'F20',

@@ -101,13 +101,6 @@ export const processes: readonly (Scenario | Missing)[] = [
     },
   },
   {
-    id: 'F89',
-    title: 'An avalanche',
-    missing: 'it is played beside Socket.IO instead: `npm run faults -- --compare`',
-  },
-  { id: 'F90', title: 'Two releases on one Redis', missing: 'there is no earlier release yet' },
-  { id: 'F91', title: 'A bad configuration', missing: 'tested without a history, with the options' },
-  {
     id: 'F92',
     title: 'Two nodes of one name',
     missing: 'a node’s name is random and new with each start; nobody can choose one',
