@@ -40,17 +40,12 @@ async function serve(options: Partial<Parameters<typeof createServer<typeof chan
 
 /** A `fetch` by which every second request of a producer overtakes the one before it: that is sent once the second is answered. */
 function overtaking(): typeof fetch {
-  const answered = new Map<number, PromiseWithResolvers<void>>();
-  const once = (seq: number): PromiseWithResolvers<void> => {
-    const found = answered.get(seq) ?? Promise.withResolvers<void>();
-    answered.set(seq, found);
-    return found;
-  };
+  const answered = new Set<number>();
   return async (input, init) => {
     const seq = Number(new Headers(init?.headers).get('producer-seq'));
-    if (seq % 2 === 0) await once(seq + 1).promise;
+    if (seq % 2 === 0) await expect.poll(() => answered, { interval: 1 }).toContain(seq + 1);
     const response = await fetch(input, init);
-    once(seq).resolve();
+    answered.add(seq);
     return response;
   };
 }
