@@ -237,6 +237,16 @@ const rows: readonly [Invariant, string, Draft[]][] = [
     bent(typed('rest'), () => [['node0', { type: 'rest', before: idle, after: { ...idle, resources: 30 } }]]),
   ],
   ['I12', 'what somebody may not read', after('heal', got('outsider', 'm2'))],
+  ['I12', 'somebody who is never told', bent(typed('denied', 'leaver'), () => [])],
+  [
+    'I12',
+    'somebody who is told too late',
+    [
+      ...bent(typed('denied', 'leaver'), () => []),
+      ...Array<Draft>(60).fill(status('bob', 'open')),
+      ...withdrawn.slice(1),
+    ],
+  ],
   ['I12', 'something after rights were withdrawn', after('heal', got('leaver', 'm3'))],
   ['I14', 'the control client had to come back', after('heal', status('control', 'connecting'))],
   ['I15', 'a loop that stood still', bent(typed('loop'), () => [late({ maxMs: 1200, busyMs: 1100 })])],
@@ -352,7 +362,8 @@ describe('the checker', () => {
     const again: Draft[] = [got('leaver', 'm3'), ['node1', { type: 'revoke', of: 'leaver' }]];
     const about = (drafts: readonly Draft[], changed: Partial<Terms> = {}) =>
       faults(drafts, changed).filter(({ invariant }) => invariant === 'I12');
-    expect(about([...died, ...again])).toEqual([]);
+    const deaf = again.concat(withdrawn.slice(1));
+    expect(about([...died, ...deaf])).toEqual([]);
     expect(about(after('heal', got('leaver', 'm3')), { revokedLate: true, revokedMs: 5 })).toHaveLength(1);
     expect(
       about(

@@ -63,7 +63,7 @@ function left(sinceMs: number): string[] {
   );
   const members = all.filter(({ plan }) => plan.enters).map(({ plan }) => plan.name);
   const open = repeater?.waiting ? ['the repeater has no answer'] : [];
-  const strange = strangers.flatMap((one) => (one.begun ? [] : [`${one.plan.name} is without an answer`]));
+  const strange = strangers.flatMap((one) => one.left());
   const [first, ...pads] = all.flatMap(({ pad }) => pad ?? []);
   const vector = sinceMs < padsMs ? first?.vector : undefined;
   const copies = [first, ...pads].flatMap((pad) => pad?.left(vector) ?? []);
@@ -133,6 +133,9 @@ async function obey(command: Command): Promise<unknown> {
     case 'strangers':
       strangers.push(...command.strangers.map((one) => new Stranger(one, recorder)));
       return {};
+    case 'revoked':
+      for (const one of strangers) if (command.names.includes(one.plan.name)) one.loses();
+      return {};
     case 'listen': {
       const { name, port } = command.to;
       witnesses.push(...(['websocket', 'sse'] as const).map((via) => new Witness(name, port, via, recorder)));
@@ -166,11 +169,15 @@ async function obey(command: Command): Promise<unknown> {
   }
 }
 
+/** One after the other, since answers come in the order of the questions. */
+let before: Promise<unknown> = Promise.resolve();
 process.on('message', (command: Command) => {
-  obey(command).then(
-    (answer) => process.send?.({ answer: answer ?? {} }),
-    (error: unknown) => process.send?.({ error: String(error) }),
-  );
+  before = before
+    .then(() => obey(command))
+    .then(
+      (answer) => process.send?.({ answer: answer ?? {} }),
+      (error: unknown) => process.send?.({ error: String(error) }),
+    );
 });
 process.on('disconnect', () => process.exit());
 process.send?.({ answer: 'ready' });

@@ -33,6 +33,8 @@ export type Command =
   | { readonly do: 'race'; readonly logs: number }
   /** Clients by hand come, with tokens. */
   | { readonly do: 'strangers'; readonly strangers: readonly StrangerPlan[] }
+  /** The rights of these were withdrawn: nothing is right before they were told. */
+  | { readonly do: 'revoked'; readonly names: readonly string[] }
   /** Somebody listens to that node. */
   | { readonly do: 'listen'; readonly to: Plain }
   /** Nodes are sent bad input. */
@@ -52,6 +54,7 @@ export interface Answers {
   readonly repeat: object;
   readonly leave: object;
   readonly strangers: object;
+  readonly revoked: object;
   readonly listen: object;
   readonly probe: object;
   /** What its clients have open. */

@@ -108,6 +108,7 @@ export class Standing {
       await node.ask({ do: 'revoke', tokenId: of });
       this.#stage.recorder.tell(node.name, { type: 'revoke', of });
     }
+    await this.#stage.crowd.ask({ do: 'revoked', names: leavers });
     this.#told.push(node);
   }
 

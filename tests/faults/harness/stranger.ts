@@ -29,6 +29,7 @@ export class Stranger {
   /** Subscriptions that are open now. */
   #open = new Set<string>();
   #there = false;
+  #loses: 'waits' | 'told' | undefined;
   #socket: WebSocket | undefined;
 
   constructor(plan: StrangerPlan, recorder: Recorder) {
@@ -38,9 +39,18 @@ export class Stranger {
     this.#dial();
   }
 
-  /** Whether all it asked for was answered, once. */
-  get begun(): boolean {
-    return this.plan.wants.every((channel) => this.#known.has(channel));
+  /** Its rights were withdrawn. */
+  loses(): void {
+    this.#loses ??= 'waits';
+  }
+
+  /** What is still to come right: all it asked for has to be answered, once, and its rights to end where they were withdrawn. */
+  left(): string[] {
+    const { name, wants } = this.plan;
+    const open = wants
+      .filter((channel) => !this.#known.has(channel))
+      .map((channel) => `${name} asks for ${channel}`);
+    return this.#loses === 'waits' ? [...open, `${name} was not told that its rights are withdrawn`] : open;
   }
 
   get open(): { readonly sessions: number; readonly subscriptions: number } {
@@ -129,6 +139,7 @@ export class Stranger {
 
   #denied(channel: string | undefined, code: string, says: string): void {
     if (channel !== undefined) this.#known.add(channel);
+    if (code === 'revoked') this.#loses = 'told';
     this.#tell({ type: 'denied', of: channel ?? 'the connection', code, says });
   }
 

@@ -9,6 +9,8 @@ type Of<T extends Numbered['type']> = LineOf<T> & { readonly n: number };
 
 /** What somebody is told who may not. */
 const refusals: readonly string[] = ['forbidden', 'revoked'];
+/** How much later somebody may come to know who has to ask again for that. */
+const tellMs = 1000;
 /** How long a node over a folder may take to store that a token is revoked; one that is killed before may forget it. */
 const storeMs = 500;
 
@@ -41,6 +43,13 @@ function* checkRevoked(lines: readonly Numbered[], { revokedMs, revokedLate }: T
   for (const [who, revoke] of over) {
     const since = (revokedLate ? Math.max(revoke.t, healed) : revoke.t) + revokedMs;
     const got = lines.filter((line) => line.type === 'got' && line.who === who);
+    const told = lines.find(
+      (line) => line.type === 'denied' && line.who === who && line.code === 'revoked' && line.t >= revoke.t,
+    );
+    if (!told || told.t > since + tellMs) {
+      const says = `${who} was ${told ? `told ${Math.round(told.t - revoke.t)} ms after` : 'never told'} that its rights were withdrawn`;
+      yield { invariant: 'I12', says, lines: [revoke.n, ...(told ? [told.n] : [])] };
+    }
     if (!got.some(({ t }) => t < revoke.t)) yield nothing(`${who} had got nothing when it lost its rights`);
     for (const line of got) {
       if (line.type !== 'got' || line.t <= since) continue;
