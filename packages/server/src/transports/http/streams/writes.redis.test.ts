@@ -11,6 +11,7 @@ import { noRedis, startRedis } from '../../../testing/redis.ts';
 import { serveChannels } from '../../../testing/serve.ts';
 
 const channels = defineChannels({ 'chat/:room': stream({ keep: { entries: 10_000 } }) });
+const plenty = { requestsPerSecondMax: 1_000_000, requestsBurstMax: 1_000_000 };
 const requests = 60;
 const atOnce = 5;
 
@@ -21,7 +22,8 @@ it.skipIf(noRedis).each([1, 2, 3])(
     const log = await startRedis({ tcp: true });
     onTestFinished(() => log.stop());
     const nodes = [];
-    for (const _ of [1, 2]) nodes.push(await serveChannels(channels, { broker: redis({ url: log.url }) }));
+    for (const _ of [1, 2])
+      nodes.push(await serveChannels(channels, { broker: redis({ url: log.url }), ...plenty }));
     await Promise.all(nodes.map(({ server }) => server.ready));
     const urls = nodes.map(({ port }) => `http://localhost:${port}/sync/streams/chat/x`);
     const sizes = Array.from({ length: requests }, () => 1 + Math.floor(random() * 80));
