@@ -23,8 +23,6 @@ const costs = {
 } as const;
 export type Cost = keyof typeof costs;
 const bytesPerCost = 4096;
-/** Of what is read without a session: as many as a page of a log has for each of what reading it costs. */
-const readBytesPerCost = 16_384;
 /** Keys that a view looks at. */
 const looksPerCost = 500;
 /** A channel that isn't open is read from the log, and stays in memory for a while. */
@@ -41,11 +39,6 @@ export function purseOf(bucket: Bucket): Purse {
     },
     take: (keys) => bucket.owe(keys / looksPerCost),
   };
-}
-
-/** Charges so many bytes to whoever has read them: who has read much waits as one who asks for much. */
-export function chargeRead(bucket: Bucket, bytes: number): void {
-  bucket.owe(bytes / readBytesPerCost);
 }
 
 /** What is charged where it is nobody in particular who asks without a session: an API key, or all that comes from a network. */

@@ -9,6 +9,9 @@ import type { Bucket } from './bucket.ts';
 import type { Sessions } from './sessions.ts';
 import type { SessionTools } from './tools.ts';
 
+/** As many as a page of a log has for each of what reading it costs. */
+const readBytesPerCost = 16_384;
+
 export interface Asker {
   readonly identity: Identity;
   /** Where it comes from: who is nobody in particular shares an allowance with all from there. */
@@ -36,10 +39,10 @@ interface Charged {
 export function charge(
   { clock, hub, metrics }: Pick<SessionTools, 'clock' | 'hub' | 'metrics'>,
   sessions: Sessions,
-  { identity, network }: Asker,
+  asker: Asker,
   { type, channel, count = 1, bytes = 0 }: Charged,
 ): Bucket {
-  const bucket = sessions.bucketOf(identity.user, sourceOf(identity, network));
+  const bucket = bucketOf(sessions, asker);
   const opens = channel !== undefined && hub.opened(channel) === undefined;
   const retryMs = new Allowance(bucket, clock).charge(type, opens, count, bytes);
   if (retryMs === 0) return bucket;
@@ -49,4 +52,13 @@ export function charge(
     `You asked for more than the server takes from one. Go on in ${retryMs} ms.`,
     { retryMs },
   );
+}
+
+/** Charges for so many bytes that were read, whether there is so much left or not: who has read much waits as one who asks for much. */
+export function chargeRead(sessions: Sessions, asker: Asker, bytes: number): void {
+  bucketOf(sessions, asker).owe(bytes / readBytesPerCost);
+}
+
+function bucketOf(sessions: Sessions, { identity, network }: Asker): Bucket {
+  return sessions.bucketOf(identity.user, sourceOf(identity, network));
 }

@@ -5,8 +5,7 @@
 import { type Position, SyncError } from '@syncline/protocol';
 import type { Shown } from '../hub/face.ts';
 import type { Faces } from '../hub/faces.ts';
-import { chargeRead } from './allowance.ts';
-import { type Asker, charge } from './asking.ts';
+import { type Asker, charge, chargeRead } from './asking.ts';
 import type { Sessions } from './sessions.ts';
 import { DurableWrites } from './streams/durable.ts';
 import { FixedWrites } from './streams/fixed.ts';
@@ -78,7 +77,7 @@ export class Streams {
   async #find(asked: StreamAsked, uses: boolean): Promise<Found> {
     const { access, hub } = this.#tools;
     const { identity, channel } = asked;
-    const bucket = charge(this.#tools, this.#sessions, asked, { type: 'subscribe', channel });
+    charge(this.#tools, this.#sessions, asked, { type: 'subscribe', channel });
     const definition = definitionOf(hub, channel);
     await access.rights(identity).demand('subscribe', channel, definition);
     const shown = await this.#faces.show(channel, uses);
@@ -86,7 +85,7 @@ export class Streams {
     access.good(identity);
     if (!shown) throw new SyncError('unknown_channel', `There is no stream at ${JSON.stringify(channel)}.`);
     const open = definition.anonymous.includes('subscribe');
-    return { ...shown, top: shown.head(), open, charge: (bytes) => chargeRead(bucket, bytes) };
+    return { ...shown, top: shown.head(), open, charge: (bytes) => chargeRead(this.#sessions, asked, bytes) };
   }
 
   async #write(channel: string, write: (writes: Writes) => Promise<StreamAnswer>): Promise<StreamAnswer> {
