@@ -2,8 +2,11 @@
  * A server node as a process of its own, as its plan says: over a broker in a folder, or over Redis. It tells its port when it
  * listens, what it holds when it is asked, and leaves in order at SIGTERM. Bugs can be planted in it, for the checker to find.
  */
+
+import { systemClock } from '@syncline/protocol/wire';
 import { type Broker, createServer, disk } from '@syncline/server';
 import { redis } from '@syncline/server/redis';
+import { FaultProxy } from '../proxy.ts';
 import { channels, numbers } from './contract.ts';
 import type { Holdings } from './history.ts';
 import { bugged, clockOf, doorman, has, Loop, moveClock, standStill } from './inside.ts';
@@ -32,7 +35,11 @@ const server = createServer({
   broker: mortal.wrap(bugged(open(plan), plan)),
   logger,
 });
-const { port } = await server.listen(plan.port, quirks.host ?? '127.0.0.1');
+const { port: own } = await server.listen(plan.port, '127.0.0.1');
+/** Others reach it by a way of its own: a server without TLS listens to this machine only. */
+const { port } = quirks.host
+  ? await FaultProxy.open(own, systemClock, 1, { port: 0, host: quirks.host })
+  : { port: own };
 
 const loop = new Loop();
 if (has(plan, 'stand-still')) setTimeout(() => standStill(1200), 1000);

@@ -7,7 +7,7 @@ import { type Broker, jwt } from '@syncline/server';
 import { type Hooks, hooksInTrouble } from './hooks.ts';
 
 export interface Quirks {
-  /** Where it listens. Default: this machine only. */
+  /** Where it is reached. Default: on this machine only. */
   readonly host?: string;
   /** Its hooks go wrong, as in hooks.ts. */
   readonly hooks?: boolean;
@@ -38,10 +38,8 @@ export type NodeCommand =
   /** Kills itself right after so many appends more were stored: nobody is told of the last one, neither its author nor any reader. */
   | { readonly do: 'die'; readonly afterAppends: number };
 
-const everything = { user: null, capabilities: { '*': ['*'] } } as const;
-
 /** Options that come of quirks, and what they need at hand. */
-export function optionsOf({ host, hooks, webhook, keysUrl, tls, logBytes }: Quirks) {
+export function optionsOf({ hooks, webhook, keysUrl, tls, logBytes }: Quirks) {
   const wrong: Hooks | undefined = hooks ? hooksInTrouble() : undefined;
   const { met, ...inTrouble } = wrong ?? { met: {} };
   const log = logBytes === undefined ? undefined : new Log(1);
@@ -49,8 +47,6 @@ export function optionsOf({ host, hooks, webhook, keysUrl, tls, logBytes }: Quir
     met,
     log,
     options: {
-      // A node that others could reach must know who they are.
-      ...(host !== undefined && { authenticate: () => everything }),
       ...(keysUrl !== undefined && {
         authenticate: jwt({ keys: [{ jwksUrl: keysUrl, algs: ['ES256'] }], issuer: null, audience: null }),
       }),

@@ -2,7 +2,8 @@
  * Faults of deploys: a crowd that loses one of its nodes, and nodes that must not start, because what they are told or what they find is
  * wrong. Whoever is there already notices nothing of those.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,14 +17,18 @@ const syncline = fileURLToPath(new URL('../../../../packages/cli/bin/syncline.mj
 const channels = fileURLToPath(new URL('../contract.ts', import.meta.url));
 
 /** Runs `syncline serve`, which has to end with one line that says why. @throws Error when it doesn't */
-function serveInVain(rig: Rig, fault: string, says: RegExp, ...args: readonly string[]): void {
+async function serveInVain(rig: Rig, fault: string, says: RegExp, args: readonly string[]): Promise<void> {
   rig.fault(fault, 'one more node');
   const all = ['--disable-warning=ExperimentalWarning', syncline, 'serve', ...args];
-  const { status, signal, stderr } = spawnSync(process.execPath, all, { encoding: 'utf8', timeout: 20_000 });
-  const lines = stderr.split('\n').filter(Boolean);
-  if (status === 0 || status === null) throw new Error(`${fault}: it ended with ${signal ?? status}.`);
-  if (lines.length !== 1 || !says.test(stderr))
-    throw new Error(`${fault}: it said ${JSON.stringify(stderr)}.`);
+  const child = spawn(process.execPath, all, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 30_000 });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+  const lines = said.split('\n').filter(Boolean);
+  if (code === 0 || code === null) throw new Error(`${fault}: it ended with ${signal ?? code}.`);
+  if (lines.length !== 1 || !says.test(said)) throw new Error(`${fault}: it said ${JSON.stringify(said)}.`);
 }
 
 export const fleets: readonly Scenario[] = [
@@ -84,11 +89,24 @@ export const fleets: readonly Scenario[] = [
       const bad = join(dir, 'channels.ts');
       writeFileSync(bad, 'export const channels = 7;\n');
       const free = ['--channels', channels, '--data', dir] as const;
-      serveInVain(rig, 'a port that is none', /port/, ...free, '--port', 'eighty');
-      serveInVain(rig, 'a port that is taken', /taken|in use/, ...free, '--port', String(rig.node.port));
-      serveInVain(rig, 'no contract', /channels/, '--channels', bad, '--data', dir, '--port', '0');
-      const theirs = ['--channels', channels, '--data', rig.folder.dir] as const;
-      serveInVain(rig, 'a folder that another node has', /another|in use/, ...theirs, '--port', '0');
+      const args = (of: string, data: string, port: string) => [
+        '--channels',
+        of,
+        '--data',
+        data,
+        '--port',
+        port,
+      ];
+      const { port } = rig.node;
+      await serveInVain(rig, 'a port that is none', /port/, args(channels, dir, 'eighty'));
+      await serveInVain(rig, 'a port that is taken', /taken|in use/, args(channels, dir, String(port)));
+      await serveInVain(rig, 'no contract', /channels/, args(bad, dir, '0'));
+      await serveInVain(
+        rig,
+        'a folder of another node',
+        /another|in use/,
+        args(channels, rig.folder.dir, '0'),
+      );
       await rig.wait(seconds * 1000);
       dialled.none('a node that did not start');
     },
