@@ -4,6 +4,7 @@
  */
 import type { RedisServer } from '@syncline/server/testing/redis';
 import type { Rig } from '../rig.ts';
+import { setClock } from './clocks.ts';
 
 /** Something that is done for so many ms and undone then; what it loses stays lost. */
 export type Harm = (rig: Rig, ms: number) => Promise<void>;
@@ -190,6 +191,13 @@ const leaveNode: Harm = async (rig) => {
   if (how !== 'code 0') throw new Error(`A node that was asked to leave ended with ${how}.`);
 };
 
+const movedClock: Harm = async (rig, ms) => {
+  const node = rig.pick(rig.nodes.filter(({ running }) => running));
+  await setClock(rig, node, rig.pick([-3_600_000, -5000, 600_000, 3_600_000]));
+  await rig.wait(ms);
+  await setClock(rig, node, 0);
+};
+
 /** Nothing of these is lost, whatever they are combined with. */
 export const harms = {
   killPubsub,
@@ -211,6 +219,7 @@ export const harms = {
   killNode,
   freezeNode,
   leaveNode,
+  movedClock,
 } as const satisfies Record<string, Harm>;
 
 /** Kills a Redis and starts it again on what it left. */
