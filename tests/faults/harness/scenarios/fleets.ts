@@ -88,7 +88,6 @@ export const fleets: readonly Scenario[] = [
       const dir = mkdtempSync(join(tmpdir(), 'syncline-bad-'));
       const bad = join(dir, 'channels.ts');
       writeFileSync(bad, 'export const channels = 7;\n');
-      const free = ['--channels', channels, '--data', dir] as const;
       const args = (of: string, data: string, port: string) => [
         '--channels',
         of,
@@ -99,7 +98,12 @@ export const fleets: readonly Scenario[] = [
       ];
       const { port } = rig.node;
       await serveInVain(rig, 'a port that is none', /port/, args(channels, dir, 'eighty'));
-      await serveInVain(rig, 'a port that is taken', /taken|in use/, args(channels, dir, String(port)));
+      await serveInVain(
+        rig,
+        'a port that is taken',
+        /another program listens/,
+        args(channels, dir, String(port)),
+      );
       await serveInVain(rig, 'no contract', /channels/, args(bad, dir, '0'));
       await serveInVain(
         rig,
