@@ -13,11 +13,15 @@ export type Program = {
   debian: string;
 };
 
+/** The one without windows comes first: a page there costs a third of the time that the whole browser takes to open one. */
 export const chromium: Program = {
   name: 'Chromium',
   variable: 'CHROMIUM_PATH',
-  places: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
-  debian: 'chromium',
+  places: [
+    '/usr/bin/chromium-headless-shell',
+    ...['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
+  ],
+  debian: 'chromium-headless-shell',
 };
 export const redis: Program = {
   name: 'Redis',

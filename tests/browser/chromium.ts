@@ -4,10 +4,9 @@
  */
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
+import { chromium as program } from '../../scripts/programs.ts';
 
-const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-
-const path = process.env['CHROMIUM_PATH'] ?? places.find((place) => existsSync(place));
+const path = process.env['CHROMIUM_PATH'] ?? program.places.find((place) => existsSync(place));
 
 /** Why there is no browser to test with; empty when there is one. */
 export const noBrowser =
