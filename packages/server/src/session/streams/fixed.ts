@@ -26,12 +26,13 @@ export class FixedWrites implements Writes {
   readonly #tools: SessionTools;
   readonly #sessions: Sessions;
   readonly #faces: Faces;
-  readonly #storing = new Storing();
+  readonly #storing: Storing;
 
   constructor(tools: SessionTools, sessions: Sessions, faces: Faces) {
     this.#tools = tools;
     this.#sessions = sessions;
     this.#faces = faces;
+    this.#storing = new Storing((identity) => tools.access.good(identity));
   }
 
   /** It is there already: whoever wants it as it is finds it so. */
@@ -85,8 +86,6 @@ export class FixedWrites implements Writes {
     const intakes: Intake[] = [];
     for (const payload of payloads) intakes.push(await vet(this.#tools, rights, name, definition, payload));
     const channel = await this.#channel(name);
-    // Rights may have ended while they were looked at.
-    this.#tools.access.good(identity);
     const messages = intakes.map(({ append }) => ({ ...append, from: identity.user }));
     return await this.#storing.store(channel, identity, messages, producer);
   }

@@ -19,11 +19,17 @@ const sequenceNever = Number.MAX_SAFE_INTEGER;
 export class Storing {
   /** What goes on for a producer, while something does. */
   readonly #lines = new Map<string, Promise<void>>();
+  readonly #good: (owner: Identity) => void;
+
+  /** @param good throws where somebody's rights have ended, which they may while they wait */
+  constructor(good: (owner: Identity) => void) {
+    this.#good = good;
+  }
 
   /**
    * Stores all that a request holds, and says where the last message is. Without a producer some may be stored when it fails.
    *
-   * @throws SyncError, the broker's
+   * @throws SyncError `expired`, `revoked`, or the broker's
    */
   async store(
     channel: Channel,
@@ -32,6 +38,7 @@ export class Storing {
     producer: Producing | undefined,
   ): Promise<StreamAnswer> {
     if (producer) return await this.#produce(channel, owner, messages, producer);
+    this.#good(owner);
     // None waits for the one before it: a log takes them in the order in which they are given to it.
     const places = await Promise.all(messages.map((message) => channel.append(message)));
     return { outcome: 'appended', next: placeOf(places.at(-1)) };
@@ -61,6 +68,7 @@ export class Storing {
     });
     // Whoever sends several requests at once would else be told of gaps, and send each again.
     return await this.#inLine(`${name} ${scoped}`, async () => {
+      this.#good(owner);
       const number = sequence + 1;
       const request = requestAs(owner, life, sequence);
       const further = messages.slice(0, -1).map((one, i) => as(one, { id: request, sequence: i + 1 }));

@@ -3,6 +3,7 @@
  * twice. Real servers and sockets. What kinds make of a payload is tested where sessions publish, on the same way.
  */
 import { defineChannels, doc, SyncError, state, stream } from '@syncline/protocol';
+import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
 import { memory } from '../../../broker/memory.ts';
@@ -312,6 +313,30 @@ describe('a producer', () => {
     expect([(await early).status, (await late).status]).toEqual([200, 200]);
     expect(await other.read('chat/x')).toBe('["a","b","c","d"]');
     expect((await other.post('chat/x', ['c', 'd'], by(0, 1))).status).toBe(204);
+  });
+
+  it('whose rights end while its request waits for the one before is refused', async () => {
+    const clock = fakeClock();
+    const { broker, meddling } = meddle(memory({ clock }));
+    const { server, post, read } = await serve({
+      ...{ broker, clock },
+      authenticate: () => ({ user: 'ada', capabilities: { '*': ['*'] }, expiresAt: clock.now() + 1000 }),
+    });
+    const held = gate();
+    let storing = 0;
+    meddling.append = async (append) => {
+      storing++;
+      await held.passed;
+      return await append();
+    };
+    const requests = [post('chat/x', ['a'], by(0, 0)), post('chat/x', ['b'], by(0, 0))];
+    await passes(() => expect([storing, server.metrics.framesReceived]).toEqual([1, 2]));
+    await clock.advance(1000);
+    held.open();
+    const statuses = (await Promise.all(requests)).map(({ status }) => status);
+    expect(statuses.toSorted()).toEqual([200, 401]);
+    meddling.append = (append) => append();
+    expect(JSON.parse(await read('chat/x'))).toHaveLength(1);
   });
 
   it('[P19] stores each message of a large request once, of which the log remembers but the last places', async () => {
