@@ -84,7 +84,9 @@ export class ChunkReader extends LogReader {
     const { face } = this.reading.found;
     const isFirst = this.#phase !== 'streaming';
     if (isFirst) this.#stream({ epoch: this.at.epoch, offset: part.offset, check: part.check });
-    if (this.#phase === 'streaming' && !part.more) this.#phase = 'whole';
+    // Its reader has it already.
+    if (this.#phase !== 'streaming') return nothing;
+    if (!part.more) this.#phase = 'whole';
     const isJson = face.form === 'json';
     const bytes = part.encoded(`body ${face.name} ${name}`, () => joined(isJson, messages));
     if (!isJson) return bytes;
