@@ -125,6 +125,28 @@ describe('a request that is passed on', () => {
     expect(one.server.metrics.framesReceived).toBe(1);
   });
 
+  it.each(['ask', 'held', 'reply'])('[L9] survives that one "%s" is lost, and is done once', async (type) => {
+    const { one, two, elsewhere, client, passes } = await apart();
+    let lost = 0;
+    const lose = (node: typeof one.node) => {
+      const { tell } = node;
+      node.tell = (topic, text) => {
+        if (text.startsWith(`["${type}"`) && lost === 0) lost++;
+        else tell.call(node, topic, text);
+      };
+    };
+    for (const { node } of [one, two]) lose(node);
+    // A poll, whose waiting is told, or a post, which is done at once.
+    const poll = type === 'held' ? elsewhere.frames('after=1') : undefined;
+    poll?.catch(() => {});
+    const post = poll ?? elsewhere.frames('n=1', { method: 'POST', body: body(1) });
+    await eventually(() => lost).toBe(1);
+    await passes(500);
+    if (poll) await client.frames('n=1', { method: 'POST', body: body(1) });
+    expect((await post).status).toBe(poll ? 200 : 204);
+    expect(one.server.metrics.framesReceived).toBe(1);
+  });
+
   it('[L9] [L7] and waits gives nothing away when its client leaves', async () => {
     const { clock, one, two, elsewhere, client, told } = await apart();
     elsewhere.frames('after=1').catch(() => {});

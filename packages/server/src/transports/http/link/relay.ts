@@ -5,14 +5,15 @@
  */
 import type { Cancel, Clock } from '@syncline/protocol/wire';
 import type { Health, Nodes } from '../../../broker/broker.ts';
-import { type Ask, type LinkTools, type OnReply, type Reply, unknown } from './link.ts';
+import { type Ask, type LinkTools, nobody, type OnReply, type Reply, unknown } from './link.ts';
 import { Pieces, readSent, type Sent, split } from './pieces.ts';
 
 /** Asks something of a link of this node. */
 export type AskHere = (id: string, ask: Ask, onReply: OnReply) => () => void;
 
-/** How long a node may take to say that it has a request, in ms. */
+/** How long a node may take to say that it has a request, in ms, and how often it is asked meanwhile. */
 const heldMs = 1000;
+const asksMax = 3;
 /** How much longer than a poll waits its reply may take, in ms. */
 const lateMs = 5000;
 /**
@@ -77,9 +78,14 @@ export class Relay {
 
   #ask(node: string, head: readonly unknown[], body: Buffer, onReply: OnReply): () => void {
     const ref = String(++this.#asked);
-    const cancel = this.#clock.timer(heldMs, () => this.#lose(ref));
-    this.#waiting.set(ref, { node, onReply, cancel, held: false });
-    this.#tell(node, { type: 'ask', ref, head }, body);
+    const waiting: Waiting = { node, onReply, cancel: nobody, held: false };
+    this.#waiting.set(ref, waiting);
+    const again = (times: number): void => {
+      this.#tell(node, { type: 'ask', ref, head }, body);
+      const next = (): void => (times < asksMax ? again(times + 1) : this.#lose(ref));
+      waiting.cancel = this.#clock.timer(heldMs / asksMax, next);
+    };
+    again(1);
     return () => {
       if (!this.#waiting.has(ref)) return;
       this.#settle(ref);
@@ -126,7 +132,8 @@ export class Relay {
     }
     if (typeof link !== 'string' || !isWhat(what) || typeof number !== 'number') return;
     const key = keyOf(sent);
-    if (this.#doing.has(key)) return;
+    const held = (): void => this.#tell(from, { type: 'held', ref, head: [] });
+    if (this.#doing.has(key)) return held();
     // Some replies come at once, before it is known how to end what was asked.
     let waits = true;
     const onReply = ({ status, body: reply }: Reply): void => {
@@ -137,7 +144,7 @@ export class Relay {
     const drop = this.#here(link, { what, number, body }, onReply);
     if (!waits) return;
     this.#doing.set(key, drop);
-    this.#tell(from, { type: 'held', ref, head: [] });
+    held();
   }
 
   #drop(key: string): void {
