@@ -69,7 +69,8 @@ export const resources: readonly Scenario[] = [
     about: ['I1', 'I6', 'I7', 'I10'],
     seconds: 9,
     perSecond: 80,
-    terms: { control: null, visibleMs: 8000 },
+    // Who was on the node that died has to come back first.
+    terms: { control: null, visibleMs: 10_000 },
     floor: { reconnects: 3, faults: 3 },
     run: async (rig, seconds) => {
       for (let i = 0; i < 3; i++) {
