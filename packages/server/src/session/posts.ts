@@ -104,7 +104,13 @@ async function placeOf(
 
 /** Whether two payloads say the same, however they are written. */
 function same(one: Data, other: Data): boolean {
-  return one === other || isDeepStrictEqual(JSON.parse(String(one)), JSON.parse(String(other)));
+  const read = (data: Data): unknown => JSON.parse(String(data), exact);
+  return one === other || isDeepStrictEqual(read(one), read(other));
+}
+
+/** A value as it is read, but an integer of which JavaScript would lose digits, such as a large id, as it is written. */
+function exact(_key: string, value: unknown, written?: { readonly source?: string }): unknown {
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? { integer: written?.source } : value;
 }
 
 /** Each payload has a producer of its own, so that one which is refused leaves no hole in the numbers of the others. */

@@ -70,3 +70,14 @@ it('[W7] a batch that is repeated with one message fewer is refused from there o
   ]);
   expect(await stored()).toEqual(['a', 'b', 'c', 'd']);
 });
+
+it('[W7] another message is refused though it differs only where a number says more than JavaScript holds', async () => {
+  const { backend } = await serve(() => undefined);
+  const send = async (data: string) => {
+    const { status } = await backend.post('publish', `{"channel":"chat/x","data":${data}}`, once);
+    return status;
+  };
+  expect(await send('{"id":12345678901234567890,"n":1.50}')).toBe(200);
+  expect(await send('{"n":1.5, "id":12345678901234567890}')).toBe(200);
+  expect(await send('{"id":12345678901234567891,"n":1.50}')).toBe(422);
+});
