@@ -48,9 +48,9 @@ export class Network {
     this.#requests = new Requests(world, this);
   }
 
-  /** A client's way to the node by long polling. */
-  polling(clock: Clock): Transport {
-    return this.#requests.transport(clock);
+  /** A client's way to the node over plain HTTP. */
+  overHttp(as: 'sse' | 'long-poll', clock: Clock): Transport {
+    return this.#requests.transport(as, clock);
   }
 
   /** A client's way to the node. */

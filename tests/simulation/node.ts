@@ -108,7 +108,7 @@ export class SimNode {
       pulse.join(session);
       return session;
     };
-    const links = new Links({ clock, metrics: tools.metrics, takesBinary: false, ...numbers }, undefined);
+    const links = new Links({ clock, metrics: tools.metrics, takesBinary: false, ...numbers }, broker);
     this.#running = { life, store, hub, pulse, open, links };
   }
 

@@ -1,10 +1,11 @@
 /**
- * Plain HTTP requests between simulated clients and the node, for links by long polling: lost on the way there, done and not answered,
+ * Plain HTTP requests between simulated clients and the node, for links over HTTP: lost on the way there, done and not answered,
  * done twice, late, or never answered at all. To the client it is a `fetch`; on the node it asks the real links.
  */
-import { httpTransport, polled, type Transport } from '@syncline/client/internal';
+import { httpTransport, polled, streamed, type Transport } from '@syncline/client/internal';
 import type { Clock } from '@syncline/protocol/wire';
 import type { Ask, Links, Place, Reply } from '@syncline/server/internal';
+import { EventStream } from './events.ts';
 import type { Faults, Injected } from './faults.ts';
 import type { World } from './world.ts';
 
@@ -25,6 +26,7 @@ export class Requests {
   readonly #weather: Weather;
   /** What breaks each request that is under way. */
   readonly #underWay = new Set<() => void>();
+  readonly #streams = new Set<EventStream>();
 
   constructor(world: World, weather: Weather) {
     this.#world = world;
@@ -32,15 +34,17 @@ export class Requests {
   }
 
   /** A client's way to the node by requests. */
-  transport(clock: Clock): Transport {
+  transport(as: 'sse' | 'long-poll', clock: Clock): Transport {
     const get = (url: string | URL | Request, init: RequestInit = {}) =>
       this.#fetch(new URL(String(url)), init);
-    return httpTransport('long-poll', polled, clock, get);
+    return httpTransport(as, as === 'sse' ? streamed : polled, clock, get);
   }
 
   /** All that is under way breaks, as when the node's machine goes. */
   breakAll(): void {
     for (const fail of [...this.#underWay]) this.#world.after(this.#world.between(1, 500), fail);
+    for (const stream of this.#streams) stream.break();
+    this.#streams.clear();
   }
 
   #fetch(url: URL, init: RequestInit): Promise<Response> {
@@ -71,7 +75,10 @@ export class Requests {
       if (!world.chance(faults.duplicate)) return;
       injected.duplicated++;
       // Something on the way sends it again, and has no use for a second answer.
-      world.after(this.#latency() + world.between(0, 1_000), () => void this.#ask(url, init, () => {}));
+      world.after(this.#latency() + world.between(0, 1_000), () => {
+        const stop = this.#ask(url, init, () => {});
+        world.after(world.between(1, 5_000), stop);
+      });
     });
   }
 
@@ -89,9 +96,10 @@ export class Requests {
     if (stalls && world.chance(0.3)) return;
     world.after(this.#latency() + (stalls ? world.between(500, 40_000) : 0), () => {
       this.#underWay.delete(fail);
-      const { status, text } = reply;
+      const { status, text, body } = reply;
       const response = {
         status,
+        body,
         ok: status < 300,
         text: async () => text,
         json: async () => JSON.parse(text),
@@ -106,6 +114,14 @@ export class Requests {
     if (!node) {
       answer({ status: 502, text: '' });
       return () => {};
+    }
+    if (url.pathname.endsWith('/link') && JSON.parse(String(init.body)).as === 'sse') {
+      const { faults, injected } = this.#weather;
+      const stream = new EventStream(this.#world, faults, injected);
+      this.#streams.add(stream);
+      node.links.stream(node.place(), stream.response);
+      answer({ status: 200, text: '', body: stream.body });
+      return () => stream.left();
     }
     if (url.pathname.endsWith('/link')) {
       answer({ status: 200, text: JSON.stringify({ link: node.links.poll(node.place()) }) });
@@ -130,6 +146,7 @@ export class Requests {
 interface Answer {
   readonly status: number;
   readonly text: string;
+  readonly body?: EventStream['body'];
 }
 
 function told({ status, body }: Reply): Answer {

@@ -1,6 +1,6 @@
 /**
  * `npm run sim`: simulated runs by command, as many as wanted. `--seeds 5000` runs that many from a random start, `--from 17`
- * starts there, `--plant forget-producer` plants a bug, `--docs` simulates documents instead of streams, `--polling` clients by long polling. Prints the seed of every run in which a promise was broken.
+ * starts there, `--plant forget-producer` plants a bug, `--docs` simulates documents instead of streams, `--http` clients over plain HTTP too. Prints the seed of every run in which a promise was broken.
  */
 import { parseArgs } from 'node:util';
 import { simulateDoc } from './docs.ts';
@@ -12,7 +12,7 @@ const { values } = parseArgs({
     from: { type: 'string' },
     plant: { type: 'string' },
     docs: { type: 'boolean', default: false },
-    polling: { type: 'boolean', default: false },
+    http: { type: 'boolean', default: false },
   },
 });
 const from = values.from === undefined ? Math.floor(Math.random() * 1e9) : Number(values.from);
@@ -21,7 +21,7 @@ const plants: readonly Plant[] = ['drop-delivery', 'reuse-offset', 'forget-produ
 const plant = plants.find((name) => name === values.plant);
 if (!Number.isSafeInteger(from) || !Number.isSafeInteger(count) || (values.plant !== undefined && !plant)) {
   console.error(
-    `Usage: npm run sim -- [--seeds N] [--from SEED] [--plant ${plants.join('|')}] [--docs] [--polling]`,
+    `Usage: npm run sim -- [--seeds N] [--from SEED] [--plant ${plants.join('|')}] [--docs] [--http]`,
   );
   process.exit(2);
 }
@@ -30,8 +30,8 @@ let broken = 0;
 const total: Record<string, number> = {};
 /** One run, as what went wrong and what there was of everything. */
 async function once(seed: number) {
-  const { docs, polling } = values;
-  const run = docs ? simulateDoc({ seed }) : simulate({ seed, polling, ...(plant && { plant }) });
+  const { docs, http } = values;
+  const run = docs ? simulateDoc({ seed }) : simulate({ seed, http, ...(plant && { plant }) });
   const { faults, injected, ...counts } = await run;
   return { faults, counts: { ...counts, connections: injected.connections } };
 }

@@ -6,8 +6,9 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@syncline/client';
-import { createClientWith } from '@syncline/client/internal';
+import { createClientWith, type Transport } from '@syncline/client/internal';
 import { defineChannels, SyncError, stream } from '@syncline/protocol';
+import type { Clock } from '@syncline/protocol/wire';
 import type { Broker } from '@syncline/server/internal';
 import { type Faults, type Injected, noFaults } from './faults.ts';
 import { type FinalLog, type Happening, judge } from './history.ts';
@@ -21,8 +22,8 @@ export type Plant = 'drop-delivery' | 'reuse-offset' | 'forget-producer';
 export interface RunOptions {
   readonly seed: number;
   readonly plant?: Plant;
-  /** Whether clients come by long polling, every second one at the least. */
-  readonly polling?: boolean;
+  /** Whether clients come over plain HTTP, two of three at the least: by an event stream, and by long polling. */
+  readonly http?: boolean;
 }
 
 export interface Outcome {
@@ -50,10 +51,10 @@ const troubleMs = 60_000;
 const healMs = 60_000;
 const heartbeatMs = 5_000;
 
-export async function simulate({ seed, plant, polling = false }: RunOptions): Promise<Outcome> {
+export async function simulate({ seed, plant, http = false }: RunOptions): Promise<Outcome> {
   const dir = mkdtempSync(join(tmpdir(), 'syncline-simulation-'));
   try {
-    return await new Run(seed, plant, polling, dir).run();
+    return await new Run(seed, plant, http, dir).run();
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -64,7 +65,7 @@ class Run {
   readonly #network: Network;
   readonly #node: SimNode;
   readonly #plant: Plant | undefined;
-  readonly #polling: boolean;
+  readonly #http: boolean;
   readonly #dir: string;
   readonly #history: Happening[] = [];
   readonly #clients: Client<typeof channels>[] = [];
@@ -72,9 +73,9 @@ class Run {
   #pending = 0;
   #deliveries = 0;
 
-  constructor(seed: number, plant: Plant | undefined, polling: boolean, dir: string) {
+  constructor(seed: number, plant: Plant | undefined, http: boolean, dir: string) {
     this.#plant = plant;
-    this.#polling = polling;
+    this.#http = http;
     this.#dir = dir;
     this.#world = new World(seed);
     this.#network = new Network(this.#world);
@@ -136,8 +137,7 @@ class Run {
 
   #addClient(name: string): void {
     const { clock } = this.#world.life();
-    const polls = this.#polling && (this.#clients.length % 2 === 0 || this.#world.chance(0.5));
-    const transport = polls ? this.#network.polling(clock) : this.#network.transport();
+    const transport = this.#transport(clock);
     const client = createClientWith<typeof channels>(
       { clock, transport, lifecycle: () => () => {} },
       { url: 'ws://simulated', outboxAgeMs: 3_600_000 },
@@ -163,6 +163,16 @@ class Run {
       });
     }
     this.#planPublish(name, client);
+  }
+
+  /** By each way in turn where there are several, so that whatever number of clients there is not all come alike. */
+  #transport(clock: Clock): Transport {
+    const way = this.#http
+      ? (['sse', 'long-poll', 'websocket'] as const)[this.#clients.length % 3]
+      : 'websocket';
+    return way === 'sse' || way === 'long-poll'
+      ? this.#network.overHttp(way, clock)
+      : this.#network.transport();
   }
 
   /** Types now and then, sometimes several messages at once, until the trouble is over. */

@@ -21,12 +21,12 @@ describe('[S2] [D2] [A1] [A2] whatever the network and the node do', () => {
   );
 });
 
-describe('[S2] [D2] [A1] [A2] [L7] [L8] whatever becomes of the requests of those who poll', () => {
-  test.each(Array.from({ length: 6 }, (_, i) => i * perTest + 1))(
+describe('[S2] [D2] [A1] [A2] [L6] [L7] [L8] whatever becomes of the requests and streams of those who come over HTTP', () => {
+  test.each(Array.from({ length: 8 }, (_, i) => i * perTest + 1))(
     'seeds from %i keep every promise',
     async (from) => {
       for (let seed = from; seed < from + perTest; seed++) {
-        const { faults } = await simulate({ seed, polling: true });
+        const { faults } = await simulate({ seed, http: true });
         expect(faults, `seed ${seed}`).toEqual([]);
       }
     },
@@ -40,12 +40,17 @@ describe('the judge finds what is planted', () => {
     ['reuse-offset', /^(lost|differs): /],
     ['forget-producer', /^twice: stored/],
   ];
-  test.each(plants)(
-    '%s',
-    async (plant, expected) => {
+  test.each(
+    plants.flatMap(([plant, expected]) => [
+      [plant, expected, false] as const,
+      [plant, expected, true] as const,
+    ]),
+  )(
+    '%s: %s, over HTTP: %s',
+    async (plant, expected, http) => {
       let found: string | undefined;
       for (let seed = 1; seed <= 30 && found === undefined; seed++) {
-        const { faults } = await simulate({ seed, plant });
+        const { faults } = await simulate({ seed, plant, http });
         found = faults.find((fault) => expected.test(fault));
       }
       expect(found).toMatch(expected);
