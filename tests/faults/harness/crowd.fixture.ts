@@ -12,6 +12,7 @@ import { names } from './names.ts';
 import { probe } from './prober.ts';
 import { Repeater } from './repeater.ts';
 import { Stranger } from './stranger.ts';
+import { moveClock } from './wallclock.ts';
 import { Witness } from './witness.ts';
 
 const plan = JSON.parse(process.argv[2] ?? '') as CrowdPlan;
@@ -144,6 +145,8 @@ async function obey(command: Command): Promise<unknown> {
     case 'probe':
       for (const { name, port } of command.nodes) await probe(name, port, recorder);
       return {};
+    case 'clock':
+      return moveClock(command.aheadMs);
     case 'open':
       return opened();
     case 'leave':

@@ -39,6 +39,8 @@ export type Command =
   | { readonly do: 'listen'; readonly to: Plain }
   /** Nodes are sent bad input. */
   | { readonly do: 'probe'; readonly nodes: readonly Plain[] }
+  /** From now on its wall clock is so far ahead of the machine's. */
+  | { readonly do: 'clock'; readonly aheadMs: number }
   | { readonly do: 'open' }
   | { readonly do: 'settle'; readonly withinMs: number }
   | {
@@ -57,6 +59,7 @@ export interface Answers {
   readonly revoked: object;
   readonly listen: object;
   readonly probe: object;
+  readonly clock: object;
   /** What its clients have open. */
   readonly open: Open;
   readonly publish: object;

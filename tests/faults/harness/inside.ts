@@ -1,5 +1,5 @@
 /**
- * What the harness does inside a node's process: it watches how late the event loop is, moves the wall clock, and plants bugs that the
+ * What the harness does inside a node's process: it watches how late the event loop is, and plants bugs that the
  * checker must find. The node's fixture calls it; the server knows nothing of it.
  */
 import { readFileSync } from 'node:fs';
@@ -70,26 +70,6 @@ export function standStill(ms: number): void {
     const { user, system } = process.cpuUsage(since);
     if (user + system >= ms * 1000) return;
   }
-}
-
-const RealDate = Date;
-let aheadMs = 0;
-
-/** The process' wall clock, so far ahead of the machine's. */
-class MovedDate extends RealDate {
-  constructor(...args: readonly unknown[]) {
-    super(...((args.length > 0 ? args : [MovedDate.now()]) as [number]));
-  }
-
-  static override now(): number {
-    return RealDate.now() + aheadMs;
-  }
-}
-
-/** Moves the wall clock of this process; timers go on, as they do when an operator sets the time. */
-export function moveClock(ms: number): void {
-  aheadMs = ms;
-  globalThis.Date = MovedDate as DateConstructor;
 }
 
 const everything: Identity = { user: null, capabilities: { '*': ['*'] } };

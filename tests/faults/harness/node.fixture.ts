@@ -9,9 +9,10 @@ import { redis } from '@syncline/server/redis';
 import { FaultProxy } from '../proxy.ts';
 import { channels, numbers } from './contract.ts';
 import type { Holdings } from './history.ts';
-import { bugged, clockOf, doorman, has, Loop, moveClock, standStill } from './inside.ts';
+import { bugged, clockOf, doorman, has, Loop, standStill } from './inside.ts';
 import type { NodePlan } from './node.ts';
 import { block, fill, Mortal, type NodeCommand, optionsOf } from './quirks.ts';
+import { moveClock } from './wallclock.ts';
 
 const plan = JSON.parse(process.argv[2] ?? '') as NodePlan;
 const { quirks } = plan;

@@ -48,6 +48,22 @@ export const clocks: readonly (Scenario | Missing)[] = [
     run: sets([-5000, -hourMs, hourMs]),
   },
   {
+    ...common,
+    id: 'F94c',
+    title: 'Clients whose clocks are set',
+    injects: 'the wall clock of all clients is set 5 s back, an hour back, an hour ahead, and right again',
+    topology: 'disk',
+    seconds: 8,
+    terms: { unnoticed: true, visibleMs: 1000 },
+    run: async (rig, seconds) => {
+      for (const aheadMs of [-5000, -hourMs, hourMs, 0]) {
+        rig.fault(`clock set to ${aheadMs / 1000} s ahead`, 'all clients');
+        await rig.crowd.ask({ do: 'clock', aheadMs });
+        await rig.wait((seconds * 1000) / 4);
+      }
+    },
+  },
+  {
     id: 'F95',
     title: 'A token that is good for 300 years',
     missing: 'tested without a history, with the clock: waits are cut to what timers can hold',
