@@ -7,7 +7,9 @@ import { planted } from './planted.ts';
 import { faultsOf, play, playMs, quick } from './quick.ts';
 
 describe.concurrent('[S2] [D2] [A1] [A2] [L1] whatever happens to a node and its network, every promise is kept', () => {
-  test.each(quick(false))('$id $title: $injects', { timeout: playMs }, async (scenario) => {
+  test.for(quick(false))('$id $title: $injects', { timeout: playMs }, async (scenario, { expect, skip }) => {
+    const missing = scenario.needs?.();
+    if (missing !== undefined) return skip(missing);
     expect(faultsOf(await play(scenario))).toEqual([]);
   });
 });

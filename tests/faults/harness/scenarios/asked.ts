@@ -49,6 +49,7 @@ export const asked: readonly Scenario[] = [
     topology: 'disk',
     about: ['I6', 'I16', 'I17'],
     seconds: 8,
+    quick: 5,
     perSecond: 60,
     repeats: false,
     numbers: { hookMs: 200 },

@@ -50,7 +50,7 @@ export const network: readonly (Scenario | Missing)[] = [
     topology: 'disk',
     about: ['I1', 'I3', 'I22'],
     seconds: 5,
-    quick: true,
+    quick: 4,
     floor: { reconnects: 5, faults: 8 },
     run: (rig, seconds) =>
       often(rig, seconds, [100, 400], (client) => {
@@ -114,7 +114,6 @@ export const network: readonly (Scenario | Missing)[] = [
     about: ['I4', 'I14'],
     seconds: 3,
     numbers: { heartbeatMs: 10_000 },
-    quick: true,
     floor: { reconnects: 0, faults: 24 },
     run: async (rig, seconds) => {
       const before = rig.doors.size;
@@ -208,7 +207,6 @@ export const network: readonly (Scenario | Missing)[] = [
     seconds: 3,
     clients: 3,
     perSecond: 20,
-    quick: true,
     floor: { acknowledged: 20, reconnects: 0, faults: 3 },
     run: (rig, seconds) =>
       all(rig, 'slices', seconds * 1000, (client) => {
@@ -278,8 +276,8 @@ export const network: readonly (Scenario | Missing)[] = [
     topology: 'disk',
     about: ['I6', 'I7'],
     seconds: 6,
+    quick: 5,
     perSecond: 80,
-    quick: true,
     floor: { reconnects: 3, faults: 8 },
     run: (rig, seconds) =>
       often(rig, seconds, [200, 500], (client) => {

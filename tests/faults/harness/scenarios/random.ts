@@ -64,7 +64,7 @@ export const random: readonly (Scenario | Missing)[] = [
     topology: 'redis',
     about: ['I1', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'I9', 'I11', 'I13'],
     seconds: 120,
-    quick: 20,
+    quick: 15,
     numbers: { drainMs: 1500 },
     terms: { control: null },
     floor: { acknowledged: 50, reconnects: 3, faults: 5 },

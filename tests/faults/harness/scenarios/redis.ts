@@ -21,7 +21,6 @@ export const redis: readonly (Scenario | Missing)[] = [
     injects: 'all connections on which nodes hear announcements are killed every 700 ms',
     about: ['I1', 'I10'],
     seconds: 5,
-    quick: true,
     run: only(harms.killPubsub),
   },
   {
@@ -31,7 +30,7 @@ export const redis: readonly (Scenario | Missing)[] = [
     injects: 'what one node should hear is lost, on a connection that stays open',
     about: ['I1', 'I10'],
     seconds: 8,
-    quick: true,
+    quick: 6,
     run: only(harms.deafNode),
   },
   {
@@ -70,7 +69,7 @@ export const redis: readonly (Scenario | Missing)[] = [
     injects: 'the Redis process is stopped for the time given and goes on with what lies in its sockets',
     about: ['I6', 'I7'],
     seconds: 5,
-    quick: true,
+    quick: 4,
     run: only(harms.frozenRedis),
   },
   {
@@ -163,7 +162,7 @@ export const redis: readonly (Scenario | Missing)[] = [
     injects: 'one node’s ways to Redis lose everything and take no new connection, the other’s are whole',
     about: ['I5', 'I6'],
     seconds: 8,
-    quick: true,
+    quick: 6,
     run: only(harms.cutNode),
   },
   {
@@ -225,7 +224,6 @@ export const redis: readonly (Scenario | Missing)[] = [
     about: ['I1', 'I7', 'I11'],
     seconds: 9,
     perSecond: 80,
-    quick: true,
     terms: { control: null },
     floor: { reconnects: 3, faults: 3 },
     run: async (rig, seconds) => {
@@ -242,8 +240,8 @@ export const redis: readonly (Scenario | Missing)[] = [
     injects: 'each of two nodes leaves at SIGTERM after another one was started',
     about: ['I1', 'I3', 'I22'],
     seconds: 8,
+    quick: 6,
     numbers: { drainMs: 2000 },
-    quick: true,
     terms: { control: null },
     floor: { reconnects: 0, faults: 2 },
     run: async (rig, seconds) => {

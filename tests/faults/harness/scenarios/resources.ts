@@ -49,6 +49,7 @@ export const resources: readonly Scenario[] = [
     topology: 'disk',
     about: ['I1', 'I6', 'I7', 'I8'],
     seconds: 6,
+    quick: 4,
     perSecond: 80,
     terms: { control: null },
     floor: { reconnects: 8, faults: 3 },
@@ -68,6 +69,7 @@ export const resources: readonly Scenario[] = [
     topology: 'redis',
     about: ['I1', 'I6', 'I7', 'I10'],
     seconds: 9,
+    quick: 6,
     perSecond: 80,
     // Who was on the node that died has to come back first.
     terms: { control: null, visibleMs: 10_000 },
@@ -182,6 +184,7 @@ export const resources: readonly Scenario[] = [
     topology: 'disk',
     about: ['I1', 'I6', 'I16'],
     seconds: 6,
+    quick: 3,
     needs: Disk.needs,
     beside: (dir) => Disk.mount(dir),
     floor: { acknowledged: 30, reconnects: 0, faults: 1 },

@@ -36,7 +36,6 @@ export const rollbacks: readonly (Scenario | Missing)[] = [
     injects: 'the Redis is killed and starts again without data',
     about: ['I8'],
     seconds: 5,
-    quick: true,
     run: async (rig, seconds) => {
       await restartRedis(rig, rig.redis.master, 500);
       await rig.wait(seconds * 1000 - 500);
@@ -49,7 +48,7 @@ export const rollbacks: readonly (Scenario | Missing)[] = [
     injects: 'the Redis saves, goes on, is killed, and starts from what it had saved',
     about: ['I5', 'I8'],
     seconds: 6,
-    quick: true,
+    quick: 4,
     run: async (rig, seconds) => {
       await rig.redis.master.command('SAVE');
       await rig.wait((seconds * 1000) / 2);
@@ -64,8 +63,8 @@ export const rollbacks: readonly (Scenario | Missing)[] = [
     injects: 'replication stops, two seconds later the master is killed and its replica promoted',
     about: ['I5', 'I8'],
     seconds: 7,
+    quick: 5,
     topology: 'replica',
-    quick: true,
     run: async (rig, seconds) => {
       await failover(rig, 2000);
       await rig.wait(seconds * 1000 - 2000);

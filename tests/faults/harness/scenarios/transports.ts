@@ -21,9 +21,9 @@ export const transports: readonly Scenario[] = [
     topology: 'disk',
     about: ['I1', 'I3', 'I6', 'I22'],
     seconds: 6,
+    quick: 4,
     clients: 10,
     transports: every,
-    quick: true,
     // Who polls asks again, and that is no new session.
     floor: { reconnects: 3, faults: 8 },
     run: async (rig, seconds) => {
@@ -68,9 +68,9 @@ export const transports: readonly Scenario[] = [
     nodes: 3,
     about: ['I1', 'I6', 'I7', 'I8'],
     seconds: 12,
+    quick: 8,
     clients: 10,
     transports: every,
-    quick: true,
     terms: { control: null },
     floor: { reconnects: 4, faults: 2 },
     run: async (rig, seconds) => {
