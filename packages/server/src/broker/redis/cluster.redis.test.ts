@@ -123,8 +123,13 @@ describe.skipIf(noRedis).concurrent('a link to a Cluster', () => {
     const link = linkTo(test, cluster);
     await link.ready;
     const heard = await hearing(link);
+    // The Cluster may find out before the link does, and then there is nothing to tell: it waits until it is told.
+    const failover = async (allowed: boolean): Promise<unknown> =>
+      cluster.replicas[2]?.command('CONFIG', 'SET', 'cluster-replica-no-failover', allowed ? 'no' : 'yes');
+    await failover(false);
     cluster.masters[2]?.freeze();
     await test.expect.poll(() => link.health.brokenSince, { timeout: 15_000 }).not.toBeNull();
+    await failover(true);
     await test.expect.poll(() => link.health.brokenSince, { timeout: 30_000 }).toBeNull();
     await hearAll(test, link, heard);
     cluster.masters[2]?.thaw();
