@@ -14,6 +14,9 @@ const only = (door: Door): Door => ({
 vi.mock('@syncline/client', async (original) => only(await original()));
 vi.mock('@syncline/client/doc', async (original) => only(await original()));
 
+// Should a door slip through, nothing passes: there is no other way.
+Object.defineProperty(globalThis, 'WebSocket', { value: undefined });
+
 // All of them in one file, beside others that are as busy.
 vi.setConfig({ testTimeout: 60_000 });
 
