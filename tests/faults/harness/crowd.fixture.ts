@@ -23,8 +23,8 @@ const guests = new Map<string, Guest>();
 let repeater: Repeater | undefined;
 const strangers: Stranger[] = [];
 const witnesses: Witness[] = [];
-/** For how long copies of a document are waited for to be the same; the checker then says whether they are. */
-const padsMs = 8000;
+/** For how long is waited for what the checker judges by itself: copies of a document, and who was told of withdrawn rights. */
+const besidesMs = 10_000;
 /** How often somebody edits the document, while messages are published. */
 const editMs = 200;
 const delay = monitorEventLoopDelay({ resolution: 20 });
@@ -64,9 +64,9 @@ function left(sinceMs: number): string[] {
   );
   const members = all.filter(({ plan }) => plan.enters).map(({ plan }) => plan.name);
   const open = repeater?.waiting ? ['the repeater has no answer'] : [];
-  const strange = strangers.flatMap((one) => one.left());
+  const strange = strangers.flatMap((one) => one.left(sinceMs < besidesMs));
   const [first, ...pads] = all.flatMap(({ pad }) => pad ?? []);
-  const vector = sinceMs < padsMs ? first?.vector : undefined;
+  const vector = sinceMs < besidesMs ? first?.vector : undefined;
   const copies = [first, ...pads].flatMap((pad) => pad?.left(vector) ?? []);
   return [...open, ...strange, ...copies, ...all.flatMap((guest) => guest.left(tops, members.sort()))];
 }

@@ -44,13 +44,15 @@ export class Stranger {
     this.#loses ??= 'waits';
   }
 
-  /** What is still to come right: all it asked for has to be answered, once, and its rights to end where they were withdrawn. */
-  left(): string[] {
+  /** What is still to come right: all it asked for has to be answered, once, and where that counts its rights to end once they were withdrawn. */
+  left(counts: boolean): string[] {
     const { name, wants } = this.plan;
     const open = wants
       .filter((channel) => !this.#known.has(channel))
       .map((channel) => `${name} asks for ${channel}`);
-    return this.#loses === 'waits' ? [...open, `${name} was not told that its rights are withdrawn`] : open;
+    return counts && this.#loses === 'waits'
+      ? [...open, `${name} was not told that its rights are withdrawn`]
+      : open;
   }
 
   get open(): { readonly sessions: number; readonly subscriptions: number } {
