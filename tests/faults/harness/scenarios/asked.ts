@@ -55,7 +55,7 @@ export const asked: readonly Scenario[] = [
     numbers: { hookMs: 200 },
     beside: Names.open,
     terms: { control: null },
-    floor: { reconnects: 8, faults: 20 },
+    floor: { reconnects: 4, faults: 20 },
     run: async (rig, seconds) => {
       await resets(rig, seconds * 1000, 200);
       const met = await rig.node.ask<Readonly<Record<string, number>>>({ do: 'hooks' });
