@@ -9,10 +9,16 @@ const redisTests = ['**/{redis,*.redis}.test.ts'];
 /** What takes longest, in that order: it begins first, so that in the end nobody waits for one file alone. */
 const longest = [
   'tests/faults/harness/faults.redis.test.ts',
-  'tests/simulation/simulation.test.ts',
   'tests/faults/harness/faults.test.ts',
+  'tests/browser/fleet.test.ts',
+  'tests/simulation/simulation.test.ts',
+  'tests/browser/whiteboard.test.ts',
+  'tests/sockets/over.',
   'tests/browser/',
+  'tests/package/',
   'tests/conformance/',
+  'tests/',
+  '.redis.test.ts',
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -21,7 +27,9 @@ class LongestFirst extends BaseSequencer {
       const found = longest.findIndex((path) => moduleId.includes(path));
       return found === -1 ? longest.length : found;
     };
-    return (await super.sort(files)).sort((a, b) => turn(a) - turn(b));
+    // Those that share processes come last and together: one of them hands its process to the next in the queue only.
+    const shares = ({ project }: TestSpecification): number => Number(project.name === 'shared');
+    return (await super.sort(files)).sort((a, b) => shares(a) - shares(b) || turn(a) - turn(b));
   }
 }
 
@@ -31,12 +39,17 @@ const never = [
   ...(process.env['NO_BROWSER'] ? browserTests : []),
   ...(process.env['NO_REDIS'] ? redisTests : []),
 ];
-/** Each in a process of its own: what is about processes, takes long anyway, or replaces modules (`vi.mock`). */
+/** Each in a process of its own: what is about processes, fills the memory, or replaces modules (`vi.mock`). */
 const apart = [
-  '{examples,tests,scripts,bench}/**/*.test.ts',
-  'packages/cli/**/*.test.ts',
-  'packages/server/src/{broker,fold}/**/*.test.ts',
-  'packages/server/src/{doc,nodes}*.test.ts',
+  'tests/{browser,cli,conformance,faults,package,proxies,simulation}/**/*.test.ts',
+  'tests/sockets/{over.*,client,*.faults}.test.ts',
+  'tests/edge/fuzz.test.ts',
+  'bench/{snapshots,servers/children}.test.ts',
+  'examples/{start,fleet/phone,fleet/town/town}.test.ts',
+  'scripts/doors.test.ts',
+  'packages/cli/src/{main,bench/machine}.test.ts',
+  'packages/server/src/broker/{disk,redis}.test.ts',
+  'packages/server/src/{doc.hostile,nodes,fold/doc/worker}.test.ts',
   'packages/server/src/{options,transports/tls}.test.ts',
   ...redisTests,
 ];
@@ -67,7 +80,7 @@ export default defineConfig({
           ...common,
           name: 'shared',
           isolate: false,
-          include: ['packages/**/*.test.ts'],
+          include: ['{bench,examples,packages,scripts,tests}/**/*.test.ts'],
           exclude: [...never, ...apart],
         },
       },
