@@ -36,24 +36,34 @@ export function socketOptions(ca: string | undefined, token: string | undefined)
 }
 
 /**
- * Links by WebSocket; once something answered that lets none through, by plain HTTP where that passes.
+ * Links by WebSocket; by plain HTTP where that is refused, or passes nothing, and HTTP passes.
  *
  * @param ca a certificate to trust besides those that everybody trusts, PEM; then by WebSocket only
  */
 export function links(ca?: string): Transport {
-  let shut = false;
+  let why = '';
   const sockets: Transport = {
-    open: (url, token, handlers) => open(url, socketOptions(ca, token), handlers, () => (shut = true)),
+    open: (url, token, { message, close }) => {
+      const closed: LinkHandlers['close'] = (code, reason) => {
+        why = reason;
+        close(code, reason);
+      };
+      return open(url, socketOptions(ca, token), { message, close: closed });
+    },
   };
+  // What Node fetches by takes certificates from its environment only.
+  if (ca !== undefined) return sockets;
   const any = sse.among([sockets, sse, longPoll]);
   return {
-    // What Node fetches by takes certificates from its environment only.
-    open: (url, token, handlers) => (shut && ca === undefined ? any : sockets).open(url, token, handlers),
+    open: (url, token, { message, close }) => {
+      why = '';
+      // Where nothing works it is the WebSocket that knows why.
+      return any.open(url, token, { message, close: (code, reason) => close(code, reason || why) });
+    },
   };
 }
 
-/** @param onShut called when somebody answered who isn't our server */
-function open(url: string, options: ClientOptions, handlers: LinkHandlers, onShut: () => void): Link {
+function open(url: string, options: ClientOptions, handlers: LinkHandlers): Link {
   const socket = new WebSocket(url, [subprotocol, subprotocol + tellSuffix], options);
   let why = '';
   let over = false;
@@ -68,7 +78,6 @@ function open(url: string, options: ClientOptions, handlers: LinkHandlers, onShu
   socket.on('unexpected-response', (request, response) => {
     void readRefusal(response).then(({ status, code, message }) => {
       request.destroy();
-      if (code === undefined) onShut();
       const close = code !== undefined && isErrorCode(code) ? steps[code].close : 1006;
       end(close, code === undefined ? `It answered ${status} instead of 101${message}.` : message);
     });
