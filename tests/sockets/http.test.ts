@@ -126,7 +126,7 @@ describe.each([
     cleanups.push(made.status.subscribe(() => states.push(made.status.get().state)));
     await until(room.freshness, ({ state }) => state === 'live');
     const tried = websockets.opened;
-    expect(tried).toBe(1);
+    expect(tried).toBeGreaterThan(0);
     let count = 0;
     const stored: Promise<unknown>[] = [];
     const goOn = async (rounds: number) => {
