@@ -2,19 +2,15 @@
  * The harness's end of the crowd: starts the process that carries the clients, and asks it for one thing after the other. It
  * knows what can be asked, and nothing of what clients do.
  */
-import type { GuestPlan, GuestPlant } from './guest.ts';
+import type { GuestPlan, Surroundings } from './guest.ts';
 import type { Open } from './history.ts';
 import { Program, type Start } from './program.ts';
 import type { StrangerPlan } from './stranger.ts';
 
-export interface CrowdPlan {
+export interface CrowdPlan extends Surroundings {
   /** Where its part of the history goes. */
   readonly file: string;
   readonly seed: number;
-  readonly rooms: readonly string[];
-  readonly plant: GuestPlant | null;
-  /** Stands in every message, and must be seen by readers only. */
-  readonly secret: string;
 }
 
 /** Where a node is found that serves everybody, by plain TCP. */

@@ -6,7 +6,6 @@ import { type ErrorCode, SyncError } from '@syncline/client';
 import { createClient, type DocClient } from '@syncline/client/doc';
 import { longPoll, sse, websocket } from '@syncline/client/http';
 import type { Channels } from './contract.ts';
-import type { CrowdPlan } from './crowd.ts';
 import type { PadEvent, Recorder, Told } from './history.ts';
 import { loaded, Pad } from './pad.ts';
 
@@ -40,6 +39,14 @@ export interface GuestPlan {
   readonly transport?: keyof typeof transports;
 }
 
+/** What all guests of a crowd have in common. */
+export interface Surroundings {
+  readonly rooms: readonly string[];
+  readonly plant: GuestPlant | null;
+  /** Stands in every message, and must be seen by readers only. */
+  readonly secret: string;
+}
+
 /** Of so many deliveries one is dropped, where that bug is planted. */
 const dropEvery = 40;
 
@@ -61,7 +68,7 @@ export class Guest {
 
   constructor(
     plan: GuestPlan,
-    { rooms, plant, secret }: Pick<CrowdPlan, 'rooms' | 'plant' | 'secret'>,
+    { rooms, plant, secret }: Surroundings,
     recorder: Recorder,
     random: () => number,
   ) {

@@ -34,7 +34,7 @@ export const clocks: readonly (Scenario | Missing)[] = [
       'the wall clock of one of two nodes is set an hour ahead, an hour back, ten minutes ahead, and right again',
     topology: 'redis',
     seconds: 8,
-    terms: { unnoticed: true, visibleMs: 1000 },
+    terms: { unnoticed: true, visibleMs: 1000, revokedLate: false, revokedMs: 1000 },
     run: sets([hourMs, -hourMs, hourMs / 6]),
   },
   {

@@ -10,6 +10,8 @@ import { type Harm, harms, keyOf } from './backplane.ts';
 const only = (harm: Harm) => (rig: Rig, seconds: number) => harm(rig, seconds * 1000);
 
 const common = { topology: 'redis', floor: { reconnects: 0 } } as const;
+/** All is whole between nodes, so what one is told the others know at once. */
+const whole = { revokedLate: false, revokedMs: 1000 } as const;
 /** Nobody need come back for what happens behind the nodes; what is announced and lost is found by the heads. */
 const unseen = { ...common, terms: { visibleMs: 8000 } } as const;
 
@@ -201,6 +203,7 @@ export const redis: readonly (Scenario | Missing)[] = [
     clients: 12,
     perSecond: 300,
     floor: { acknowledged: 800, reconnects: 0, faults: 0 },
+    terms: whole,
     run: (rig, seconds) => rig.wait(seconds * 1000),
   },
   {
@@ -212,6 +215,7 @@ export const redis: readonly (Scenario | Missing)[] = [
     about: ['I1', 'I8'],
     seconds: 5,
     floor: { acknowledged: 150, reconnects: 0, faults: 0 },
+    terms: whole,
     run: async (rig) => {
       await rig.crowd.ask({ do: 'race', logs: 150 });
     },
@@ -224,7 +228,7 @@ export const redis: readonly (Scenario | Missing)[] = [
     about: ['I1', 'I7', 'I11'],
     seconds: 9,
     perSecond: 80,
-    terms: { control: null },
+    terms: { control: null, ...whole },
     floor: { reconnects: 3, faults: 3 },
     run: async (rig, seconds) => {
       for (let i = 0; i < 3; i++) {
@@ -242,7 +246,7 @@ export const redis: readonly (Scenario | Missing)[] = [
     seconds: 8,
     quick: 6,
     numbers: { drainMs: 2000 },
-    terms: { control: null },
+    terms: { control: null, ...whole },
     floor: { reconnects: 0, faults: 2 },
     run: async (rig, seconds) => {
       for (let i = 0; i < 2; i++) {

@@ -71,7 +71,7 @@ export const transports: readonly Scenario[] = [
     quick: 8,
     clients: 10,
     transports: every,
-    terms: { control: null },
+    terms: { control: null, revokedLate: false },
     floor: { reconnects: 4, faults: 2 },
     run: async (rig, seconds) => {
       for (let i = 0; i < 2; i++) {
