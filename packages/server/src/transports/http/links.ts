@@ -17,18 +17,15 @@ import { readBody } from './body.ts';
 import { cutOff, leaving } from './leaving.ts';
 import type { Ask, Reply } from './link/link.ts';
 import type { Links } from './link/links.ts';
+import { type PlaceSettings, placeOf } from './place.ts';
 import { checkType } from './receive.ts';
 
-export interface LinkSettings extends CallerRules, SecureRules {
+export interface LinkSettings extends CallerRules, SecureRules, PlaceSettings {
   readonly links: Links;
   /** Finds out who is asking, in time; throws to refuse. */
   readonly identify: (credentials: Credentials) => Promise<Identity>;
-  /** Takes a place for a session, or throws when there is no room for one. */
-  readonly admit: (identity: Identity, credentials: Credentials) => Place;
   /** Counts a request that waits for its answer, by address; throws when there are too many. */
   readonly wait: (address: string) => () => void;
-  /** Counts somebody who stays, likewise. */
-  readonly enter: (address: string) => () => void;
   /** Counts one who is not let in. */
   readonly refused: () => void;
   /** The connection of a request belongs to somebody who was let in. */
@@ -190,22 +187,6 @@ function answerOf({ status, body }: Reply): Answer {
 
 function gone(): Refusal {
   return new Refusal(404, 'silent', 'There is no such link any more, or its node is gone: open another one.');
-}
-
-/** Takes a place, and counts whoever gets it. @throws SyncError `too_many` */
-function placeOf({ admit, enter }: LinkSettings, identity: Identity, given: Credentials): Place {
-  const leave = enter(given.remoteAddress);
-  try {
-    const place = admit(identity, given);
-    const out = (): void => {
-      leave();
-      place.gone();
-    };
-    return { open: (port) => place.open(port), gone: out };
-  } catch (thrown) {
-    leave();
-    throw thrown;
-  }
 }
 
 /** What opening a link makes; where it fails, its place is given back. */
