@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { type Contract, defineChannels, doc, state, stream } from '@syncline/protocol';
 import { systemClock } from '@syncline/protocol/wire';
 import { createServer, memory, type Server, type ServerOptions } from '@syncline/server';
-import { onTestFinished } from 'vitest';
+import { atEnd } from '../ends.ts';
 import { FaultProxy } from '../faults/proxy.ts';
 
 export const command = fileURLToPath(new URL('../../packages/cli/bin/syncline.mjs', import.meta.url));
@@ -36,7 +36,7 @@ export interface Ran {
   json(): Record<string, unknown>[];
 }
 
-/** Runs the command until it ends, or the test is over. */
+/** Runs the command until it ends, or the tests of the file are over. */
 export function syncline(...args: readonly string[]): Ran {
   return start(process.execPath, ['--disable-warning=ExperimentalWarning', command, ...args]);
 }
@@ -51,7 +51,7 @@ export function start(program: string, args: readonly string[], env: NodeJS.Proc
   // A command that ends early reads no more of what it is given.
   child.stdin.on('error', () => {});
   const ended = once(child, 'close').then(([code]) => code as number | null);
-  onTestFinished(async () => {
+  atEnd(async () => {
     child.kill('SIGKILL');
     await ended;
   });
@@ -65,13 +65,13 @@ export function start(program: string, args: readonly string[], env: NodeJS.Proc
   };
 }
 
-/** A real server on this machine, until the test is over. */
+/** A real server on this machine, until the tests of the file are over. */
 export async function serve<C extends Contract = typeof channels>(
   options: Partial<ServerOptions<C>> = {},
 ): Promise<{ readonly server: Server<C>; readonly port: number; readonly url: string }> {
   const defaults = { channels: channels as unknown as C, broker: memory(), drainMs: 0 };
   const server = createServer<C>({ ...defaults, ...options });
-  onTestFinished(() => server.close());
+  atEnd(() => server.close());
   const { port } = await server.listen(0, '127.0.0.1');
   return { server, port, url: `ws://127.0.0.1:${port}/sync` };
 }
@@ -79,13 +79,13 @@ export async function serve<C extends Contract = typeof channels>(
 /** A proxy before it that breaks connections when it is told to. */
 export async function between(port: number): Promise<{ readonly proxy: FaultProxy; readonly url: string }> {
   const proxy = await FaultProxy.open(port, systemClock);
-  onTestFinished(() => proxy.close());
+  atEnd(() => proxy.close());
   return { proxy, url: `ws://127.0.0.1:${proxy.port}/sync` };
 }
 
 /** A folder of its own. */
 export function folder(): string {
   const dir = mkdtempSync(join(tmpdir(), 'syncline-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }

@@ -1,6 +1,6 @@
 /**
  * `syncline doctor` through real proxies that are set up as they shouldn't be, each in one way: what is wrong is found, and the line that
- * mends it is told. A proxy that isn't installed is left out.
+ * mends it is told. They run beside each other: each waits most of its time. A proxy that isn't installed is left out.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +10,8 @@ import { type Examined, examined, levels } from './examined.ts';
 import { behindNginx, type Changed, caddy, haproxy, nginx, prepare, run } from './proxies.ts';
 
 const patience = { timeout: 60_000 };
+/** A heartbeat that is on time also on a machine with much else to do. */
+const calmMs = 3000;
 
 /** A server behind nginx, examined through it. @param changed lines that differ from those that are right */
 async function throughNginx(changed: Changed, heartbeatMs = 1000): Promise<Examined> {
@@ -19,9 +21,9 @@ async function throughNginx(changed: Changed, heartbeatMs = 1000): Promise<Exami
 
 const finding = ({ findings }: Examined, check: string) => findings.find((one) => one.check === check);
 
-describe.skipIf(!existsSync(nginx))('nginx', () => {
+describe.skipIf(!existsSync(nginx)).concurrent('nginx', () => {
   test('as it should be is good in everything', patience, async () => {
-    const found = await throughNginx({});
+    const found = await throughNginx({}, calmMs);
     expect(found.findings.filter(({ level }) => level !== 'good')).toEqual([]);
     expect(found.findings).toHaveLength(12);
     expect(found.code).toBe(0);
@@ -112,9 +114,9 @@ describe.skipIf(!existsSync(nginx))('nginx', () => {
   });
 });
 
-describe.skipIf(!existsSync(haproxy))('haproxy', () => {
+describe.skipIf(!existsSync(haproxy)).concurrent('haproxy', () => {
   test.each<[string, string, number, string]>([
-    ['as it should be', 'timeout client 75s\n  timeout server 75s\n  timeout tunnel 75s', 1000, 'good'],
+    ['as it should be', 'timeout client 75s\n  timeout server 75s\n  timeout tunnel 75s', calmMs, 'good'],
     [
       'that allows a second of silence',
       'timeout client 75s\n  timeout server 75s\n  timeout tunnel 1s',
@@ -136,7 +138,8 @@ describe.skipIf(!existsSync(haproxy))('haproxy', () => {
     );
     await run(haproxy, ['-db', '-f', file], port);
     const found = await examined(`wss://localhost:${port}/sync`, '--ca', ca);
-    expect(levels(found)).toMatchObject({ tls: 'good', upgrade: 'good', heartbeat: level });
+    expect(levels(found)).toMatchObject({ tls: 'good', upgrade: 'good' });
+    expect(finding(found, 'heartbeat')).toMatchObject({ level });
     if (level === 'fault')
       expect(finding(found, 'heartbeat')?.mend).toContain(
         'HAProxy: timeout tunnel 75s, and timeout client and timeout server 75s',
@@ -145,10 +148,10 @@ describe.skipIf(!existsSync(haproxy))('haproxy', () => {
   });
 });
 
-describe.skipIf(caddy === undefined)('caddy', () => {
+describe.skipIf(caddy === undefined).concurrent('caddy', () => {
   test('as it should be is good in everything', patience, async () => {
     const authenticate = () => ({ user: null });
-    const { port: target } = await serve({ trustProxy: true, heartbeatMs: 1000, authenticate });
+    const { port: target } = await serve({ trustProxy: true, heartbeatMs: calmMs, authenticate });
     const { dir, port, ca } = await prepare();
     const file = join(dir, 'config');
     const site = `https://localhost:${port} {\n  tls ${ca} ${join(dir, 'key.pem')}\n  reverse_proxy /sync* 127.0.0.1:${target}\n}`;

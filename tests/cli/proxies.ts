@@ -9,7 +9,8 @@ import { type AddressInfo, connect, createServer as createTcpServer } from 'node
 import { join } from 'node:path';
 import type { Server } from '@syncline/server';
 import { generate } from 'selfsigned';
-import { expect, onTestFinished } from 'vitest';
+import { expect, vi } from 'vitest';
+import { atEnd } from '../ends.ts';
 import { type channels, folder, serve } from './command.ts';
 
 const patience = { timeout: 30_000 };
@@ -64,9 +65,10 @@ export async function run(
   });
   let said = '';
   for (const output of [child.stdout, child.stderr]) output?.on('data', (text) => (said += String(text)));
-  onTestFinished(async () => {
+  atEnd(async () => {
     if (child.exitCode !== null) return;
-    child.kill('SIGKILL');
+    // Not SIGKILL: the workers of nginx would stay.
+    child.kill('SIGTERM');
     await once(child, 'exit');
   });
   const takes = () =>
@@ -75,9 +77,10 @@ export async function run(
       socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
       socket.once('connect', () => socket.destroy());
     });
-  await expect
-    .poll(async () => [await takes(), child.exitCode === null ? '' : said], patience)
-    .toEqual([true, '']);
+  await vi.waitFor(
+    async () => expect([await takes(), child.exitCode === null ? '' : said]).toEqual([true, '']),
+    patience,
+  );
 }
 
 /** Lines that differ from those that are right, and lines beside them. */

@@ -1,6 +1,7 @@
 /**
  * The load balancers of docs/guide/scaling.md, as they stand there, in front of two real nodes: clients through TLS, idle for longer
- * than the proxies' timeouts, one node that leaves, and one that is cut off. Only addresses, files and times are put in. A proxy that isn't installed is left out.
+ * than the proxies' timeouts, one node that leaves, and one that is cut off. Only addresses, files and times are put in.
+ * All of it waits most of the time, and so does it at once. A proxy that isn't installed is left out.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,14 +17,16 @@ import { systemClock } from '@syncline/protocol/wire';
 import { createServer, memory, type Server } from '@syncline/server';
 import { memoryNodes, onNode, testHealth } from '@syncline/server/testing';
 import { generate } from 'selfsigned';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { atEnd } from '../ends.ts';
 
 const channels = defineChannels({ 'chat/:room': stream({ anonymous: ['subscribe', 'publish'] }) });
 const guide = readFileSync(new URL('../../docs/guide/scaling.md', import.meta.url), 'utf8');
 const soon = { timeout: 20_000 };
-/** What a proxy allows an idle connection here, and how many heartbeats a second apart take longer than that. */
-const idle = '3s';
+/** What a proxy allows an idle connection here, and how many heartbeats take longer than that. */
+const idle = '6s';
+const heartbeatMs = 2000;
 const heartbeats = 4;
 
 /** How a proxy is run with the configuration of the guide. */
@@ -100,8 +103,8 @@ async function startNodes(): Promise<Node[]> {
     const health = testHealth();
     const broker = onNode(logs, all.join(), { health });
     const options = { channels, broker, trustProxy: true, authenticate: () => ({ user: null }) };
-    const server = createServer({ ...options, heartbeatMs: 1000, drainMs: 0, cutOffMs: 0 });
-    onTestFinished(() => server.close());
+    const server = createServer({ ...options, heartbeatMs, drainMs: 0, cutOffMs: 0 });
+    atEnd(() => server.close());
     return { server, health, port: (await server.listen(0, '127.0.0.1')).port };
   };
   return await Promise.all([start(), start()]);
@@ -110,7 +113,7 @@ async function startNodes(): Promise<Node[]> {
 /** A folder with a certificate, and a port that was free a moment ago. */
 async function prepare(): Promise<Place & { readonly cert: string }> {
   const dir = mkdtempSync(join(tmpdir(), 'syncline-proxy-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(() => rmSync(dir, { recursive: true, force: true }));
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     algorithm: 'sha256',
@@ -133,9 +136,10 @@ async function run(path: string, args: readonly string[], { dir, port }: Place):
   const child: ChildProcess = spawn(path, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const output of [child.stdout, child.stderr]) output?.on('data', (text) => (said += String(text)));
-  onTestFinished(async () => {
+  atEnd(async () => {
     if (child.exitCode !== null) return;
-    child.kill('SIGKILL');
+    // Not SIGKILL: the workers of nginx would stay.
+    child.kill('SIGTERM');
     await once(child, 'exit');
   });
   const takes = () =>
@@ -144,9 +148,10 @@ async function run(path: string, args: readonly string[], { dir, port }: Place):
       socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
       socket.once('connect', () => socket.destroy());
     });
-  await expect
-    .poll(async () => [await takes(), child.exitCode === null ? '' : said], soon)
-    .toEqual([true, '']);
+  await vi.waitFor(
+    async () => expect([await takes(), child.exitCode === null ? '' : said]).toEqual([true, '']),
+    soon,
+  );
 }
 
 /** A subscriber of the lobby, by the way that browsers take. */
@@ -158,11 +163,11 @@ async function enter({ port, cert }: { readonly port: number; readonly cert: str
   const frames: string[] = [];
   let ended = false;
   socket.on('message', (data) => frames.push(String(data))).on('close', () => (ended = true));
-  onTestFinished(() => socket.terminate());
+  atEnd(() => socket.terminate());
   await once(socket, 'open');
   socket.send('["subscribe",1,"chat/lobby",0]');
   const count = (text: string) => frames.filter((frame) => frame.includes(`"${text}"`)).length;
-  await expect.poll(() => count('subscribed'), soon).toBe(1);
+  await vi.waitFor(() => expect(count('subscribed')).toBe(1), soon);
   return { count, ended: () => ended };
 }
 
@@ -189,7 +194,7 @@ function linked({ port, cert }: { readonly port: number; readonly cert: string }
   const transport = httpTransport(as, down, systemClock, trusting(cert));
   const world = { clock: systemClock, transport, lifecycle: () => () => {} };
   const client = createClientWith<typeof channels>(world, { url: `https://localhost:${port}/sync` });
-  onTestFinished(() => client.close());
+  atEnd(() => client.close());
   const states: string[] = [];
   client.status.subscribe(() => states.push(client.status.get().state));
   const room = client.stream('chat/lobby');
@@ -198,7 +203,7 @@ function linked({ port, cert }: { readonly port: number; readonly cert: string }
   return { room, got, states };
 }
 
-describe.each(proxies)('$name as in the guide', ({ name, places, config, args }) => {
+describe.concurrent.each(proxies)('$name as in the guide', ({ name, places, config, args }) => {
   const path = places.find((place) => existsSync(place));
 
   /** The nodes, and the proxy before them. */
@@ -218,7 +223,7 @@ describe.each(proxies)('$name as in the guide', ({ name, places, config, args })
   test.skipIf(!path)(
     '[L9] [L6] [L7] passes links over HTTP on as they come, whichever node a request gets to',
     { timeout: 60_000 },
-    async () => {
+    async ({ expect }) => {
       const { nodes, place } = await begin();
       const clients = [linked(place, 'sse', streamed), linked(place, 'long-poll', polled)];
       for (const { room } of clients) await expect.poll(() => room.freshness.get().state, soon).toBe('live');
@@ -242,7 +247,7 @@ describe.each(proxies)('$name as in the guide', ({ name, places, config, args })
   test.skipIf(!path)(
     'spreads clients over the nodes, keeps those who are idle, and gives a node that leaves no more',
     { timeout: 60_000 },
-    async () => {
+    async ({ expect }) => {
       const { nodes, place } = await begin();
       const open = () => nodes.map(({ server }) => server.metrics.sessionsOpen);
       const enterAll = async () => {
@@ -268,7 +273,7 @@ describe.each(proxies)('$name as in the guide', ({ name, places, config, args })
   test.skipIf(!path || name !== 'nginx')(
     '[H5] takes who comes to a node that is cut off on to another one, and back to it when that is over',
     { timeout: 60_000 },
-    async () => {
+    async ({ expect }) => {
       const { nodes, place } = await begin();
       const open = () => nodes.map(({ server }) => server.metrics.sessionsOpen);
       nodes[0]?.health.break();
