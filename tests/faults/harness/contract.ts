@@ -21,7 +21,7 @@ export interface Message {
 
 /**
  * A tenth of what servers have, so that silence is noticed while somebody watches; all else is as it is by default but what one
- * address may do, since all clients are on this machine.
+ * address may do, since all clients are on this machine, and how soon a document is folded, so that it is within seconds.
  */
 export const numbers = {
   heartbeatMs: 2500,
@@ -29,4 +29,5 @@ export const numbers = {
   presenceGraceMs: 1000,
   sessionsPerIpMax: 100_000,
   handshakesPerIpMax: 10_000,
+  docFoldEntriesMax: 15,
 } as const;

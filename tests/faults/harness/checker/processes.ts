@@ -5,8 +5,8 @@
 import type { Line } from '../history.ts';
 import type { Numbered, Terms, Violation } from './terms.ts';
 
-/** Timers and sockets of a node may come and go by so many without anyone being there. */
-export const resourcesSpare = 4;
+/** Timers and sockets of a node, and pipes to the process that folds documents, may come and go by so many without anyone being there. */
+export const resourcesSpare = 6;
 
 export function* checkProcesses(lines: readonly Numbered[]): Generator<Violation> {
   for (const line of lines) {
