@@ -13,8 +13,11 @@ export const noBrowser =
   path && existsSync(path) ? '' : 'There is no Chromium: install it or set CHROMIUM_PATH.';
 if (noBrowser) console.warn(`The browser tests are skipped. ${noBrowser}`);
 
-/** Draws WebGL without a graphics card, and without asking for one. */
-const softwareGl = ['--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
+/** Draws WebGL without a graphics card, and nothing else that way: a page that is put together so costs twice as much. */
+const softwareGl = [
+  ...['--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'],
+  ...['--disable-accelerated-2d-canvas', '--disable-gpu-rasterization', '--disable-gpu-compositing'],
+];
 
 /** @param webgl whether its pages draw maps or the like */
 export function openBrowser({ webgl = false } = {}): Promise<Browser> {
