@@ -181,7 +181,9 @@ describe('a message that the server refuses for good', () => {
     const again = link.takePublishes();
     expect(brief(again)).toEqual([[1, '"c"']]);
     if (again[0]) link.ack(again[0], 3);
-    expect(await here.became()).toEqual({ a: 'forbidden', b: 2, c: 3 });
+    // Whoever is told `forbidden` takes it for certain that nothing is stored.
+    expect(await here.became()).toEqual({ a: 'unavailable', b: 2, c: 3 });
+    expect(here.errorsOf[0]?.message).toMatch(/may not.*may have been stored/);
   });
 
   test('[A3] when the link is lost before that is known, the old numbers ask again', async () => {

@@ -190,7 +190,8 @@ export class Outbox {
     } else {
       this.#broken = true;
       this.#failures = 0;
-      this.#remove(item, error);
+      // A copy that was sent before may be stored, whatever is said of this one.
+      this.#fail(item, error);
     }
   }
 
@@ -230,7 +231,8 @@ export class Outbox {
   }
 
   #fail(item: Item, error: SyncError): void {
-    this.#remove(item, item.doubt ? uncertain(error) : error);
+    // Who keeps the bytes too reads from the log what became of them.
+    this.#remove(item, item.doubt && item.bytes ? uncertain(error) : error);
   }
 
   #remove(item: Item, outcome: Position | SyncError): void {
