@@ -9,6 +9,8 @@ export interface Hooks {
   readonly authenticate: Authenticate;
   readonly authorize: Authorize;
   readonly beforePublish: BeforePublish;
+  /** From now on they go well. */
+  readonly calm: () => void;
   /** How often each way was met, by hook. */
   readonly met: Readonly<Record<string, number>>;
 }
@@ -37,12 +39,14 @@ const lateMs = 600;
 export function hooksInTrouble(): Hooks {
   const met: Record<string, number> = {};
   const turns = new Map<string, number>();
+  let over = false;
   const turn = (of: string): number => {
     const now = turns.get(of) ?? 0;
     turns.set(of, now + 1);
     return now;
   };
   const count = (hook: string, way: Way): Way => {
+    if (over) return 'good';
     met[`${hook} ${way}`] = (met[`${hook} ${way}`] ?? 0) + 1;
     return way;
   };
@@ -60,6 +64,9 @@ export function hooksInTrouble(): Hooks {
   };
   return {
     met,
+    calm: () => {
+      over = true;
+    },
     authenticate: ({ token }) => {
       const user = token ?? 'nobody';
       const way = count('authenticate', atTheDoor[turn(user)] ?? 'good');

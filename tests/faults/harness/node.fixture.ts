@@ -17,7 +17,7 @@ import { moveClock } from './wallclock.ts';
 const plan = JSON.parse(process.argv[2] ?? '') as NodePlan;
 const { quirks } = plan;
 const mortal = new Mortal();
-const { options, met, log } = optionsOf(quirks);
+const { options, met, calm, log } = optionsOf(quirks);
 
 function open({ broker }: NodePlan): Broker {
   return 'dir' in broker ? disk(broker) : redis(broker.redis);
@@ -68,6 +68,7 @@ function obey(command: NodeCommand): unknown {
     case 'holdings':
       return holdings();
     case 'hooks':
+      calm();
       return { ...met, dropped: log?.dropped ?? 0 };
     case 'metrics':
       return metrics();

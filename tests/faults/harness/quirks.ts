@@ -29,7 +29,7 @@ export type NodeCommand =
   | { readonly do: 'revoke'; readonly tokenId: string }
   /** From now on its wall clock is so far ahead of the machine's. */
   | { readonly do: 'clock'; readonly aheadMs: number }
-  /** How often its hooks went wrong, by hook and way; how many lines its log dropped. */
+  /** Hooks go well from now on; how often they went wrong, by hook and way, and how many lines the log dropped. */
   | { readonly do: 'hooks' }
   /** Does nothing else for so many ms. */
   | { readonly do: 'block'; readonly ms: number }
@@ -41,10 +41,11 @@ export type NodeCommand =
 /** Options that come of quirks, and what they need at hand. */
 export function optionsOf({ hooks, webhook, keysUrl, tls, logBytes }: Quirks) {
   const wrong: Hooks | undefined = hooks ? hooksInTrouble() : undefined;
-  const { met, ...inTrouble } = wrong ?? { met: {} };
+  const { met, calm, ...inTrouble } = wrong ?? { met: {}, calm: () => {} };
   const log = logBytes === undefined ? undefined : new Log(1);
   return {
     met,
+    calm,
     log,
     options: {
       ...(keysUrl !== undefined && {
