@@ -2,6 +2,7 @@
  * The keys of an issuer that publishes them as a set (RFC 7517): fetched when first needed, kept, and fetched anew when they
  * are old or a token names one that isn't there. Each set has one address from the options; no token can change it.
  */
+import { SyncError } from '@syncline/protocol';
 import type { Clock } from '@syncline/protocol/wire';
 import { unreachable } from './checks.ts';
 import { type Key, type PublicAlgorithm, readKeySet } from './keys.ts';
@@ -33,15 +34,26 @@ export class KeySet {
   /**
    * The keys of that name for that algorithm; for a token without a name, the key of a set that has only one.
    *
-   * @throws SyncError `unavailable` when they aren't known because the set couldn't be fetched.
+   * @throws SyncError `unavailable` when they aren't known because the set couldn't be fetched; `too_many` when a key by that name
+   * may be new, and the set was asked for a moment ago.
    */
   async find(alg: string, kid: string | undefined): Promise<readonly Key[]> {
     if (!this.#algs.some((known) => known === alg)) return [];
+    const askedAt = this.#asking ? undefined : this.#askedAt;
     if (!within(this.#clock.now() - this.#fetchedAt, freshMs) || this.#pick(kid).length === 0)
       await this.#refresh();
     const found = this.#pick(kid);
     if (found.length === 0 && this.#fault !== undefined) throw unreachable(this.#fault);
+    if (found.length === 0 && kid !== undefined && askedAt === this.#askedAt) throw this.#tooSoon();
     return found.filter((key) => key.alg === alg);
+  }
+
+  /** What is said of a key that may be new while the set can't be asked for again: a client that is told no for certain gives up. */
+  #tooSoon(): SyncError {
+    const retryMs = Math.max(0, Math.min(betweenMs, this.#askedAt + betweenMs - this.#clock.now()));
+    return new SyncError('too_many', 'The key of this token may be too new to be known. Try again.', {
+      retryMs,
+    });
   }
 
   #pick(kid: string | undefined): readonly Key[] {
