@@ -168,6 +168,21 @@ describe('the worker', () => {
   });
 });
 
+describe.runIf(process.platform === 'linux')('a node that may open no more files', () => {
+  it('lives on, refuses what it can’t fold, and folds it later', async () => {
+    const script = fileURLToPath(new URL('./poor.fixture.ts', import.meta.url));
+    const few = ['-c', 'ulimit -n 64; exec "$0" "$1"', process.execPath, script];
+    const own = spawn('sh', few, { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void own.kill('SIGKILL'));
+    let said = '';
+    own.stdout.on('data', (chunk) => {
+      said += chunk;
+    });
+    expect(await within(once(own, 'close'), 'the end of the fixture')).toEqual([0, null]);
+    expect(said).toBe('unavailable, folded');
+  });
+});
+
 // Only there can be seen whose child a process is.
 describe.runIf(process.platform === 'linux')('a process that goes without closing the worker', () => {
   /** Runs the fixture until it is ready: itself, and its worker's process. */

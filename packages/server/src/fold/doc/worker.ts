@@ -138,13 +138,14 @@ export class DocWorker {
     this.#ready = false;
     this.#killedFor = undefined;
     this.#lastWords = '';
+    // First of all: one for which there is no file descriptor left has nothing that follows, and says so by this alone.
+    child.on('error', (thrown) => this.#lose(child, thrown.message));
     child.on('message', (answer: Answer) => this.#receive(answer));
     child.stderr?.on('data', (words) => {
       this.#lastWords = `${this.#lastWords}${words}`.slice(-lastWordsMax);
     });
-    const notes = child.stdio[4];
+    const notes = pipesOf(child)[4];
     if (notes instanceof Socket) notes.on('data', (marks: Buffer) => this.#note(marks));
-    child.on('error', (thrown) => this.#lose(child, thrown.message));
     child.on('close', (code, signal) => this.#lose(child, `It ended with ${signal ?? `the code ${code}`}.`));
     return child;
   }
@@ -206,9 +207,18 @@ function faultOf({ pieces, notes: known }: Job, message: string, notes = known):
   return new DocFault(message, Math.min(Math.max(0, notes - 1), pieces.length));
 }
 
+/** Node's types know nothing of a process without pipes: one that could not be started for want of file descriptors. */
+function pipesOf({ stdio }: { readonly stdio?: ChildProcess['stdio'] | undefined }) {
+  return stdio ?? [];
+}
+
 /** Whether this process lives on for the other one's sake. */
 function hold(child: ChildProcess, on: boolean): void {
-  const parts = [child, child.channel, ...child.stdio.filter((one) => one instanceof Socket)];
+  const parts = [
+    child,
+    child.channel,
+    ...pipesOf(child).filter((one): one is Socket => one instanceof Socket),
+  ];
   for (const part of parts) {
     if (on) part?.ref();
     else part?.unref();
