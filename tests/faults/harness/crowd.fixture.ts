@@ -134,6 +134,10 @@ async function obey(command: Command): Promise<unknown> {
     case 'strangers':
       strangers.push(...command.strangers.map((one) => new Stranger(one, recorder)));
       return {};
+    case 'got':
+      for (const until = monotonicMs() + command.withinMs; strangers.some(({ got }) => !got); await sleep(20))
+        if (monotonicMs() > until) break;
+      return {};
     case 'revoked':
       for (const one of strangers) if (command.names.includes(one.plan.name)) one.loses();
       return {};

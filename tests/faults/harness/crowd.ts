@@ -29,6 +29,8 @@ export type Command =
   | { readonly do: 'race'; readonly logs: number }
   /** Clients by hand come, with tokens. */
   | { readonly do: 'strangers'; readonly strangers: readonly StrangerPlan[] }
+  /** Waits until each client by hand has got something. */
+  | { readonly do: 'got'; readonly withinMs: number }
   /** The rights of these were withdrawn: nothing is right before they were told. */
   | { readonly do: 'revoked'; readonly names: readonly string[] }
   /** Somebody listens to that node. */
@@ -53,6 +55,7 @@ export interface Answers {
   readonly leave: object;
   readonly strangers: object;
   readonly revoked: object;
+  readonly got: object;
   readonly listen: object;
   readonly probe: object;
   readonly clock: object;

@@ -265,6 +265,7 @@ export class Rig {
     await this.#settled();
     await this.crowd.ask({ do: 'publish', perSecond, fillingBytes });
     await sleep(300);
+    await this.#standing?.warm();
   }
 
   async #repeat(): Promise<void> {

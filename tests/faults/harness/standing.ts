@@ -48,6 +48,11 @@ export class Standing {
     for (const node of this.#stage.nodes) await this.listen(node);
   }
 
+  /** Waits until everyone who reads has read something, so that there is something to lose. */
+  async warm(): Promise<void> {
+    await this.#stage.crowd.ask({ do: 'got', withinMs: 5000 });
+  }
+
   async listen({ name, port }: Node): Promise<void> {
     await this.#stage.crowd.ask({ do: 'listen', to: { name, port } });
   }

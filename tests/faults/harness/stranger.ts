@@ -29,6 +29,7 @@ export class Stranger {
   /** Subscriptions that are open now. */
   #open = new Set<string>();
   #there = false;
+  #got = 0;
   #loses: 'waits' | 'told' | undefined;
   #socket: WebSocket | undefined;
 
@@ -37,6 +38,11 @@ export class Stranger {
     this.#recorder = recorder;
     this.#tell({ type: 'may', channels: plan.may });
     this.#dial();
+  }
+
+  /** Whether anything came. */
+  get got(): boolean {
+    return this.#got > 0;
   }
 
   /** Its rights were withdrawn. */
@@ -98,7 +104,7 @@ export class Stranger {
         this.#open.delete(names.get(frame.id) ?? '');
       }
       if (frame?.type === 'entries')
-        for (const entry of frame.entries) this.#got(names.get(frame.id) ?? '?', String(entry));
+        for (const entry of frame.entries) this.#take(names.get(frame.id) ?? '?', String(entry));
     };
     socket.onclose = ({ code, reason }) => {
       if (code >= 4000) this.#denied(undefined, `close ${code}`, reason);
@@ -131,12 +137,15 @@ export class Stranger {
     for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) {
       const lines = (kept + chunk).split('\n');
       kept = lines.pop() ?? '';
-      for (const line of lines) if (line.startsWith('data:')) this.#got(channel, line);
+      for (const line of lines) if (line.startsWith('data:')) this.#take(channel, line);
     }
   }
 
-  #got(channel: string, text: string): void {
-    for (const [, id = ''] of text.matchAll(ids)) this.#tell({ type: 'got', channel, id });
+  #take(channel: string, text: string): void {
+    for (const [, id = ''] of text.matchAll(ids)) {
+      this.#got++;
+      this.#tell({ type: 'got', channel, id });
+    }
   }
 
   #denied(channel: string | undefined, code: string, says: string): void {
