@@ -45,7 +45,7 @@ export interface Counts {
 
 /** Standing still for longer than this makes what depends on time worth nothing. */
 const starvedMs = 1000;
-const timed: readonly string[] = ['I9', 'I10', 'I14', 'I15', 'I17', 'I21', 'I22'];
+const timed: readonly string[] = ['I9', 'I10', 'I12', 'I14', 'I15', 'I17', 'I21', 'I22'];
 
 export async function judge(
   scenario: Scenario,

@@ -35,13 +35,13 @@ export const fleets: readonly Scenario[] = [
   {
     id: 'F89',
     title: 'An avalanche',
-    injects: 'one of two nodes is killed with SIGKILL under 400 clients; half of them go to the other one',
+    injects: 'one of two nodes is killed with SIGKILL under 250 clients; half of them go to the other one',
     topology: 'redis',
     about: ['I1', 'I14', 'I22'],
     seconds: 6,
-    clients: 400,
+    clients: 250,
     perSecond: 10,
-    floor: { reconnects: 150, faults: 1 },
+    floor: { reconnects: 100, faults: 1 },
     run: async (rig, seconds) => {
       const node = rig.nodeBeside;
       rig.fault('kill -9', node.name);
