@@ -208,17 +208,13 @@ function faultOf({ pieces, notes: known }: Job, message: string, notes = known):
 }
 
 /** Node's types know nothing of a process without pipes: one that could not be started for want of file descriptors. */
-function pipesOf({ stdio }: { readonly stdio?: ChildProcess['stdio'] | undefined }) {
-  return stdio ?? [];
+function pipesOf(child: { readonly stdio?: ChildProcess['stdio'] | undefined }): readonly unknown[] {
+  return child.stdio ?? [];
 }
 
 /** Whether this process lives on for the other one's sake. */
 function hold(child: ChildProcess, on: boolean): void {
-  const parts = [
-    child,
-    child.channel,
-    ...pipesOf(child).filter((one): one is Socket => one instanceof Socket),
-  ];
+  const parts = [child, child.channel, ...pipesOf(child).filter((one) => one instanceof Socket)];
   for (const part of parts) {
     if (on) part?.ref();
     else part?.unref();
