@@ -8,7 +8,7 @@ import * as Y from 'yjs';
 import type { Channels } from './contract.ts';
 import type { PadEvent, Recorder } from './history.ts';
 
-export const pad = 'pad/a';
+const pad = 'pad/a';
 
 export class Pad {
   readonly #name: string;
