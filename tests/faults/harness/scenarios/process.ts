@@ -56,7 +56,7 @@ export const processes: readonly (Scenario | Missing)[] = [
     id: 'F31',
     title: 'Out of ports',
     missing:
-      'a trouble of whoever generates load, on its own machine: a node dials nobody but its Redis. The largest crowd here has 2,000 clients',
+      'a trouble of whoever generates load, on its own machine: a node dials only few, its Redis above all. The largest crowd here has 2,000 clients',
   },
   {
     id: 'F87',
