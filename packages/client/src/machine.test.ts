@@ -43,7 +43,7 @@ const closed: State = { state: 'closed', error: code('closed') };
 /** After two failures the wait is half of 250 ms × 2², by the random number. */
 const wait = (error: SyncError, before = 600): Extract<State, { state: 'waiting' }> => ({
   ...{ state: 'waiting', tries: { failures: 3, rejections: 0, waitedMs: before + 500 } },
-  ...{ until: now + 500, earliest: now + hintMs, error },
+  ...{ until: now + 500, earliest: now + 500, error },
 });
 /** The next link failed: the old one goes on, and another attempt is made after the same wait. */
 const again = (error: SyncError): State => ({ ...wait(error), state: 'open', link: 7, leaving: true });
@@ -276,6 +276,11 @@ describe('waits', () => {
 test('a hint is followed at once where the time to wait passed in sleep', () => {
   const late = { ...facts, now: states.waiting.until + 1 };
   expect(next(states.waiting, events.wake, late)).toEqual({ ...states.waiting, until: late.now });
+});
+
+test('a hint puts nothing off', () => {
+  const waiting = next(states.connecting, events.lost, facts);
+  expect(next(waiting, events.wake, { ...facts, now: now + 1 })).toBe(waiting);
 });
 
 test('a hint is followed at once after a connection that held', () => {

@@ -157,9 +157,10 @@ const steps = {
   },
 
   waiting(state: Waiting, event: Event, facts: Facts): State {
-    if (event.type === 'due') return connecting(facts.attempt, state.tries, facts);
+    const { attempt, now } = facts;
+    if (event.type === 'due') return connecting(attempt, state.tries, facts);
     // Sooner than it was to be; or now, where that passed while the machine slept and no timer ran.
-    const until = Math.max(facts.now, state.earliest);
+    const until = Math.max(now, state.earliest);
     return event.type === 'wake' && until !== state.until ? { ...state, until } : state;
   },
 } as const;
@@ -199,6 +200,6 @@ function pause(before: Tries, error: SyncError, { now, random }: Facts, comeBack
   const asked = Math.max(comeBack, now + retryMsOf(error));
   const until = Math.max(asked, now + wait);
   // After a connection that held, the first hint is followed at once; a storm of hints then gets one attempt a second.
-  const earliest = Math.max(asked, failures ? now + hintMs : now);
+  const earliest = Math.min(until, failures ? asked + hintMs : asked);
   return { state: 'waiting', tries, until, earliest, error };
 }
