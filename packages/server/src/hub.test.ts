@@ -171,6 +171,25 @@ describe('where nodes share their logs', () => {
     expect((await hub.current('chat/x')).top).toMatchObject({ epoch, offset: 1 });
   });
 
+  it('a log that can be asked, but not be read on, keeps nobody waiting for more than five seconds', async () => {
+    const { hub, broker, meddling, clock } = hubOf({}, (inner) => onNode(inner, memoryNodes().join()));
+    meddling.news = () => {};
+    await hub.open('chat/x');
+    const { timers } = clock;
+    await broker.append('chat/x', append);
+    const whole = meddling.read;
+    let reads = 0;
+    // Where it ends, and what it keeps; what the channel lacks isn't given.
+    meddling.read = (real) => (++reads < 3 ? real() : Promise.reject(new SyncError('unavailable')));
+    const asked = Promise.allSettled([1, 2].map(() => hub.current('chat/x')));
+    await clock.advance(10_000);
+    for (const one of await asked) expect(one).toMatchObject({ reason: { code: 'unavailable' } });
+    meddling.read = whole;
+    await clock.advance(1000);
+    expect((await hub.current('chat/x')).top.offset).toBe(1);
+    expect(clock.timers).toBe(timers);
+  });
+
   it('a log that can’t be asked is told to all who asked, and asked again by who comes next', async () => {
     const { hub, meddling } = hubOf({}, (inner) => onNode(inner, memoryNodes().join()));
     await hub.open('chat/x');

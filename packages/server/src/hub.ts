@@ -239,7 +239,7 @@ export class Hub {
     const follow = reaper && ((values: Values) => reaper.follow(channel, values));
     const fold = foldOf(definition, channel, bounds, tools, this, follow);
     if (fold) await opened(fold).open();
-    if (this.#tools.broker.nodes) slot.refresh = new Refresh(channel, tools.broker);
+    if (this.#tools.broker.nodes) slot.refresh = new Refresh(channel, tools);
     slot.channel = channel;
     return channel;
   }

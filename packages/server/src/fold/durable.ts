@@ -49,7 +49,7 @@ export class Ledger {
     this.#tools = tools;
     this.#onClose = onClose;
     this.#retry = new Retry(tools.clock);
-    this.#refresh = new Refresh(channel, tools.broker);
+    this.#refresh = new Refresh(channel, tools);
     this.#expiry = new Expiry(this, channel, tools);
   }
 
@@ -102,7 +102,7 @@ export class Ledger {
     // What this node appended is told of within the turn; what isn't is looked for, once.
     const looks = [
       () => new Promise<void>((resolve) => clock.endOfTurn(resolve)),
-      () => lookFor(this.#channel, position),
+      () => lookFor(this.#channel, position, clock),
     ];
     for (;;) {
       this.wake();
