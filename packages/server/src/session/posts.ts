@@ -102,15 +102,27 @@ async function placeOf(
   );
 }
 
-/** Whether two payloads say the same, however they are written. */
+/** Whether two payloads say the same, however they are written. What differs anyway is found out without looking at each number. */
 function same(one: Data, other: Data): boolean {
-  const read = (data: Data): unknown => JSON.parse(String(data), exact);
-  return one === other || isDeepStrictEqual(read(one), read(other));
+  if (one === other) return true;
+  const alike = (reviver?: typeof exact): boolean =>
+    isDeepStrictEqual(JSON.parse(String(one), reviver), JSON.parse(String(other), reviver));
+  return alike() && alike(exact);
 }
 
-/** A value as it is read, but an integer of which JavaScript would lose digits, such as a large id, as it is written. */
+/** A number as it is written: no payload holds one. */
+class Written {
+  readonly source: string | undefined;
+
+  constructor(source: string | undefined) {
+    this.source = source;
+  }
+}
+
+/** A value as it is read, but a number so large that JavaScript loses digits of it, such as a large id, as it is written. */
 function exact(_key: string, value: unknown, written?: { readonly source?: string }): unknown {
-  return Number.isInteger(value) && !Number.isSafeInteger(value) ? { integer: written?.source } : value;
+  const isLarge = typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER;
+  return isLarge ? new Written(written?.source) : value;
 }
 
 /** Each payload has a producer of its own, so that one which is refused leaves no hole in the numbers of the others. */

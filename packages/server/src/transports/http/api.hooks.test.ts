@@ -80,4 +80,12 @@ it('[W7] another message is refused though it differs only where a number says m
   expect(await send('{"id":12345678901234567890,"n":1.50}')).toBe(200);
   expect(await send('{"n":1.5, "id":12345678901234567890}')).toBe(200);
   expect(await send('{"id":12345678901234567891,"n":1.50}')).toBe(422);
+  expect(await send('{"id":{"integer":"12345678901234567890"},"n":1.50}')).toBe(422);
+});
+
+it('[W7] another message is refused though both hold numbers that JavaScript takes for infinite', async () => {
+  const { backend } = await serve(() => undefined);
+  const send = async (data: string) =>
+    (await backend.post('publish', `{"channel":"chat/x","data":${data}}`, once)).status;
+  expect([await send('1e400'), await send('1e400'), await send('1e401')]).toEqual([200, 200, 422]);
 });
