@@ -4,7 +4,8 @@
  */
 import { defineChannels, doc, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { Session } from '../../../session.ts';
 import { LinkClient } from '../../../testing/link.ts';
 import { turns } from '../../../testing/meddle.ts';
 import { everything, serve, serveChannels } from '../../../testing/serve.ts';
@@ -98,6 +99,15 @@ describe.each(ways)('a link as %s', (as) => {
     expect([await client.expect('ack'), await client.expect('ack')]).toMatchObject([{ ref: 1 }, { ref: 2 }]);
     await client.expect('heartbeat');
     expect(server.metrics).toMatchObject({ entriesAppended: 2, framesReceived: 3 });
+  });
+
+  it('[L8] reads no line after one that ends the session: nobody is charged for it', async () => {
+    const { client } = await linked(as, { frameBytesMax: 1024, payloadBytesMax: 512 });
+    const asked = vi.spyOn(Session.prototype, 'pays');
+    onTestFinished(() => asked.mockRestore());
+    const body = `${lineOf('nobody')}\n`.repeat(1000);
+    expect((await client.frames('n=1', { method: 'POST', body })).status).toBe(204);
+    expect(asked).toHaveBeenCalledTimes(1);
   });
 
   it('[L8] takes posts of 64 KiB however small a frame must be, and judges each line by itself', async () => {
@@ -328,6 +338,31 @@ describe('polls', () => {
     expect(server.metrics.framesReceived).toBe(0);
     await clock.advance(10_000);
     expect((await poll(1)).status).toBe(404);
+  });
+
+  it('[L7] what is said last is kept within bounds: nobody is counted for it any more', async () => {
+    const mebibyte = 1024 * 1024;
+    const { server, port } = await serve({
+      clock: fakeClock(),
+      payloadBytesMax: 8 * mebibyte,
+      frameBytesMax: 9 * mebibyte,
+    });
+    await server.publish(room, 'x'.repeat(7 * mebibyte));
+    const clients: LinkClient[] = [];
+    for (let i = 0; i < 3; i++) {
+      const client = await LinkClient.open(port, 'long-poll', { idle: true });
+      await client.frames('after=0');
+      const body = lineOf('history', 1, room, 'before', 100, 1);
+      await client.frames('n=1', { method: 'POST', body });
+      await turns();
+      await client.frames('n=2', { method: 'POST', body: lineOf('nothing') });
+      expect((await client.frames('after=1')).text).toMatch(/close:4400 [^\n]*\n\n$/);
+      clients.push(client);
+    }
+    expect(server.metrics.sessionsOpen).toBe(0);
+    const statuses = [];
+    for (const client of clients) statuses.push((await client.frames('after=1')).status);
+    expect(statuses).toEqual([404, 200, 200]);
   });
 });
 

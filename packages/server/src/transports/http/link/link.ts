@@ -143,7 +143,8 @@ export abstract class HttpLink implements Port {
     if (number <= this.#taken) return done;
     // What is no sign of life only is numbered.
     if (body.length > 0) this.#taken = number;
-    for (let start = 0; start < body.length; ) {
+    // Nobody is charged for what follows a line that ends the session, so nobody reads it either.
+    for (let start = 0; start < body.length && !this.over; ) {
       const found = body.indexOf(lineEnd, start);
       const end = found < 0 ? body.length : found;
       if (end > start) this.#line(body.subarray(start, end));

@@ -14,6 +14,8 @@ import { StreamedLink } from './streamed.ts';
 const idShape = /^([\w-]{1,64})\.[\w-]{22}$/;
 /** Links of other nodes that are remembered, so that they needn't be asked for again. */
 const foundMax = 10_000;
+/** So many bytes of what was said last are kept for those who lost it: nobody is counted for them, so there would else be no end of them. */
+const lastBytesMax = 16 * 1024 * 1024;
 
 export class Links {
   readonly #tools: LinkTools;
@@ -22,6 +24,9 @@ export class Links {
   readonly #relay: Relay | undefined;
   /** Links that other nodes have had, those found last at the end. */
   readonly #found = new Set<string>();
+  /** Links whose session is over, and how many bytes each keeps; those that ended first come first. */
+  readonly #freed = new Map<HttpLink, number>();
+  #freedBytes = 0;
   #onNone = nobody;
 
   /** @param broker what it knows of those that share the logs */
@@ -34,7 +39,7 @@ export class Links {
 
   /** Opens a link whose client polls; returns its name. @throws what opening its session threw */
   poll(place: Place): string {
-    const link = new PolledLink(this.#name(), this.#tools, place, this.#onGone);
+    const link = new PolledLink(this.#name(), this.#tools, place, this.#onGone, this.#onFreed);
     this.#links.set(link.id, link);
     link.await();
     return link.id;
@@ -106,8 +111,19 @@ export class Links {
     if (oldest !== undefined && this.#found.size > foundMax) this.#found.delete(oldest);
   }
 
-  readonly #onGone = ({ id }: HttpLink): void => {
-    if (this.#links.delete(id) && this.#links.size === 0) this.#onNone();
+  readonly #onFreed = (link: HttpLink, bytes: number): void => {
+    this.#freed.set(link, bytes);
+    this.#freedBytes += bytes;
+    for (const [oldest] of this.#freed) {
+      if (this.#freedBytes <= lastBytesMax || oldest === link) return;
+      oldest.gone();
+    }
+  };
+
+  readonly #onGone = (link: HttpLink): void => {
+    this.#freedBytes -= this.#freed.get(link) ?? 0;
+    this.#freed.delete(link);
+    if (this.#links.delete(link.id) && this.#links.size === 0) this.#onNone();
   };
 
   #here(id: string, ask: Ask, onReply: OnReply): () => void {

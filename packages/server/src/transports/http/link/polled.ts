@@ -4,8 +4,9 @@
  */
 import type { ErrorCode } from '@syncline/protocol';
 import type { Cancel } from '@syncline/protocol/wire';
+import type { Place } from '../../../session/sessions.ts';
 import { closeEvent } from './events.ts';
-import { astray, done, HttpLink, nobody, type OnReply, type Reply, unknown } from './link.ts';
+import { astray, done, HttpLink, type LinkTools, nobody, type OnReply, type Reply, unknown } from './link.ts';
 
 /** How long a session that is over waits for the poll that is told so, in ms. */
 const lastMs = 2000;
@@ -18,6 +19,19 @@ export class PolledLink extends HttpLink {
   #last: Uint8Array | undefined;
   #waiting: OnReply | undefined;
   #cancel: Cancel = nobody;
+  readonly #onFreed: (link: HttpLink, bytes: number) => void;
+
+  /** @param onFreed hears of so many bytes that are kept from now on only for whoever lost them */
+  constructor(
+    id: string,
+    tools: LinkTools,
+    place: Place,
+    onGone: (link: HttpLink) => void,
+    onFreed: (link: HttpLink, bytes: number) => void,
+  ) {
+    super(id, tools, place, onGone);
+    this.#onFreed = onFreed;
+  }
 
   /** Waits for the first poll, or the next. */
   await(): void {
@@ -96,7 +110,10 @@ export class PolledLink extends HttpLink {
   #give(piece: Uint8Array): void {
     this.tools.metrics.bytesSent += piece.length;
     // Whoever loses what is said last may ask for it again, as for any other piece.
-    if (this.#saidAll) this.free();
+    if (this.#saidAll) {
+      this.free();
+      this.#onFreed(this, piece.length);
+    }
     this.#reply({ status: 200, body: piece });
   }
 
