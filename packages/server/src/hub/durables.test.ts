@@ -459,4 +459,22 @@ describe('durable logs on several nodes', () => {
     await expect(outcome(append('a'))).rejects.toMatchObject({ code: 'unavailable' });
     expect((await log()).text).not.toContain('a');
   });
+
+  it('are refused where more than 16 MiB of them wait, and are taken again once those are answered', async () => {
+    const { node } = world();
+    const { meddling, outcome } = node();
+    await outcome(create());
+    const held = gate();
+    meddling.append = async (pass) => {
+      await held.passed;
+      return await pass();
+    };
+    const large = append('x'.repeat(1024 * 1024));
+    const asked = Array.from({ length: 17 }, () => outcome(large));
+    await expect(asked.at(-1)).rejects.toMatchObject({ code: 'too_many', detail: { retryMs: 1000 } });
+    await expect(asked.at(-2)).rejects.toMatchObject({ code: 'too_many' });
+    held.open();
+    expect(await Promise.all(asked.slice(0, 15))).toEqual(Array(15).fill('appended'));
+    expect(await outcome(append('a'))).toBe('appended');
+  });
 });

@@ -28,6 +28,11 @@ const triesMax = 64;
 const actsMax = 128;
 const bytesMax = 64 * 1024;
 
+/** So many bytes of requests may wait, and each counts as so many besides its body: where a log hangs there would else be no end of them. */
+const waitingBytesMax = 16 * 1024 * 1024;
+const askedBytes = 1024;
+const retryMs = 1000;
+
 /** A request that waits for its answer. */
 interface Asked {
   readonly request: DurableRequest;
@@ -54,6 +59,7 @@ export class Line {
   readonly #onEmpty: () => void;
   readonly #waiting: Asked[] = [];
   #running = false;
+  #waitingBytes = 0;
 
   constructor(name: string, hub: Opening, onEmpty: () => void) {
     this.#name = name;
@@ -61,12 +67,20 @@ export class Line {
     this.#onEmpty = onEmpty;
   }
 
-  /** Answers what is asked, after what was asked before. @throws SyncError `unavailable` when others kept writing first, or the broker's */
-  ask(request: DurableRequest, from: string | null): Promise<Judged> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, from, resolve, reject, tries: 0 });
-      if (!this.#running) void this.#run();
-    });
+  /** Answers what is asked, after what was asked before. @throws SyncError `too_many`, `unavailable` when others kept writing first, or the broker's */
+  async ask(request: DurableRequest, from: string | null): Promise<Judged> {
+    const bytes = askedBytes + ('body' in request ? request.body.bytes.length : 0);
+    if (this.#waitingBytes + bytes > waitingBytesMax && this.#waitingBytes > 0)
+      throw new SyncError('too_many', `Too much waits for "${this.#name}". Come back later.`, { retryMs });
+    this.#waitingBytes += bytes;
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#waiting.push({ request, from, resolve, reject, tries: 0 });
+        if (!this.#running) void this.#run();
+      });
+    } finally {
+      this.#waitingBytes -= bytes;
+    }
   }
 
   async #run(): Promise<void> {

@@ -3,7 +3,7 @@
  * nodes it asks (rule P19). Those who take requests for channels of the contract call it. It knows logs and producers; no kind, and
  * nothing of who may do what.
  */
-import { type Position, SyncError } from '@syncline/protocol';
+import { limits, type Position, SyncError } from '@syncline/protocol';
 import { toSyncError } from '@syncline/protocol/wire';
 import type { Identity } from '../../access.ts';
 import type { Append, Appended } from '../../broker/broker.ts';
@@ -13,12 +13,22 @@ import type { Producing, StreamAnswer } from './request.ts';
 
 type Message = Omit<Append, 'keep' | 'producer'>;
 
+/** Requests of one producer that wait for each other: as many as publishes of one may be unanswered. Where a log hangs there would else be no end of them. */
+const waitingMax = limits.unackedMax.default;
+const retryMs = 1000;
+
 /** No log expects it next. */
 const sequenceNever = Number.MAX_SAFE_INTEGER;
 
+/** What goes on for a producer: how many requests, and what resolves when the last of them is over. */
+interface Waiting {
+  count: number;
+  settled: Promise<void>;
+}
+
 export class Storing {
-  /** What goes on for a producer, while something does. */
-  readonly #lines = new Map<string, Promise<void>>();
+  /** By producer, while something goes on for it. */
+  readonly #lines = new Map<string, Waiting>();
   readonly #good: (owner: Identity) => void;
 
   /** @param good throws where somebody's rights have ended, which they may while they wait */
@@ -88,15 +98,19 @@ export class Storing {
     });
   }
 
-  /** Does something after what was begun before under that name. @throws what it throws */
-  #inLine<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const done = (this.#lines.get(name) ?? Promise.resolve()).then(work);
+  /** Does something after what was begun before under that name. @throws SyncError `too_many`, or what it throws */
+  async #inLine<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const line = this.#lines.get(name) ?? { count: 0, settled: Promise.resolve() };
+    if (line.count >= waitingMax)
+      throw new SyncError('too_many', `${waitingMax} requests of this producer wait already.`, { retryMs });
+    this.#lines.set(name, line);
+    line.count++;
+    const done = line.settled.then(work);
     const over = (): void => {
-      if (this.#lines.get(name) === settled) this.#lines.delete(name);
+      if (--line.count === 0) this.#lines.delete(name);
     };
-    const settled = done.then(over, over);
-    this.#lines.set(name, settled);
-    return done;
+    line.settled = done.then(over, over);
+    return await done;
   }
 }
 

@@ -10,7 +10,7 @@ import { memory } from '../../../broker/memory.ts';
 import { readToken, writeToken } from '../../../hub/token.ts';
 import { gate, lasting, meddle } from '../../../testing/meddle.ts';
 import { serveChannels } from '../../../testing/serve.ts';
-import { passes, WireClient } from '../../../testing/wire.ts';
+import { eventually, passes, WireClient } from '../../../testing/wire.ts';
 
 const text = {
   '~standard': {
@@ -401,6 +401,29 @@ describe('a producer', () => {
     await post('fleet/x', change, by(0, 0));
     await post('fleet/x', change, by(1, 0));
     expect((await post('fleet/x', change, by(0, 1))).status).toBe(200);
+  });
+
+  it('[A5] [P19] has 64 requests wait at the most where its log hangs, and holds up no other', async () => {
+    const { broker, meddling } = meddle(memory());
+    const { post } = await serve({ broker });
+    const held = gate();
+    const begun = gate();
+    meddling.append = async (append) => {
+      begun.open();
+      await held.passed;
+      return await append();
+    };
+    const first = post('chat/x', 0, by(0, 0));
+    await begun.passed;
+    const rest = Array.from({ length: 70 }, (_, i) => post('chat/x', i + 1, by(0, i + 1)));
+    const refused: Response[] = [];
+    for (const one of rest) void one.then((answer) => refused.push(answer));
+    await eventually(() => refused.length).toBe(7);
+    for (const one of refused)
+      expect([one.headers.get('retry-after'), ...(await codeOf(one))]).toEqual(['1', 429, 'too_many']);
+    held.open();
+    await Promise.all([first, ...rest]);
+    expect((await post('chat/x', 0, by(0, 0, 'q'))).status).toBe(200);
   });
 
   it('[P19] of one user is another than that of the same name of another one', async () => {
