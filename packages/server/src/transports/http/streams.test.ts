@@ -473,6 +473,10 @@ describe('who may read', () => {
     // Who has it already is given nothing, and pays for nothing.
     const known = { ...bob, 'If-None-Match': values.headers.get('etag') ?? '' };
     for (let n = 0; n < 20; n++) expect((await get('values', known)).status).toBe(304);
+    // A message is read before that is known, and whoever asks may say that they have whatever there is.
+    const eve = { Authorization: 'Bearer eve', 'If-None-Match': '*' };
+    expect((await get('chat/large', eve)).status).toBe(304);
+    expect((await get('chat/small', eve)).status).toBe(429);
   });
 
   it('is a page of a listed origin, which may read where to go on', async () => {

@@ -163,18 +163,18 @@ export class ChunkReader extends LogReader {
     const etag = etagOf(from, reached);
     const isFixed = !reached.upToDate && query.from !== 'start';
     const cached = isNow ? {} : { ETag: etag, ...cacheFields(found, isFixed) };
-    if (!isNow && isKnown(etag, this.#ifNoneMatch))
-      return this.#settle({ status: 304, headers: { ...headers, ...cached } });
     const pieces = found.face.form === 'json' ? [open, ...between(this.#pieces), close] : [...this.#pieces];
     const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+    // So much more than others are given was read, also for who has it already: anybody may say so.
+    if (bytes > chunkBytesMax) found.charge(bytes - chunkBytesMax);
+    if (!isNow && isKnown(etag, this.#ifNoneMatch))
+      return this.#settle({ status: 304, headers: { ...headers, ...cached } });
     this.#settle({
       status: 200,
       headers: { ...headers, ...cached, ...typeFields(found.face), 'Content-Length': String(bytes) },
       write: (response) => {
         this.response = response;
         this.tools.metrics.bytesSent += bytes;
-        // So much more than others are given.
-        if (bytes > chunkBytesMax) found.charge(bytes - chunkBytesMax);
         // They leave together, and those that others are sent too aren't copied.
         response.cork();
         for (const piece of pieces) response.write(piece);
