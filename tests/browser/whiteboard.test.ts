@@ -50,6 +50,7 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
     await mira.keyboard.press('v');
     await mira.mouse.click(700, 300);
     await mira.mouse.click(700, 300);
+    await until(() => field(mira).inputValue()).toBe('Milk');
     await field(mira).press('Control+End');
     await mira.keyboard.type(' and bread');
     await until(() => texts(shared)).toEqual(['Milk and bread']);

@@ -42,6 +42,8 @@ export const processes: readonly (Scenario | Missing)[] = [
     numbers: { heartbeatMs: 4000 },
     // Silence of 6 s ends a connection: nobody has to come back.
     floor: { reconnects: 0, faults: 2 },
+    // What it is told while it stands still it takes up afterwards.
+    terms: { revokedMs: 4000 },
     run: async (rig, seconds) => {
       for (let i = 0; i < 2; i++) {
         rig.fault('SIGSTOP', rig.node.name);
