@@ -61,6 +61,9 @@ export interface Setting extends Row {
   readonly floor?: Partial<Floor>;
 }
 
+/** So long a node may not be there, or stand still: meanwhile it tells nobody that their rights have ended, nor anything else. */
+export const awayMsMax = 4000;
+
 /** Whether nodes are as most are: by plain TCP on this machine, open to who has no token, with no hooks. Then clients by hand come too. */
 export function isStanding({ beside, quirks = {} }: Setting): boolean {
   const { host, hooks, keysUrl, tls } = quirks;

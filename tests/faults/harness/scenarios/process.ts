@@ -4,6 +4,7 @@
  */
 import type { Rig } from '../rig.ts';
 import type { Missing, Scenario } from '../scenario.ts';
+import { awayMsMax } from '../setting.ts';
 
 /** Kills the node and starts another one over the same folder, after a while. */
 async function crash(rig: Rig, awayMs: number): Promise<void> {
@@ -22,7 +23,7 @@ export const processes: readonly (Scenario | Missing)[] = [
     about: ['I1', 'I6', 'I7', 'I8'],
     seconds: 8,
     perSecond: 100,
-    terms: { control: null },
+    terms: { control: null, revokedMs: awayMsMax },
     floor: { reconnects: 6, faults: 3 },
     run: async (rig, seconds) => {
       for (let i = 0; i < 3; i++) {
@@ -42,8 +43,7 @@ export const processes: readonly (Scenario | Missing)[] = [
     numbers: { heartbeatMs: 4000 },
     // Silence of 6 s ends a connection: nobody has to come back.
     floor: { reconnects: 0, faults: 2 },
-    // What it is told while it stands still it takes up afterwards.
-    terms: { revokedMs: 4000 },
+    terms: { revokedMs: awayMsMax },
     run: async (rig, seconds) => {
       for (let i = 0; i < 2; i++) {
         rig.fault('SIGSTOP', rig.node.name);
@@ -69,7 +69,7 @@ export const processes: readonly (Scenario | Missing)[] = [
     seconds: 8,
     quick: 6,
     numbers: { drainMs: 1500 },
-    terms: { control: null },
+    terms: { control: null, revokedMs: awayMsMax },
     floor: { reconnects: 8, faults: 2 },
     run: async (rig, seconds) => {
       for (let i = 0; i < 2; i++) {
@@ -89,7 +89,7 @@ export const processes: readonly (Scenario | Missing)[] = [
     about: ['I1'],
     seconds: 5,
     numbers: { drainMs: 20_000 },
-    terms: { control: null },
+    terms: { control: null, revokedMs: awayMsMax },
     floor: { reconnects: 8, faults: 2 },
     run: async (rig, seconds) => {
       const { node } = rig;

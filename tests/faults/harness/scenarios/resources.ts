@@ -8,6 +8,7 @@ import { Disk } from '../disk.ts';
 import type { Node } from '../node.ts';
 import type { Rig } from '../rig.ts';
 import type { Scenario } from '../scenario.ts';
+import { awayMsMax } from '../setting.ts';
 import { moved } from './moved.ts';
 
 /** Kills the node right after it stored something that it has told nobody of. */
@@ -51,7 +52,7 @@ export const resources: readonly Scenario[] = [
     seconds: 6,
     quick: 2,
     perSecond: 80,
-    terms: { control: null },
+    terms: { control: null, revokedMs: awayMsMax },
     floor: { reconnects: 8, faults: 1 },
     run: async (rig, seconds) => {
       for (let left = seconds; left > 0; left -= 2) {
@@ -94,7 +95,7 @@ export const resources: readonly Scenario[] = [
     topology: 'disk',
     about: ['I9', 'I14'],
     seconds: 7,
-    terms: { stalls: true },
+    terms: { stalls: true, revokedMs: awayMsMax },
     floor: { reconnects: 0, faults: 2 },
     run: async (rig, seconds) => {
       const dialled = moved(rig);
@@ -114,7 +115,7 @@ export const resources: readonly Scenario[] = [
     about: ['I9', 'I14'],
     seconds: 7,
     perSecond: 60,
-    terms: { stalls: true },
+    terms: { stalls: true, revokedMs: awayMsMax },
     floor: { reconnects: 0, faults: 1 },
     run: async (rig, seconds) => {
       const dialled = moved(rig);
@@ -132,7 +133,7 @@ export const resources: readonly Scenario[] = [
     seconds: 8,
     perSecond: 60,
     start: { execArgv: ['--max-old-space-size=96'] },
-    terms: { control: null, stalls: true },
+    terms: { control: null, stalls: true, revokedMs: awayMsMax },
     floor: { reconnects: 3, faults: 2 },
     run: async (rig, seconds) => {
       for (let i = 0; i < 2; i++) {
