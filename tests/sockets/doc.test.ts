@@ -241,7 +241,7 @@ test('[Y7] a document that is full takes no more, and its author has the edit ap
 });
 
 test('[Y7] a document that can not be folded is read, and read-only with the reason, until another takes its place', async () => {
-  const { server, port } = await serve({ docHeapBytesMax: 64 * 2 ** 20 });
+  const { server, port } = await serve({ docHeapBytesMax: 64 * 2 ** 20, docFoldBytesMax: 2 ** 24 });
   const { board: ada } = open(port);
   for (let i = 0; i < 2; i++) {
     // Little to send and much to load: more than 200 MB.
