@@ -10,7 +10,7 @@ import { Slots } from './slots.ts';
 import { judge, type Verdict } from './verdict.ts';
 
 /** Most of a scenario is waiting, so several share a processor; more than these would starve each other. */
-const slots = new Slots(4);
+const slots = new Slots(3);
 /** For one that has to wait for a slot, and is played twice. */
 export const playMs = 280_000;
 

@@ -23,7 +23,7 @@ const sets = (aheadMs: readonly number[]) => async (rig: Rig, seconds: number) =
   }
 };
 
-const common = { about: ['I23'], quick: true, floor: { reconnects: 0, faults: 4 } } as const;
+const common = { about: ['I23'], floor: { reconnects: 0, faults: 4 } } as const;
 
 export const clocks: readonly (Scenario | Missing)[] = [
   {
@@ -44,6 +44,7 @@ export const clocks: readonly (Scenario | Missing)[] = [
     injects: 'the wall clock of the node is set 5 s back, an hour back, an hour ahead, and right again',
     topology: 'disk',
     seconds: 8,
+    quick: true,
     terms: { unnoticed: true, visibleMs: 1000 },
     run: sets([-5000, -hourMs, hourMs]),
   },

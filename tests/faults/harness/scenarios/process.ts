@@ -67,7 +67,6 @@ export const processes: readonly (Scenario | Missing)[] = [
     topology: 'disk',
     about: ['I1', 'I3', 'I22'],
     seconds: 8,
-    quick: 6,
     numbers: { drainMs: 1500 },
     terms: { control: null, revokedMs: awayMsMax },
     floor: { reconnects: 8, faults: 2 },

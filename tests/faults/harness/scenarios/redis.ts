@@ -71,7 +71,6 @@ export const redis: readonly (Scenario | Missing)[] = [
     injects: 'the Redis process is stopped for the time given and goes on with what lies in its sockets',
     about: ['I6', 'I7'],
     seconds: 5,
-    quick: 4,
     run: only(harms.frozenRedis),
   },
   {
