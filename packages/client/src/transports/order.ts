@@ -191,7 +191,8 @@ class Trial implements Link {
       // As below.
     }
     const [until = 0, ...places] = (text ?? '').split(' ').map(Number);
-    return new Set([...(until > this.#clock.now() ? places : []), ...this.#all.keys()]);
+    const known = until > this.#clock.now() ? places.filter((place) => place in this.#all) : [];
+    return new Set([...known, ...this.#all.keys()]);
   }
 
   /** @param first which to begin with */

@@ -12,7 +12,7 @@ import { reason } from '../observe.ts';
 import { Expiry } from './durable/expiry.ts';
 import { endsAt } from './durable/judge.ts';
 import { readBack } from './durable/readback.ts';
-import { lookFor, Refresh } from './refresh.ts';
+import { inTime, lookFor, Refresh } from './refresh.ts';
 
 /** How often its newest place is looked for in a log that turns into another one meanwhile. */
 const triesMax = 3;
@@ -94,7 +94,7 @@ export class Ledger {
   /**
    * Resolves when what is known reaches so far, or that place is none of this log: it is of another one, or was rolled back.
    *
-   * @throws SyncError `restart` when it closes, or the broker's
+   * @throws SyncError `restart` when it closes, `unavailable` when the log can't be read for five seconds, or the broker's
    */
   async reached(position: Position): Promise<void> {
     const { epoch, offset } = position;
@@ -107,10 +107,10 @@ export class Ledger {
     for (;;) {
       this.wake();
       if (this.#closed) throw new SyncError('restart');
-      if (this.#beginning) await this.#beginning;
+      if (this.#beginning) await inTime(this.#beginning, clock);
       else if (this.#position.epoch !== epoch || this.#state.offset >= offset) return;
       else if (this.#channel.top.offset >= offset)
-        await new Promise<void>((resolve) => this.#waiting.push({ offset, resolve }));
+        await inTime(new Promise((resolve) => this.#waiting.push({ offset, resolve })), clock);
       else {
         const look = looks.shift();
         if (!look) return;

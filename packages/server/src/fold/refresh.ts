@@ -67,15 +67,22 @@ export class Refresh {
 }
 
 /** Whoever asks a channel for a place that it doesn't know has it look. @throws SyncError `restart`, `unavailable`, or the broker's */
-export async function lookFor(channel: Channel, position: Position, clock: Clock): Promise<void> {
-  const found = channel.join(position, { wake: () => {} }, true).then(({ cursor }) => cursor.release());
+export function lookFor(channel: Channel, position: Position, clock: Clock): Promise<void> {
+  return inTime(
+    channel.join(position, { wake: () => {} }, true).then(({ cursor }) => cursor.release()),
+    clock,
+  );
+}
+
+/** What may have to be tried again and again, for whom somebody waits. @throws SyncError `unavailable` after five seconds, or why it failed */
+export function inTime(found: Promise<void>, clock: Clock): Promise<void> {
   let cancel = (): void => {};
   const late = new Promise<never>((_, reject) => {
     cancel = clock.timer(lookMs, () =>
       reject(new SyncError('unavailable', 'The log can not be read on right now. Try again.')),
     );
   });
-  await Promise.race([found, late]).finally(cancel);
+  return Promise.race([found, late]).finally(cancel);
 }
 
 function ignore(): void {}

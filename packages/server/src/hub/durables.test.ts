@@ -273,6 +273,17 @@ describe('durable logs that can not be read', () => {
     expect(await asking).toBe('different');
   });
 
+  it('keep nobody waiting for more than five seconds', async () => {
+    const { clock, hub, asking, mend } = await lost();
+    const late = hub.durables.look(name, true);
+    const told = Promise.allSettled([asking, late]);
+    await clock.advance(6000);
+    for (const one of await told) expect(one).toMatchObject({ reason: { code: 'unavailable' } });
+    mend();
+    await clock.advance(20_000);
+    expect(await hub.durables.look(name, true)).toBeDefined();
+  });
+
   it('hold up nobody whose entry was rolled back', async () => {
     const { clock, node, log } = world();
     const { meddling, outcome } = node();

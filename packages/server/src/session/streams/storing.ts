@@ -120,7 +120,8 @@ async function expectedBy(channel: Channel, id: string): Promise<number> {
     await channel.append({ data: '', from: null, producer: { id, sequence: sequenceNever } });
   } catch (thrown) {
     const { code, detail } = toSyncError(thrown);
-    if (code === 'sequence') return Number(detail?.['expected']);
+    const expected = detail?.['expected'];
+    if (code === 'sequence' && Number.isSafeInteger(expected)) return Number(expected);
     throw thrown;
   }
   throw new SyncError('internal', 'A log took a number that it could not expect.');

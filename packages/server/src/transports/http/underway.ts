@@ -15,7 +15,8 @@ export class Underway {
   /** Runs something that is waited for. */
   run(work: Promise<unknown>): void {
     this.#open.add(work);
-    void work.finally(() => this.#open.delete(work));
+    const over = (): void => void this.#open.delete(work);
+    work.then(over, over);
   }
 
   /**

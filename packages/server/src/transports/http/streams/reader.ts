@@ -157,8 +157,8 @@ export abstract class LogReader implements Port {
     };
     if (!(messages instanceof Promise)) return take(messages);
     this.waiting = true;
-    messages.then(
-      (shown) => this.#made(take(shown)),
+    messages.then(take).then(
+      (bytes) => this.#made(bytes),
       (thrown: unknown) => this.lost(Refusal.from(thrown)),
     );
     return later;
