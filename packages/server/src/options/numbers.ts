@@ -175,7 +175,7 @@ export const optionsTable = {
     1,
     100_000_000,
     'requests',
-    'requests that a user’s sessions may send at once, after they were quiet for a while (who is nobody in particular has a bucket for each session); a subscribe counts as 2, a page of history as 5, a read by plain HTTP as 4 and, where it gives more than a page of some 64 KiB, as one more for each 16 KiB, a view that is opened or moved as 5 and one more for each 500 keys that are looked at for it, a new token as 20, and a publish as one more for each 4096 characters',
+    'requests that a user’s sessions may send at once, after they were quiet for a while (who is nobody in particular has a bucket for each session); a subscribe counts as 2, a page of history as 5, a read by plain HTTP as 4 and, where it gives a snapshot, or ends and gives more than a page of some 64 KiB, as one more for each 16 KiB (an event stream’s entries count no more than a socket’s), a view that is opened or moved as 5 and one more for each 500 keys that are looked at for it, a new token as 20, and a publish as one more for each 4096 characters',
   ),
   requestsPerSecondMax: number(
     500,
