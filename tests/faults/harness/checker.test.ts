@@ -382,6 +382,17 @@ describe('the checker', () => {
     expect(
       faults([...lost, ...told], { gaps: ['diverged'], loses: true, visibleMs: null }).map(show),
     ).toEqual([]);
+    const far = told.map(
+      ([who, what]): Draft => [who, what.type === 'begin' ? { ...what, reason: 'trimmed' } : what],
+    );
+    expect(
+      faults([...lost, ...far], { gaps: ['diverged', 'trimmed'], loses: true, visibleMs: null }),
+    ).toEqual([]);
+    expect(
+      faults([...lost, ...far], { gaps: ['trimmed'], loses: true, visibleMs: null }).map(
+        ({ invariant }) => invariant,
+      ),
+    ).toContain('I3');
     const silent = [...lost, ...told.filter(([who]) => who !== 'bob')];
     expect(
       faults(silent, { gaps: ['diverged'], loses: true, visibleMs: null }).map(({ invariant }) => invariant),

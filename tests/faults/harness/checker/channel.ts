@@ -205,7 +205,7 @@ class Reader {
         `${this.#client} was told of a gap in ${this.#channel}, ${line.reason}, where there was none`,
         line,
       );
-    if (isBreak(line.reason)) this.#life = { got: new Map(), byId: new Map(), last: undefined };
+    if (isBreak(line.reason, this.#terms)) this.#life = { got: new Map(), byId: new Map(), last: undefined };
   }
 
   *#deliver(line: Of<'deliver'>): Generator<Violation> {
@@ -244,9 +244,9 @@ function* checkMembers(
   }
 }
 
-/** Whether after such a gap the log is another one. */
-function isBreak(reason: string): boolean {
-  return reason !== 'trimmed';
+/** Whether after such a gap the log is another one, or may be: of entries that aren't kept nobody can say whether they were rolled back. */
+function isBreak(reason: string, { gaps }: Terms): boolean {
+  return reason !== 'trimmed' || gaps.includes('diverged');
 }
 
 function broken(invariant: Invariant, says: string, ...lines: readonly (Numbered | undefined)[]): Violation {
