@@ -3,10 +3,10 @@
  * HTTP. What a proxy answers that refuses them is tail.test.ts's part.
  */
 import { once } from 'node:events';
-import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it } from 'vitest';
 import { atEnd } from '../ends.ts';
+import { forwarding } from '../forward.ts';
 import { serve, syncline } from './command.ts';
 
 const patience = { timeout: 60_000 };
@@ -14,16 +14,7 @@ const patience = { timeout: 60_000 };
 it('where an upgrade is never answered they read and publish by plain HTTP', patience, async () => {
   const { server, port: target } = await serve();
   let upgrades = 0;
-  const proxy = createServer((asked, answer) => {
-    const { method, url: path, headers } = asked;
-    const far = request(
-      { host: 'localhost', port: target, method, path, headers, agent: false },
-      (response) => response.pipe(answer.writeHead(response.statusCode ?? 502, response.headers)),
-    );
-    far.on('error', () => answer.destroy());
-    answer.on('close', () => far.destroy());
-    asked.pipe(far);
-  });
+  const proxy = forwarding(target);
   proxy.on('upgrade', (_asked, socket) => {
     upgrades++;
     atEnd(() => socket.destroy());

@@ -3,7 +3,7 @@
  * scanners do: the real client, the real server, and such a thing between them. The client leaves for another way, and stays there.
  */
 import { once } from 'node:events';
-import { createServer as createHttpServer, type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { createClient } from '@syncline/client';
 import { longPoll, sse, websocket } from '@syncline/client/http';
@@ -13,6 +13,7 @@ import { type Clock, systemClock } from '@syncline/protocol/wire';
 import { createServer, memory } from '@syncline/server';
 import { takeFrame } from '@syncline/server/testing';
 import { afterEach, expect, test } from 'vitest';
+import { forwarding } from '../forward.ts';
 import { until } from './until.ts';
 
 const channels = defineChannels({ 'chat/:room': stream<number>() });
@@ -30,16 +31,7 @@ interface Seen {
 
 async function muting(target: number): Promise<Seen & { readonly port: number }> {
   const seen = { upgrades: 0, muted: 0 };
-  const http = createHttpServer((asked, answer) => {
-    const { method, url: path, headers } = asked;
-    const far = request(
-      { host: 'localhost', port: target, method, path, headers, agent: false },
-      (response) => response.pipe(answer.writeHead(response.statusCode ?? 502, response.headers)),
-    );
-    far.on('error', () => answer.destroy());
-    answer.on('close', () => far.destroy());
-    asked.pipe(far);
-  });
+  const http = forwarding(target);
   http.on('upgrade', (asked: IncomingMessage, near: Socket) => {
     const far = connect(target, 'localhost');
     const ends = [near, far] as const;

@@ -5,6 +5,14 @@
 import { describe, expect, test } from 'vitest';
 import { type Scene, type ScriptedLink, scene } from './testing/scripted.ts';
 
+const gap = {
+  type: 'gap',
+  id: 1,
+  position: { epoch: 'other', offset: 0, check: 0 },
+  top: 0,
+  reason: 'epoch',
+} as const;
+
 /** A client that follows a stream (1), a state channel (2) and a view (3), all of them live. */
 function followed() {
   const here = scene();
@@ -80,13 +88,7 @@ describe('a server that can’t reach its logs', () => {
     const seen: string[] = [];
     room.freshness.subscribe(() => seen.push(room.freshness.get().state));
     broken(link);
-    link.say({
-      type: 'gap',
-      id: 1,
-      position: { epoch: 'other', offset: 0, check: 0 },
-      top: 0,
-      reason: 'epoch',
-    });
+    link.say(gap);
     broken(link, 1500);
     whole(link);
     expect(room.freshness.get()).toEqual({ state: 'gap', reason: 'epoch' });
@@ -99,13 +101,7 @@ describe('a server that can’t reach its logs', () => {
     const seen: string[] = [];
     room.freshness.subscribe(() => seen.push(room.freshness.get().state));
     broken(link);
-    link.say({
-      type: 'gap',
-      id: 1,
-      position: { epoch: 'other', offset: 0, check: 0 },
-      top: 0,
-      reason: 'epoch',
-    });
+    link.say(gap);
     whole(link);
     whole(link);
     expect(seen).toEqual(['stale', 'gap', 'live']);

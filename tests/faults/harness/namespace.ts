@@ -111,41 +111,11 @@ interface Card {
 /** Two queues: one for all, and one that nothing fits into. */
 function queues(card: string): string[][] {
   return [
-    ['tc', 'qdisc', 'add', 'dev', card, 'root', 'handle', '1:', 'htb', 'default', '1'],
-    [
-      'tc',
-      'class',
-      'add',
-      'dev',
-      card,
-      'parent',
-      '1:',
-      'classid',
-      '1:1',
-      'htb',
-      'rate',
-      '10gbit',
-      'quantum',
-      '60000',
-    ],
-    [
-      'tc',
-      'class',
-      'add',
-      'dev',
-      card,
-      'parent',
-      '1:',
-      'classid',
-      nowhere,
-      'htb',
-      'rate',
-      '8bit',
-      'quantum',
-      '1000',
-    ],
-    ['tc', 'qdisc', 'add', 'dev', card, 'parent', nowhere, 'handle', '2:', 'bfifo', 'limit', '1'],
-  ];
+    `tc qdisc add dev ${card} root handle 1: htb default 1`,
+    `tc class add dev ${card} parent 1: classid 1:1 htb rate 10gbit quantum 60000`,
+    `tc class add dev ${card} parent 1: classid ${nowhere} htb rate 8bit quantum 1000`,
+    `tc qdisc add dev ${card} parent ${nowhere} handle 2: bfifo limit 1`,
+  ].map((command) => command.split(' '));
 }
 
 /** Sends what a program of the kernel's packet filter picks to where it is lost. */
