@@ -2,7 +2,7 @@
  * The land between curves: cuts them where they cross, takes away what ends nowhere or would drown, and walks around what is left.
  * city.ts gives it the skeleton and gets the pieces of its roads and the land between; it must not know how land is built on.
  */
-import { area, between, crossing, distance, type Point, type Polygon } from './geometry.ts';
+import { area, between, crossing, distance, type Point, type Polygon, within } from './geometry.ts';
 import type { Curve, River } from './skeleton.ts';
 
 /** A part of a curve between two crossings or bends. */
@@ -14,6 +14,8 @@ interface Piece {
 
 type Segment = readonly [Point, Point];
 
+/** Segments are short: those that begin farther from each other than this do not cross. */
+const nearMetres = 300;
 /** A longer way over water than this is no bridge. */
 const bridgeMetresMax = 330;
 /** What ends nowhere inside of this is no road; what ends outside leads on to other cities. */
@@ -21,8 +23,8 @@ const cityRadius = 4300;
 
 /** The roads that stand, as lines of their curves, and the land between them. */
 export function layOut(curves: readonly Curve[], river: River): { roads: Curve[]; land: Polygon[] } {
-  const lines = curves.map(({ points }) => segmentsOf(points));
-  const pieces = curves.flatMap((curve, i) => dry(cut(curve, lines.toSpliced(i, 1)), river));
+  const near = new Near(curves);
+  const pieces = curves.flatMap((curve) => dry(cut(curve, near), river));
   const standing = prune(pieces, (point) => Math.hypot(...point) > cityRadius);
   const closed = prune(standing, () => false);
   return { roads: joined(standing), land: walkAround(closed).filter((face) => !river.holds(insideOf(face))) };
@@ -40,16 +42,44 @@ function crossingPoint(a: Segment, b: Segment, share: number): Point {
   return point;
 }
 
-function cut(curve: Curve, others: readonly Segment[][]): Piece[] {
+/** All segments by the square in which they begin, as only those that begin near each other may cross. */
+class Near {
+  readonly #squares = new Map<number, { readonly curve: Curve; readonly segment: Segment }[]>();
+
+  constructor(curves: readonly Curve[]) {
+    for (const curve of curves) {
+      for (const segment of segmentsOf(curve.points)) {
+        const key = squareOf(segment[0], 0, 0);
+        const all = this.#squares.get(key) ?? [];
+        this.#squares.set(key, all);
+        all.push({ curve, segment });
+      }
+    }
+  }
+
+  /** Segments of other curves that begin near a point. */
+  *of(own: Curve, point: Point): Iterable<Segment> {
+    for (const right of [-1, 0, 1]) {
+      for (const up of [-1, 0, 1]) {
+        for (const { curve, segment } of this.#squares.get(squareOf(point, right, up)) ?? [])
+          if (curve !== own && within(point, segment[0], nearMetres)) yield segment;
+      }
+    }
+  }
+}
+
+/** One number for the square of a point, or for one so many squares away. */
+function squareOf([x, y]: Point, right: number, up: number): number {
+  return (Math.floor(x / nearMetres) + right) * 4096 + Math.floor(y / nearMetres) + up;
+}
+
+function cut(curve: Curve, near: Near): Piece[] {
   const pieces: Piece[] = [];
   for (const segment of segmentsOf(curve.points)) {
     const cuts: { share: number; point: Point }[] = [];
-    for (const other of others) {
-      for (const against of other) {
-        if (distance(segment[0], against[0]) > 300) continue;
-        const found = crossing(segment, against);
-        if (found) cuts.push({ share: found[0], point: crossingPoint(segment, against, found[0]) });
-      }
+    for (const against of near.of(curve, segment[0])) {
+      const found = crossing(segment, against);
+      if (found) cuts.push({ share: found[0], point: crossingPoint(segment, against, found[0]) });
     }
     cuts.sort((a, b) => a.share - b.share);
     let [from, to] = segment;

@@ -10,6 +10,12 @@ export function distance([ax, ay]: Point, [bx, by]: Point): number {
   return Math.hypot(bx - ax, by - ay);
 }
 
+/** Whether two points are so near, or nearer: a fraction of what `distance` takes, for what is asked a million times. */
+export function within([ax, ay]: Point, [bx, by]: Point, metres: number): boolean {
+  const [dx, dy] = [bx - ax, by - ay];
+  return dx * dx + dy * dy <= metres * metres;
+}
+
 /** The point so far (0 to 1) from one to the other. */
 export function between([ax, ay]: Point, [bx, by]: Point, share: number): Point {
   return [ax + (bx - ax) * share, ay + (by - ay) * share];
@@ -37,7 +43,7 @@ export function edge(polygon: Polygon, i: number): readonly [Point, Point] {
 
 /** The point of that number. @throws RangeError where there is none */
 export function pointAt(points: readonly Point[], i: number): Point {
-  const point = points.at(i);
+  const point = points[i < 0 ? points.length + i : i];
   if (!point) throw new RangeError(`There is no point ${i} among ${points.length}.`);
   return point;
 }
@@ -95,15 +101,22 @@ export function rectangleAround(polygon: Polygon): {
   short: number;
 } {
   let best = { middle: pointAt(polygon, 0), angle: 0, long: 0, short: 0 };
-  let least = Number.POSITIVE_INFINITY;
+  const far = Number.POSITIVE_INFINITY;
+  let least = far;
   for (let i = 0; i < polygon.length; i++) {
     const [[ax, ay], [bx, by]] = edge(polygon, i);
     if (Math.hypot(bx - ax, by - ay) < 1) continue;
     const angle = Math.atan2(by - ay, bx - ax);
     const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-    const us = polygon.map(([x, y]) => x * cos + y * sin);
-    const vs = polygon.map(([x, y]) => y * cos - x * sin);
-    const [uMin, uMax, vMin, vMax] = [Math.min(...us), Math.max(...us), Math.min(...vs), Math.max(...vs)];
+    let [uMin, uMax, vMin, vMax] = [far, -far, far, -far];
+    for (const [x, y] of polygon) {
+      const u = x * cos + y * sin;
+      const v = y * cos - x * sin;
+      uMin = Math.min(uMin, u);
+      uMax = Math.max(uMax, u);
+      vMin = Math.min(vMin, v);
+      vMax = Math.max(vMax, v);
+    }
     const [width, height] = [uMax - uMin, vMax - vMin];
     if (width * height >= least) continue;
     least = width * height;

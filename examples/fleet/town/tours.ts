@@ -35,11 +35,19 @@ const [tripMetresMin, tripMetresMax] = [500, 2000];
 
 /** A tour for each of so many couriers. */
 export function makeTours(streets: Graph, count: number, random: Random): Tour[] {
-  const junctions = streets.ways.flatMap((ways, i) => (ways.length > 2 ? [i] : []));
+  const junctions = streets.ways.flatMap((ways, node) =>
+    ways.length > 2 ? [{ node, fromMiddle: Math.hypot(...pointAt(streets.points, node)) }] : [],
+  );
   return Array.from({ length: count }, () => makeTour(streets, junctions, random));
 }
 
-function makeTour(streets: Graph, junctions: readonly number[], random: Random): Tour {
+/** A place to stop at, and how far it is from the middle of the city, in metres. */
+interface Junction {
+  readonly node: number;
+  readonly fromMiddle: number;
+}
+
+function makeTour(streets: Graph, junctions: readonly Junction[], random: Random): Tour {
   const rider = random.from(0.85, 1.2);
   const places = makeStops(streets, junctions, random);
   const stations: Station[] = [];
@@ -63,15 +71,15 @@ function makeTour(streets: Graph, junctions: readonly number[], random: Random):
 }
 
 /** Places that aren't far from each other, the last not far from the first. */
-function makeStops(streets: Graph, nodes: readonly number[], random: Random): number[] {
+function makeStops(streets: Graph, junctions: readonly Junction[], random: Random): number[] {
   // More of them in the middle, where more people live.
   const reach = 3900 * random.next() ** 0.62;
-  const off = (i: number): number => Math.abs(Math.hypot(...pointAt(streets.points, i)) - reach);
-  const places = [random.pick(nodes.filter((i) => off(i) < 250))];
+  const around = junctions.filter(({ fromMiddle }) => Math.abs(fromMiddle - reach) < 250);
+  const places = [random.pick(around).node];
   const far = (a: number, b: number): number =>
     distance(pointAt(streets.points, a), pointAt(streets.points, b));
   for (let tries = 0; places.length < stops && tries < 4000; tries++) {
-    const next = random.pick(nodes);
+    const next = random.pick(junctions).node;
     const metres = far(next, places.at(-1) ?? next);
     if (metres < tripMetresMin || metres > tripMetresMax) continue;
     if (places.length === stops - 1 && far(next, places[0] ?? next) > tripMetresMax) continue;
