@@ -10,7 +10,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@syncline/protocol/wire';
-import { createClient, RESP_TYPES } from 'redis';
+import { RESP_TYPES, RedisClient } from 'redis';
 
 const places = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'];
 const program = process.env['REDIS_SERVER_PATH'] ?? places.find((place) => existsSync(place)) ?? '';
@@ -157,6 +157,9 @@ export class RedisServer {
 }
 
 type Admin = Awaited<ReturnType<typeof openAdmin>>;
+
+/** The library's own `createClient` makes a class of hundreds of functions for each address. */
+const createClient = RedisClient.factory();
 
 function openAdmin(path: string, password: string | undefined) {
   const client = createClient({

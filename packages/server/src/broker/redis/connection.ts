@@ -6,7 +6,9 @@ import type { Cancel, Clock } from '@syncline/protocol/wire';
 import { Refused, Unanswered, Unfit } from './faults.ts';
 
 /** What is asked for of the library; it is loaded when it is needed, since it is an optional dependency. */
-type Library = typeof import('redis');
+type Library = Pick<typeof import('redis'), 'ErrorReply' | 'RESP_TYPES'> & {
+  readonly createClient: ReturnType<typeof factoryOf>;
+};
 
 /** Where a Redis listens. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -38,10 +40,20 @@ export interface Dial {
 export type Argument = string | Buffer;
 export type OnMessage = (message: Buffer, topic: string) => void;
 
+/**
+ * By its own `createClient` the library makes a new class, with a function for each command of Redis, whenever the options differ from
+ * the last ones: tens of milliseconds for each connection. Here all are of one class.
+ */
+const factoryOf = ({ RedisClient }: typeof import('redis')) => RedisClient.factory({ RESP: 3 });
+let loaded: Library | undefined;
+
 /** Loads the client library. @throws Unfit that says what to install */
 export async function loadLibrary(): Promise<Library> {
   try {
-    return await import('redis');
+    const library = await import('redis');
+    const { ErrorReply, RESP_TYPES } = library;
+    loaded ??= { ErrorReply, RESP_TYPES, createClient: factoryOf(library) };
+    return loaded;
   } catch {
     throw new Unfit('redis() needs the package `redis`, 6.3 or newer: run `npm install redis`.');
   }
@@ -60,7 +72,6 @@ function clientOf(dial: Dial, address: Address, password: string | undefined) {
     socket: secure ? { ...plain, host: address.host, ...tls(), ...fixed, tls: true } : { ...plain, ...fixed },
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    RESP: 3,
     disableOfflineQueue: true,
     maintNotifications: 'disabled',
     commandsQueueMaxLength: commandsMax,
