@@ -195,7 +195,9 @@ export class Admission {
 
   /** Size and sort, for whatever is appended. */
   #check(channel: string, data: Data, { carries }: Definition): void {
-    const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
+    // No code unit takes more than three bytes, so few texts need be counted.
+    const counted = typeof data === 'string' && data.length * 3 > this.#payloadBytesMax;
+    const bytes = counted ? Buffer.byteLength(data) : data.length;
     if (bytes > this.#payloadBytesMax)
       throw new SyncError(
         'payload_too_large',

@@ -14,20 +14,19 @@ export const pingFrame: Uint8Array = Buffer.from([0x89, 0]);
 
 /** One text frame. */
 export function textFrame(text: string): Buffer {
-  return textFrames([text]);
+  const length = Buffer.byteLength(text);
+  const buffer = Buffer.allocUnsafe(headerBytes(length) + length);
+  buffer.write(text, writeHeader(buffer, 0, textOpcode, length));
+  return buffer;
 }
 
 /** Several text frames, one after another, in one buffer. */
 export function textFrames(texts: readonly string[]): Buffer {
-  let bytes = 0;
-  for (const text of texts) {
-    const length = Buffer.byteLength(text);
-    bytes += headerBytes(length) + length;
-  }
-  const buffer = Buffer.allocUnsafe(bytes);
+  const lengths = texts.map((text) => Buffer.byteLength(text));
+  const buffer = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + headerBytes(length) + length, 0));
   let at = 0;
-  for (const text of texts) {
-    at = writeHeader(buffer, at, textOpcode, Buffer.byteLength(text));
+  for (const [i, text] of texts.entries()) {
+    at = writeHeader(buffer, at, textOpcode, lengths[i] ?? 0);
     at += buffer.write(text, at);
   }
   return buffer;

@@ -10,6 +10,7 @@ import type { Batch, Seen, Signals, SnapshotPart } from '../cursor.ts';
 import type { Control, Port } from '../session/port.ts';
 import type { Place } from '../session/sessions.ts';
 import type { Session } from '../session.ts';
+import { layLane } from './lane.ts';
 import { type Guest, type Serving, SocketWriter, type WriterTools } from './socket.ts';
 
 const secondMs = 1000;
@@ -39,6 +40,7 @@ export abstract class Transport implements Port, Serving {
     this.#place = place;
     this.session = place.open(this);
     ws.serving = this;
+    layLane(socket, this, tools.frameBytesMax);
   }
 
   abstract controls(frames: readonly Control[]): Uint8Array | undefined;
