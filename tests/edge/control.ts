@@ -2,11 +2,13 @@
  * A client that does nothing wrong, beside those who do: it publishes, and reads what it published, round after round. When
  * the attack is over it says how long its longest round took; an entry that is missing or out of order fails.
  */
-import { type ClientFrame, decodeServer, encodeClient } from '@syncline/protocol/wire';
+import { type ClientFrame, decodeServer, encodeClient, systemClock } from '@syncline/protocol/wire';
 import { inTime } from './caller.ts';
 import { stopwatch } from './stopwatch.ts';
 
 const channel = 'chat/control';
+/** How long it rests before each round, in ms: without that most of what the server does is for this client. */
+const restMs = 3;
 
 export class Control {
   readonly #socket: WebSocket;
@@ -56,7 +58,9 @@ export class Control {
   }
 
   async #round(): Promise<void> {
+    // The rest counts too, so that there is no time at which the server may stand still unseen.
     const spentMs = stopwatch();
+    await new Promise<void>((resolve) => systemClock.timer(restMs, resolve));
     const n = ++this.#rounds;
     const data = JSON.stringify({ n });
     this.#send({ type: 'publish', ref: n + 1, channel, producer: 'control', sequence: n, data });

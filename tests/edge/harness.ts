@@ -183,7 +183,7 @@ export async function serve(
     broker: memory(),
     plain: { '/chat': 'chat/edge' },
     heartbeatMs: 600_000,
-    // The control client asks as often as it can.
+    // The control client asks more often than a person would.
     requestsPerSecondMax: 1_000_000,
     requestsBurstMax: 1_000_000,
     ...options,
