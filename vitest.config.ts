@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-const browserTests = ['tests/browser/**', '**/*.browser.test.ts'];
+const browserTests = ['tests/browser/**/*.test.ts', '**/*.browser.test.ts'];
 const redisTests = ['**/{redis,*.redis}.test.ts'];
 
 /** What takes longest, in that order: it begins first, so that in the end nobody waits for one file alone. */
@@ -66,6 +66,7 @@ const common = {
   restoreMocks: true,
   unstubGlobals: true,
 } as const;
+const seldom = { poll: { ...common.expect.poll, interval: 50 } };
 
 export default defineConfig({
   test: {
@@ -73,7 +74,9 @@ export default defineConfig({
     globalSetup: './scripts/setup.ts',
     sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { ...common, name: 'apart', include: apart, exclude: never } },
+      { test: { ...common, name: 'apart', include: apart, exclude: [...never, ...browserTests] } },
+      // A look at a page goes through three processes: fewer looks are soon enough there.
+      { test: { ...common, name: 'browser', include: browserTests, exclude: never, expect: seldom } },
       {
         // Most of these take less time than a process takes to start, so they share a few: what a test changes for all, it puts back.
         test: {

@@ -9,7 +9,7 @@ import { get } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createClient } from '@syncline/client';
-import { expect, onTestFinished, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { channels } from './chat/channels.ts';
 import { type Launched, launch, temporaryFolder } from './testing.ts';
 
@@ -28,6 +28,18 @@ async function start(DATA_DIR: string, PORT = '0', HOST = 'localhost'): Promise<
   return launched;
 }
 
+/** One that is there for all tests which only ask it for something. */
+let common: Launched;
+beforeAll(async () => {
+  const { dir, remove } = temporaryFolder();
+  common = await launch({ DATA_DIR: dir, HOST: 'localhost' });
+  return async () => {
+    common.kill('SIGKILL');
+    await common.ended;
+    remove();
+  };
+});
+
 /** What it says when it doesn't start: one line, no stack trace. */
 async function complaint(launched: Launched): Promise<string> {
   expect(launched.output.out).toBe('');
@@ -37,7 +49,7 @@ async function complaint(launched: Launched): Promise<string> {
 }
 
 test('prints one line with its address and serves the pages there, and nothing else', async () => {
-  const { url, output } = await start(folder());
+  const { url, output } = common;
   expect(output.out).toMatch(/^Syncline examples: http:\/\/localhost:\d+ \(.*kill -9 \d+ .*Ctrl\+C.*\)\.\n$/);
   const page = await fetch(url);
   expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -82,7 +94,7 @@ function linksOf(page: string): string[] {
 }
 
 test('what is large is sent small to whoever can read it', async () => {
-  const { url } = await start(folder());
+  const { url } = common;
   const plain = await fetch(`${url}/chat/main.js`, { headers: { 'Accept-Encoding': 'identity' } });
   const zipped = await fetch(`${url}/chat/main.js`, { headers: { 'Accept-Encoding': 'gzip' } });
   expect([plain.headers.get('content-encoding'), zipped.headers.get('content-encoding')]).toEqual([
@@ -95,14 +107,14 @@ test('what is large is sent small to whoever can read it', async () => {
 });
 
 test('a path that climbs is not followed', async () => {
-  const { port } = await start(folder());
+  const { port } = common;
   const socket = connect(Number(port), 'localhost');
   socket.write('GET /../package.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 404 /);
 });
 
 test('a port that is taken', async () => {
-  const { port } = await start(folder());
+  const { port } = common;
   expect(await complaint(await start(folder(), port))).toContain(`Port ${port} is taken.`);
 });
 

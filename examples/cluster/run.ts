@@ -48,19 +48,21 @@ async function run(): Promise<void> {
   };
   await Promise.all(wards.map((ward) => tell(server, ward)));
   await Promise.all(wards.map((ward) => new Promise<void>((resolve) => start(ward, resolve))));
-  const windows = new Set<string>();
+  let fleetOpened = false;
   const proxy = await startProxy(portOf(process.env), wards, {
-    own: (request, response) => kill(request, response, wards),
+    own: (request, response) => {
+      fleetOpened ||= request.url?.startsWith('/fleet/') ?? false;
+      return kill(request, response, wards);
+    },
     onWindow: (id, node) => {
-      if (node === null) windows.delete(id);
-      else windows.add(id);
       const told = node === null ? server.delete('windows', id) : server.set('windows', id, node);
       told.catch(report);
     },
   });
   const url = `http://localhost:${proxy.port}`;
   const stopTicks = tick(server);
-  const stopFleet = startFleet(server, { server: url, ca: undefined, awake: () => windows.size > 0 }, report);
+  // From when somebody opens their page; who looks at it later only the nodes know.
+  const stopFleet = startFleet(server, { server: url, ca: undefined, awake: () => fleetOpened }, report);
   console.log(
     `Syncline cluster: ${url}/cluster/ (three nodes on one Redis; open it in two windows and kill one).`,
   );

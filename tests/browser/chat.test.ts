@@ -7,7 +7,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { channels } from '../../examples/chat/channels.ts';
 import { noBrowser, openBrowser } from './chromium.ts';
-import { openWindow, run, runForAll, type Served } from './examples.ts';
+import { openWindow, runForAll, type Served } from './examples.ts';
 
 describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   let browser: Browser;
@@ -18,7 +18,7 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   afterAll(() => browser?.close());
 
   test('a server killed while two people type: all of it arrives at both, once and in order', async () => {
-    const server = await run();
+    const server = served();
     const room = inRoom(server);
     const [ada, mira] = await joinBoth(browser, room);
     const typing = [type(ada, numbered('ada', 1, 36)), type(mira, numbered('mira', 1, 36))];
@@ -216,7 +216,7 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
   });
 
   test('what waited too long is marked, and can be sent again or dropped', async () => {
-    const server = await run();
+    const server = served();
     const room = inRoom(server);
     const page = await join(browser, room, 'Ada', (made) => made.clock.install());
     await server.kill();

@@ -1,6 +1,6 @@
 /**
- * The examples for tests in a browser: one server for all tests of a file, or one of a test's own, which can be killed and comes back
- * where it was; and windows in which nothing may go wrong. The tests say which page they open; it must not know any.
+ * The examples for tests in a browser: one server for all tests of a file, which can be killed and comes back where it was; and windows
+ * in which nothing may go wrong. The tests say which page they open; it must not know any.
  */
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { beforeAll, expect, onTestFinished } from 'vitest';
@@ -11,49 +11,50 @@ export interface Served {
   readonly url: string;
 }
 
-/** The examples, as a process that is there until the test is over. */
-export interface Running extends Served {
+/** The examples, as a process. */
+interface Running extends Served {
+  /** Ends it as `kill -9` does; whoever doesn't start it again has that done when the test is over. */
   kill(): Promise<void>;
   /** Starts it again on the same port and folder. */
   restart(): Promise<void>;
 }
 
-export async function run(): Promise<Running> {
-  const { dir, remove } = temporaryFolder();
-  let running: Launched = await launch({ DATA_DIR: dir });
-  const { url, port } = running;
-  const kill = async (): Promise<void> => {
-    running.kill('SIGKILL');
-    await running.ended;
-  };
-  const restart = async (): Promise<void> => {
-    running = await launch({ DATA_DIR: dir, PORT: port });
-    expect(running.output.err).toBe('');
-  };
-  onTestFinished(async () => {
-    await kill();
-    remove();
-  });
-  return { url, kill, restart };
-}
-
 /**
- * The examples for the tests of a `describe`, as one process: starting it and building its pages is most of what a short test costs.
- * Who kills it wants one of its own, and who writes brings a name that no other test has.
+ * The examples for the tests of a `describe`, as one process: starting it, building its pages and making its city is most of what a short
+ * test costs. Who writes brings a name that no other test has.
  */
-export function runForAll(): () => Served {
+export function runForAll(): () => Running {
+  let running: Launched | undefined;
   let url = '';
+  let restart = async (): Promise<void> => {};
+  const kill = async (): Promise<void> => {
+    const killed = running;
+    running = undefined;
+    killed?.kill('SIGKILL');
+    await killed?.ended;
+  };
   beforeAll(async () => {
     const { dir, remove } = temporaryFolder();
-    const launched = await launch({ DATA_DIR: dir });
-    url = launched.url;
+    running = await launch({ DATA_DIR: dir });
+    const { port } = running;
+    url = running.url;
+    restart = async () => {
+      running = await launch({ DATA_DIR: dir, PORT: port });
+      expect(running.output.err).toBe('');
+    };
     return async () => {
-      launched.kill('SIGKILL');
-      await launched.ended;
+      await kill();
       remove();
     };
   });
-  return () => ({ url });
+  return () => ({
+    url,
+    kill: () => {
+      onTestFinished(() => (running ? undefined : restart()));
+      return kill();
+    },
+    restart,
+  });
 }
 
 /**

@@ -5,7 +5,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noBrowser, openBrowser } from './chromium.ts';
-import { openWindow, run, runForAll, type Served } from './examples.ts';
+import { openWindow, runForAll, type Served } from './examples.ts';
 
 type Bbox = readonly [west: number, south: number, east: number, north: number];
 
@@ -100,7 +100,7 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
   });
 
   test('a server that is killed takes nobody off the map, and goes on when it is back', async () => {
-    const server = await run();
+    const server = served();
     const { page } = await open(browser, server);
     const { seen } = await counted(page);
     await server.kill();

@@ -16,7 +16,7 @@ import { Board, type Placed } from '../../examples/whiteboard/board.ts';
 import { channels } from '../../examples/whiteboard/channels.ts';
 import type { Kind, Shape } from '../../examples/whiteboard/shapes.ts';
 import { noBrowser, openBrowser } from './chromium.ts';
-import { openWindow, run, runForAll, type Served } from './examples.ts';
+import { openWindow, runForAll, type Served } from './examples.ts';
 
 const square: Shape = { kind: 'rectangle', x: 300, y: 200, w: 100, h: 80, color: 'blue', size: 2, z: 0 };
 
@@ -69,7 +69,7 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
   });
 
   test('the server is killed: both draw on, one even reloads, and all of it comes together', async () => {
-    const server = await run();
+    const server = served();
     const shared = onBoard(server);
     const [ada, mira] = await Promise.all([join(browser, shared, 'Ada'), join(browser, shared, 'Mira')]);
     await pull(ada, 'r', [200, 200], [300, 300]);
