@@ -5,9 +5,11 @@
 import type { Cancel, Clock } from '@syncline/protocol/wire';
 import { Refused, Unanswered, Unfit } from './faults.ts';
 
+type Redis = typeof import('redis');
+
 /** What is asked for of the library; it is loaded when it is needed, since it is an optional dependency. */
-type Library = Pick<typeof import('redis'), 'ErrorReply' | 'RESP_TYPES'> & {
-  readonly createClient: ReturnType<typeof factoryOf>;
+type Library = Pick<Redis, 'ErrorReply' | 'RESP_TYPES'> & {
+  readonly createClient: Redis['RedisClient']['create'];
 };
 
 /** Where a Redis listens. */
@@ -40,19 +42,19 @@ export interface Dial {
 export type Argument = string | Buffer;
 export type OnMessage = (message: Buffer, topic: string) => void;
 
-/**
- * By its own `createClient` the library makes a new class, with a function for each command of Redis, whenever the options differ from
- * the last ones: tens of milliseconds for each connection. Here all are of one class.
- */
-const factoryOf = ({ RedisClient }: typeof import('redis')) => RedisClient.factory({ RESP: 3 });
 let loaded: Library | undefined;
 
 /** Loads the client library. @throws Unfit that says what to install */
 export async function loadLibrary(): Promise<Library> {
   try {
-    const library = await import('redis');
-    const { ErrorReply, RESP_TYPES } = library;
-    loaded ??= { ErrorReply, RESP_TYPES, createClient: factoryOf(library) };
+    const { ErrorReply, RedisClient, RESP_TYPES } = await import('redis');
+    // By `createClient` the library makes a new class, with a function for each command of Redis, whenever the options differ from the
+    // last ones: tens of milliseconds for a connection. Here all are of one class, whose options name nothing that is Redis' modules'.
+    loaded ??= {
+      ErrorReply,
+      RESP_TYPES,
+      createClient: RedisClient.factory({ RESP: 3 }) as Library['createClient'],
+    };
     return loaded;
   } catch {
     throw new Unfit('redis() needs the package `redis`, 6.3 or newer: run `npm install redis`.');
@@ -72,6 +74,7 @@ function clientOf(dial: Dial, address: Address, password: string | undefined) {
     socket: secure ? { ...plain, host: address.host, ...tls(), ...fixed, tls: true } : { ...plain, ...fixed },
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
+    RESP: 3,
     disableOfflineQueue: true,
     maintNotifications: 'disabled',
     commandsQueueMaxLength: commandsMax,
