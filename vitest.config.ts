@@ -10,11 +10,11 @@ const redisTests = ['**/{redis,*.redis}.test.ts'];
 const longest = [
   'tests/faults/harness/faults.redis.test.ts',
   'tests/faults/harness/faults.test.ts',
-  'tests/browser/fleet.test.ts',
   'tests/simulation/simulation.test.ts',
+  'tests/browser/fleet.test.ts',
   'tests/browser/whiteboard.test.ts',
-  'tests/sockets/over.',
   'tests/browser/',
+  'tests/sockets/over.',
   'tests/package/',
   'tests/conformance/',
   'tests/',
@@ -41,7 +41,7 @@ const never = [
 ];
 /** Each in a process of its own: what is about processes, fills the memory, or replaces modules (`vi.mock`). */
 const apart = [
-  'tests/{browser,cli,conformance,faults,package,proxies,simulation}/**/*.test.ts',
+  'tests/{cli,conformance,faults,package,proxies,simulation}/**/*.test.ts',
   'tests/sockets/{over.*,client,*.faults}.test.ts',
   'tests/edge/fuzz.test.ts',
   'bench/{snapshots,servers/children}.test.ts',
@@ -66,7 +66,6 @@ const common = {
   restoreMocks: true,
   unstubGlobals: true,
 } as const;
-const seldom = { poll: { ...common.expect.poll, interval: 50 } };
 
 export default defineConfig({
   test: {
@@ -75,8 +74,18 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     projects: [
       { test: { ...common, name: 'apart', include: apart, exclude: [...never, ...browserTests] } },
-      // A look at a page goes through three processes: fewer looks are soon enough there.
-      { test: { ...common, name: 'browser', include: browserTests, exclude: never, expect: seldom } },
+      {
+        // Files share a process one after another, as loading what drives a browser takes longer than starting one. And a look at a page
+        // goes through three processes: fewer looks are soon enough.
+        test: {
+          ...common,
+          name: 'browser',
+          isolate: false,
+          include: browserTests,
+          exclude: never,
+          expect: { poll: { ...common.expect.poll, interval: 50 } },
+        },
+      },
       {
         // Most of these take less time than a process takes to start, so they share a few: what a test changes for all, it puts back.
         test: {
@@ -84,7 +93,7 @@ export default defineConfig({
           name: 'shared',
           isolate: false,
           include: ['{bench,examples,packages,scripts,tests}/**/*.test.ts'],
-          exclude: [...never, ...apart],
+          exclude: [...never, ...apart, ...browserTests],
         },
       },
     ],

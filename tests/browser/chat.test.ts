@@ -21,7 +21,7 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
     const server = served();
     const room = inRoom(server);
     const [ada, mira] = await joinBoth(browser, room);
-    const typing = [type(ada, numbered('ada', 1, 36)), type(mira, numbered('mira', 1, 36))];
+    const typing = [type(ada, numbered('ada', 1, 20)), type(mira, numbered('mira', 1, 20))];
     await Promise.all([shown(ada, 'mira 6'), shown(mira, 'ada 6')]);
     await server.kill();
     await Promise.all(typing);
@@ -30,21 +30,21 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
       expect(await texts(page, '.pending')).not.toEqual([]);
     }
     await server.restart();
-    await Promise.all([type(ada, numbered('ada', 37, 40)), type(mira, numbered('mira', 37, 40))]);
-    await Promise.all([ada, mira].map((page) => settled(page, 80)));
+    await Promise.all([type(ada, numbered('ada', 21, 24)), type(mira, numbered('mira', 21, 24))]);
+    await Promise.all([ada, mira].map((page) => settled(page, 48)));
     const log = await texts(ada);
     expect(await texts(mira)).toEqual(log);
-    expect(log.filter((text) => text.startsWith('ada'))).toEqual(numbered('ada', 1, 40));
-    expect(log.filter((text) => text.startsWith('mira'))).toEqual(numbered('mira', 1, 40));
+    expect(log.filter((text) => text.startsWith('ada'))).toEqual(numbered('ada', 1, 24));
+    expect(log.filter((text) => text.startsWith('mira'))).toEqual(numbered('mira', 1, 24));
     await ada.getByText('Live', { exact: true }).waitFor();
     // Whoever comes later reads the same, and after a reload one's own messages are still one's own.
     const late = await join(browser, room, 'Jonas');
-    await scrollUp(late, 80);
+    await scrollUp(late, 48);
     expect(await texts(late)).toEqual(log);
     expect(await texts(late, '.own')).toEqual([]);
     await ada.reload();
-    await scrollUp(ada, 80);
-    expect(await texts(ada, '.own')).toEqual(numbered('ada', 1, 40));
+    await scrollUp(ada, 48);
+    expect(await texts(ada, '.own')).toEqual(numbered('ada', 1, 24));
   });
 
   test('history loads upward, and what is on the screen stays where it is', async () => {
@@ -288,19 +288,30 @@ async function shown(page: Page, text: string): Promise<void> {
   await page.locator('.text').getByText(text, { exact: true }).waitFor();
 }
 
+/** How often the page itself looks whether it is so: each frame, as is the default, would keep it drawing. */
+const looks = { polling: 50 };
+
 /** Resolves when the page shows so many messages, and none that isn't sent. */
 async function settled(page: Page, count: number): Promise<void> {
-  await page.waitForFunction((wanted) => {
-    const messages = document.querySelectorAll('.message');
-    return messages.length === wanted && document.querySelectorAll('.message.sent').length === wanted;
-  }, count);
+  await page.waitForFunction(
+    (wanted) => {
+      const messages = document.querySelectorAll('.message');
+      return messages.length === wanted && document.querySelectorAll('.message.sent').length === wanted;
+    },
+    count,
+    looks,
+  );
 }
 
 async function scrollUp(page: Page, count: number): Promise<void> {
-  await page.waitForFunction((wanted) => {
-    document.querySelector('ol')?.parentElement?.scrollBy({ top: -100_000 });
-    return document.querySelectorAll('.message').length === wanted;
-  }, count);
+  await page.waitForFunction(
+    (wanted) => {
+      document.querySelector('ol')?.parentElement?.scrollBy({ top: -100_000 });
+      return document.querySelectorAll('.message').length === wanted;
+    },
+    count,
+    looks,
+  );
 }
 
 function texts(page: Page, filter = ''): Promise<string[]> {

@@ -31,6 +31,7 @@ async function site(): Promise<{ readonly port: number; readonly close: () => vo
   const { outputFiles } = await build({
     entryPoints: [new URL('./doc.fixture.ts', import.meta.url).pathname],
     bundle: true,
+    minify: true,
     splitting: true,
     format: 'esm',
     target: 'es2022',

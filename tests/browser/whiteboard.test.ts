@@ -426,6 +426,7 @@ async function painted(page: Page, x: number, y: number, something = true): Prom
       return alphas.some((alpha) => alpha > 0) === something;
     },
     [x, y, something] as const,
+    { polling: 50 },
   );
 }
 
