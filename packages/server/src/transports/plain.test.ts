@@ -2,7 +2,7 @@
  * Plain WebSocket clients: bare payloads on a path that stands for a channel, beside clients of the SDK on the same
  * channel. What they send isn't sent back to them; what is wrong with it is told without ending the connection.
  */
-import { defineChannels, type Schema, stream } from '@syncline/protocol';
+import { defineChannels, errors, type Schema, stream } from '@syncline/protocol';
 import { fakeClock } from '@syncline/protocol/testing';
 import { describe, expect, it } from 'vitest';
 import { memory } from '../broker/memory.ts';
@@ -98,24 +98,44 @@ describe('bare payloads', () => {
     const { broker, meddling } = meddle(memory());
     const { port, server } = await serveChannels(contract, { plain, broker, tailEntriesMax: 1 });
     const inbox = await enter(port);
-    // The announcements of its own entries are lost, and the log is trimmed before a read finds them.
+    // The announcements of its own entries are lost, and the log is trimmed before a read finds them: twice, as both times together
+    // are more than is remembered.
+    for (const round of [1, 2]) {
+      meddling.news = () => {};
+      const held = gate();
+      meddling.read = (read) => held.passed.then(read);
+      for (let sent = 1; sent <= 5; sent++) {
+        for (let i = 0; i < 500; i++) inbox.socket.send('"own"');
+        await passes(() => expect(server.metrics.entriesAppended).toBe((round - 1) * 2510 + 500 * sent));
+      }
+      for (let i = 0; i < 10; i++) await server.publish(room, i);
+      meddling.news = (news, tell) => tell(news);
+      meddling.read = (read) => read();
+      held.open();
+      for (let i = 5; i < 10; i++) expect(await inbox.next()).toBe(String(i));
+    }
+    inbox.socket.send('"own again"');
+    await passes(() => expect(server.metrics.entriesAppended).toBe(5021));
+    await server.publish(room, 'other');
+    expect(await inbox.next()).toBe('"other"');
+  });
+
+  it('[W2] who sends more than is remembered, before any of it came by, is sent away and never told its own', async () => {
+    const { broker, meddling } = meddle(memory());
+    const { port, server } = await serve({ plain, broker });
+    const inbox = await enter(port);
     meddling.news = () => {};
     const held = gate();
     meddling.read = (read) => held.passed.then(read);
-    for (let sent = 500; sent <= 5000; sent += 500) {
+    for (let sent = 500; sent <= 4000; sent += 500) {
       for (let i = 0; i < 500; i++) inbox.socket.send('"own"');
       await passes(() => expect(server.metrics.entriesAppended).toBe(sent));
     }
-    for (let i = 0; i < 10; i++) await server.publish(room, i);
-    meddling.news = (news, tell) => tell(news);
-    meddling.read = (read) => read();
+    for (let i = 0; i < 97; i++) inbox.socket.send('"own"');
+    expect(await inbox.closed()).toBe(errors.too_many.close);
     held.open();
-    expect(await inbox.next()).toBe('5');
-    for (let i = 6; i < 10; i++) expect(await inbox.next()).toBe(String(i));
-    inbox.socket.send('"own again"');
-    await passes(() => expect(server.metrics.entriesAppended).toBe(5011));
-    await server.publish(room, 'other');
-    expect(await inbox.next()).toBe('"other"');
+    await passes(() => expect(server.metrics).toMatchObject({ sessionsOpen: 0, cursorsOpen: 0 }));
+    expect(inbox.unread).toEqual([]);
   });
 });
 

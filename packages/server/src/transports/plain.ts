@@ -12,7 +12,7 @@ import { pingFrame, textFrames } from './framing.ts';
 import type { Guest } from './socket.ts';
 import { Transport, type TransportTools } from './transport.ts';
 
-/** Own offsets remembered until they come by in the log; more than a client can have under way. */
+/** Own offsets remembered until they come by in the log. Who sends more, and reads nothing meanwhile, is sent away. */
 const ownOffsetsMax = 4096;
 /** The request that subscribes the connection to its channel; those of the client's frames are above it. */
 const subscribeRef = 1;
@@ -57,7 +57,7 @@ export class PlainTransport extends Transport {
   override pump(): void {
     super.pump();
     const { deaf } = this.#words;
-    if (deaf) this.writer.end(deaf, 'The channel could not be subscribed to.');
+    if (deaf) this.session.end(deaf.code, deaf.why);
   }
 
   message(data: Buffer, isBinary: boolean): void {
@@ -85,8 +85,8 @@ export class PlainTransport extends Transport {
 
 /** What is said to one plain client, and what isn't: answers that only the SDK understands, and its own payloads. */
 class Words {
-  /** Why the client can't be told what others append, if so. */
-  deaf: ErrorCode | undefined;
+  /** Why the client can't be told what others append any more, if so. */
+  deaf: { readonly code: ErrorCode; readonly why: string } | undefined;
   readonly #onBye: (bye: FrameOf<Control, 'bye'>) => void;
   readonly #own = new Set<number>();
   #epoch = '';
@@ -103,7 +103,8 @@ class Words {
       if (frame.type === 'gap') this.#skip(frame.position, frame.reason === 'trimmed');
       if (frame.type === 'error') {
         texts.push(JSON.stringify({ error: { code: frame.code, message: frame.message } }));
-        if (frame.ref === subscribeRef) this.deaf = frame.code;
+        if (frame.ref === subscribeRef)
+          this.deaf = { code: frame.code, why: 'The channel could not be subscribed to.' };
       }
       if (frame.type === 'bye') this.#onBye(frame);
       ping ||= frame.type === 'heartbeat';
@@ -114,6 +115,7 @@ class Words {
 
   /** The payloads of others; the bytes are shared with whoever has none of its own among them. */
   batch(batch: Batch): Uint8Array | undefined {
+    if (this.deaf) return undefined;
     const { entries, from, last } = batch;
     if (!entries.some(({ offset }) => this.#own.has(offset))) {
       if (from !== null) this.#forget(last.offset);
@@ -133,7 +135,11 @@ class Words {
   #stored({ epoch, offset }: Position): void {
     if (epoch !== this.#epoch) this.#own.clear();
     this.#epoch = epoch;
-    if (this.#own.size < ownOffsetsMax) this.#own.add(offset);
+    this.#own.add(offset);
+    if (this.#own.size <= ownOffsetsMax) return;
+    const why = 'Messages were sent on and on, and what others sent meanwhile was not read.';
+    this.deaf = { code: 'too_many', why };
+    this.#own.clear();
   }
 
   /** The reader stands elsewhere now: what it passed over won't come by. */
