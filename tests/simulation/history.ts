@@ -51,8 +51,8 @@ export interface Evidence {
 
 /**
  * What is wrong, a sentence each; nothing when all is well. Its first word names the promise that was broken: acknowledged and
- * `lost`, given and `invented`, stored or given `twice` or out of order, a `hole` that nobody was told of, a place that `differs`
- * for two, `refused` and stored all the same, acknowledged and `moved`, and `stuck` short of the end. `idle` is the run itself.
+ * `lost`, given and `invented`, stored or given `twice` or out of order, a `hole` that nobody was told of, a `gap` where nothing is
+ * missing, a place that `differs` for two, `refused` and stored all the same, and `stuck` short of the end. `idle` is the run itself.
  */
 export function judge(evidence: Evidence): string[] {
   const faults: string[] = [];
@@ -80,15 +80,10 @@ function judgeChannel({ history }: Evidence, channel: string, log: FinalLog): st
   const invoked = new Set<string>();
   // What was trimmed since is known from what anyone was told of it.
   const told = new Map<number, string>(byOffset);
-  const acked = new Map<string, number>();
   for (const h of history) {
     if (h.channel !== channel || h.type === 'gap' || h.type === 'start') continue;
     if (h.type === 'invoke') invoked.add(h.id);
     if (h.type === 'ok') {
-      const before = acked.get(h.id);
-      if (before !== undefined && before !== h.offset)
-        faults.push(`moved: ${h.id} was acknowledged at ${before} and at ${h.offset}`);
-      acked.set(h.id, h.offset);
       const known = told.get(h.offset) ?? h.id;
       if (known !== h.id)
         faults.push(
@@ -129,9 +124,17 @@ function judgeReader({ history, logs }: Evidence, client: string, channel: strin
     if (h.channel === channel && h.type === 'invoke' && started) newer ||= ids.has(h.id);
     if (h.client !== client || h.channel !== channel) continue;
     if (h.type === 'start') started = true;
-    if (h.type === 'gap') gap = true;
+    if (h.type === 'gap') {
+      gap = true;
+      // A log that was never written to may begin anew; one that holds all it was told leaves no reason.
+      if (last !== undefined && log[0]?.offset === 1)
+        faults.push(
+          `gap: ${client} was told of one (${h.reason}) in ${channel}, which still holds everything`,
+        );
+    }
     if (h.type !== 'deliver') continue;
-    if (last !== undefined && h.offset <= last && !gap)
+    // A gap leads onward: no log begins anew here.
+    if (last !== undefined && h.offset <= last)
       faults.push(`twice: ${client} was given ${h.offset} of ${channel} after ${last}`);
     else if (last !== undefined && h.offset !== last + 1 && !gap)
       faults.push(`hole: ${client} was given ${h.offset} of ${channel} after ${last} and not told of a gap`);
