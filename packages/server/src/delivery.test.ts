@@ -50,10 +50,14 @@ describe('on the wire', () => {
     expect(wireBytes - Buffer.byteLength(payload)).toBeLessThanOrEqual(20);
   });
 
-  it('[D4] keeps to the 20 bytes with a channel id and an offset of six digits', () => {
-    const entry = { offset: 999_999, check: 1, at: 1, from: null, data: payload };
-    const bytes = nativeBatch(new Batch(999_999, false, entry.offset - 1, [entry]));
-    expect(bytes.length - Buffer.byteLength(payload)).toBeLessThanOrEqual(20);
+  it.each([
+    [1, 9_999_999_999_999],
+    [999_999, 99_999_999],
+    [9_999_999, 9_999_999],
+  ])('[D4] keeps to the 20 bytes while id and offset together have 14 digits: %i, %i', (id, offset) => {
+    const entry = { offset, check: 1, at: 1, from: null, data: payload };
+    const bytes = nativeBatch(new Batch(id, false, offset - 1, [entry]));
+    expect(bytes.length - Buffer.byteLength(payload)).toBe(20);
   });
 
   it('[D5] sends what is appended in one turn as one frame, the very same bytes to all subscribers, built once', async () => {
