@@ -122,13 +122,14 @@ describe('other options', () => {
     ['path', '/sync?x', 'Expected `path` to be a path such as "/sync", got "/sync?x" (string).'],
     [
       'plain',
-      { chat: 'chat/lobby' },
-      'Expected `plain` to be an object of paths and channel names, such as { "/chat": "chat/lobby" }, got an object.',
+      'chat/lobby',
+      'Expected `plain` to be an object of paths and channel names, such as { "/chat": "chat/lobby" }, got "chat/lobby" (string).',
     ],
+    ['plain', { chat: 'chat/lobby' }, 'Expected `plain` to give paths such as "/chat", got "chat" (string).'],
     [
       'plain',
       { '/chat': 5 },
-      'Expected `plain` to be an object of paths and channel names, such as { "/chat": "chat/lobby" }, got an object.',
+      /^Expected `plain` to give \/chat a channel of the contract, got 5 \(number\): /,
     ],
     [
       'plain',

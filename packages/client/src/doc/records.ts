@@ -160,6 +160,7 @@ export class Records {
   }
 }
 
+/** A name of its own, not that of token.ts: this file is loaded when it is needed, and shared code would be loaded by everybody. */
 function token(clock: Clock): string {
   return Array.from(clock.randomBytes(16), (byte) => (byte % 32).toString(36)).join('');
 }

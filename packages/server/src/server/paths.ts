@@ -5,6 +5,7 @@
 import { type Contract, SyncError } from '@syncline/protocol';
 import type { Lookup } from '@syncline/protocol/wire';
 import { reason } from '../observe.ts';
+import { isPath } from '../options/fits.ts';
 import { show } from '../options/show.ts';
 import { checkOption } from '../options.ts';
 import type { Paths } from '../transports/doors.ts';
@@ -21,6 +22,11 @@ export function pathsOf(
   const native = at.path ?? options.path ?? '/sync';
   const plain = new Map(Object.entries(at.plain ?? options.plain ?? {}));
   for (const [path, channel] of plain) {
+    if (!isPath(path))
+      throw new SyncError(
+        'bad_option',
+        `Expected \`plain\` to give paths such as "/chat", got ${show(path)}.`,
+      );
     const expected = `Expected \`plain\` to give ${path} a channel of the contract, got ${show(channel)}`;
     try {
       const { leased, carries } = find(channel);
