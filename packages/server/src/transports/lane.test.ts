@@ -16,15 +16,19 @@ import { layLane } from './lane.ts';
 import { Guest } from './socket.ts';
 
 const bytesMax = 70_000;
-/** As a WebSocket listens in a server of ours. */
-const sockets = new WebSocketServer({
-  WebSocket: Guest,
-  noServer: true,
-  clientTracking: false,
-  perMessageDeflate: false,
-  maxPayload: bytesMax,
-  maxFragments: 4,
-});
+/** More pieces of one frame than this may not wait. */
+const piecesMax = 256;
+/** As WebSockets listen in a server of ours. */
+const listening = (maxPayload: number) =>
+  new WebSocketServer({
+    WebSocket: Guest,
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload,
+    maxFragments: 4,
+    maxBufferedChunks: piecesMax,
+  });
 const request = {
   method: 'GET',
   headers: {
@@ -48,7 +52,7 @@ function silentSocket(): { readonly socket: Duplex; readonly written: Buffer[] }
 }
 
 /** What a server hears in these pieces and what it answers; and how many messages came by the short way. */
-async function heard(pieces: readonly Uint8Array[], laid: boolean) {
+async function heard(pieces: readonly Uint8Array[], laid: boolean, most: number) {
   const { socket, written } = silentSocket();
   const events: string[] = [];
   let direct = 0;
@@ -56,7 +60,7 @@ async function heard(pieces: readonly Uint8Array[], laid: boolean) {
     events.push(`${isBinary ? 'binary' : 'text'} ${data.toString('latin1')}`);
   };
   const told = (what: string) => () => void events.push(what);
-  sockets.handleUpgrade(request, socket, Buffer.alloc(0), (ws) => {
+  listening(most).handleUpgrade(request, socket, Buffer.alloc(0), (ws) => {
     ws.serving = {
       message,
       ping: told('ping'),
@@ -70,7 +74,7 @@ async function heard(pieces: readonly Uint8Array[], laid: boolean) {
         message(data, isBinary);
       },
     };
-    if (laid) layLane(socket, hearing, bytesMax);
+    if (laid) layLane(socket, hearing, most);
   });
   for (const piece of pieces) {
     // The bytes are whoever's hears them, so each server gets its own.
@@ -85,9 +89,9 @@ async function heard(pieces: readonly Uint8Array[], laid: boolean) {
 }
 
 /** As long as they are alike, what both hear. */
-async function alike(pieces: readonly Uint8Array[]) {
-  const { direct, ...short } = await heard(pieces, true);
-  const { direct: none, ...long } = await heard(pieces, false);
+async function alike(pieces: readonly Uint8Array[], most = bytesMax) {
+  const { direct, ...short } = await heard(pieces, true, most);
+  const { direct: none, ...long } = await heard(pieces, false, most);
   expect(short).toEqual(long);
   expect(none).toBe(0);
   return { ...short, direct };
@@ -174,6 +178,38 @@ describe('what is unusual', () => {
     },
   );
 
+  it.each(Object.entries(unusual))(
+    '[F1] %s is judged by `ws` wherever it is cut, and what follows it in the same piece too',
+    async (_what, bytes) => {
+      const all = Buffer.concat([frame('before'), bytes, frame('after')]);
+      const from = frame('before').length;
+      const places = Array.from({ length: Math.min(bytes.length, 24) }, (_, i) => from + 1 + i);
+      for (const at of [...places, all.length - 8])
+        await alike([all.subarray(0, at), all.subarray(at), frame('more')]);
+    },
+  );
+
+  it.each([99, 100, 125, 126, 200, 65_534])(
+    '[F1] messages may have up to %i bytes, and pings what they always may',
+    async (most) => {
+      const fits = Buffer.concat([
+        frame('x'.repeat(most)),
+        frame('y'.repeat(125), { opcode: opcodes.ping }),
+        frame('z'),
+      ]);
+      expect((await alike([fits], most)).direct).toBe(2);
+      // The length is known before the mask has come, and judged then.
+      const tooLarge = frame('x'.repeat(most + 1));
+      for (let at = 1; at < 10; at++) await alike([fits, tooLarge.subarray(0, at)], most);
+    },
+  );
+
+  it('[F1] a message in more pieces than may wait is judged by `ws`, which hears nothing after it', async () => {
+    const bytes = Array.from(frame('x'.repeat(piecesMax + 9)), (byte) => Buffer.from([byte]));
+    const { events } = await alike([frame('before'), ...bytes, frame('after'), frame('more')]);
+    expect(events).toEqual(['text before', 'broke', 'closed']);
+  });
+
   it('[F1] whatever is sent, cut anywhere, is heard and answered as by `ws` alone', async () => {
     const options: fc.Arbitrary<FrameOptions> = fc.record(
       {
@@ -196,6 +232,7 @@ describe('what is unusual', () => {
         arbitrary: fc.uint8Array({ maxLength: 140 }).map((it) => frame(it, { opcode: opcodes.binary })),
       },
       { weight: 10, arbitrary: fc.constant(frame('', { opcode: opcodes.pong })) },
+      { weight: 3, arbitrary: fc.constant(frame(Buffer.from([0x61, 0xc3, 0x28, 0x61]))) },
       { weight: 10, arbitrary: fc.tuple(whole, options).map(([payload, how]) => frame(payload, how)) },
       { weight: 3, arbitrary: fc.uint8Array({ maxLength: 20 }).map((it) => Buffer.from(it)) },
     );
@@ -204,8 +241,9 @@ describe('what is unusual', () => {
       fc.asyncProperty(
         fc.array(sent, { maxLength: 12 }),
         fc.array(fc.nat(), { maxLength: 6 }),
-        async (all, cuts) => {
-          direct += (await alike(cutAt(Buffer.concat(all), cuts))).direct;
+        fc.constantFrom(100, 190, bytesMax, bytesMax),
+        async (all, cuts, most) => {
+          direct += (await alike(cutAt(Buffer.concat(all), cuts), most)).direct;
         },
       ),
       { numRuns: 300 },
@@ -220,5 +258,45 @@ describe('what is unusual', () => {
     socket.on('data', ofWs);
     layLane(socket, { message: () => {} }, bytesMax);
     expect(socket.listeners('data')).toContain(ofWs);
+  });
+});
+
+describe('what it costs and what goes wrong', () => {
+  /** A socket with a short way, and the pieces that are left to whoever listened first. */
+  async function laidBeside(message: (data: Buffer) => void) {
+    const { socket } = silentSocket();
+    const left: Buffer[] = [];
+    socket.on('data', (piece) => left.push(piece));
+    layLane(socket, { message }, bytesMax);
+    // Once it flows, what is pushed is heard at once.
+    await turns(1);
+    return { socket, left };
+  }
+
+  it('[F1] pings and pongs that follow one another are left to `ws` in one piece', async () => {
+    const texts: string[] = [];
+    const { socket, left } = await laidBeside((data) => texts.push(String(data)));
+    const flood = Buffer.concat(
+      Array.from({ length: 500 }, (_, i) => frame('p', { opcode: i % 2 ? opcodes.ping : opcodes.pong })),
+    );
+    socket.push(Buffer.concat([flood, frame('x'), flood, frame('y')]));
+    expect(left).toEqual([flood, flood]);
+    expect(texts).toEqual(['x', 'y']);
+  });
+
+  it('[F1] where whoever is told of a message throws, the connection ends: what follows it was heard by nobody', async () => {
+    const texts: string[] = [];
+    const { socket } = await laidBeside((data) => {
+      texts.push(String(data));
+      throw new RangeError('told');
+    });
+    const closed = once(socket, 'close');
+    const bytes = Buffer.concat([frame('x'), frame('y'), frame(frame('within'))]);
+    // Read on after this, the rest of the last frame would be taken for frames.
+    expect(() => socket.push(bytes.subarray(0, -frame('within').length))).toThrow('told');
+    socket.push(bytes.subarray(-frame('within').length));
+    await closed;
+    expect(texts).toEqual(['x']);
+    expect(socket.destroyed).toBe(true);
   });
 });

@@ -20,9 +20,8 @@ const pong = 0x8a;
 const masked = 0x80;
 const maskBytes = 4;
 const controlBytesMax = 125;
-/** What stands in the place of a length that follows in two bytes, and of one that follows in eight. */
+/** What stands in the place of a length that follows in two bytes. */
 const twoBytes = 126;
-const eightBytes = 127;
 
 /**
  * Takes over from `ws`, which must have begun to listen to the socket.
@@ -62,32 +61,39 @@ class Lane {
   #read(came: Buffer): void {
     const chunk = this.#begun ? Buffer.concat([this.#begun, came]) : came;
     this.#begun = undefined;
-    let at = this.#owed === 0 ? 0 : this.#pass(chunk, 0, this.#owed);
-    while (at < chunk.length) {
-      const next = this.#frame(chunk, at);
-      if (next < 0) return;
-      at = next;
+    try {
+      let at = this.#owed === 0 ? 0 : this.#pass(chunk, 0, this.#owed);
+      while (at >= 0 && at < chunk.length) at = this.#frame(chunk, at);
+    } catch (thrown) {
+      // What came after it was heard by nobody: who goes on reading takes the middle of a frame for its beginning.
+      this.#socket.destroy();
+      throw thrown;
     }
   }
 
   /** One frame; returns where the next begins, or -1 when nothing is left to do with this chunk. */
   #frame(chunk: Buffer, at: number): number {
     const first = chunk[at] ?? 0;
-    const second = chunk[at + 1] ?? masked;
-    const short = second - masked;
-    const isData = first === wholeText || first === wholeBinary;
-    const isControl = (first === ping || first === pong) && short <= controlBytesMax;
-    if (short < 0 || short === eightBytes || !(isData || isControl)) return this.#giveBack(chunk, at);
-    const start = at + 2 + (short === twoBytes ? 2 : 0) + maskBytes;
-    if (start > chunk.length) {
+    const short = (chunk[at + 1] ?? masked) - masked;
+    const isControl = first === ping || first === pong;
+    if (
+      short < 0 ||
+      !(isControl || first === wholeText || first === wholeBinary) ||
+      short > (isControl ? controlBytesMax : twoBytes)
+    )
+      return this.#giveBack(chunk, at);
+    const lengthEnd = at + (short === twoBytes ? 4 : 2);
+    if (lengthEnd > chunk.length) {
       // A copy, so that a few bytes don't hold on to all that they came with.
       this.#begun = Buffer.from(chunk.subarray(at));
       return -1;
     }
+    if (isControl) return this.#pass(chunk, at, controlsEnd(chunk, at) - at);
     const length = short === twoBytes ? chunk.readUInt16BE(at + 2) : short;
+    const start = lengthEnd + maskBytes;
     const end = start + length;
     if (length > this.#bytesMax) return this.#giveBack(chunk, at);
-    if (isControl || end > chunk.length) return this.#pass(chunk, at, end - at);
+    if (end > chunk.length) return this.#pass(chunk, at, end - at);
     unmask(chunk, start, end);
     const data = chunk.subarray(start, end);
     if (first === wholeText && !isUtf8(data)) {
@@ -99,20 +105,32 @@ class Lane {
     return end;
   }
 
-  /** Gives `ws` so many bytes, as far as they are there; returns where what follows begins. */
+  /** Gives `ws` so many bytes, as far as they are there; returns where what follows begins, or -1 when that is for `ws` too. */
   #pass(chunk: Buffer, at: number, count: number): number {
     const piece = chunk.subarray(at, at + count);
+    const next = at + piece.length;
     this.#owed = count - piece.length;
     this.#toWs.call(this.#socket, piece);
-    return at + piece.length;
+    // So it does when it found something wrong. Then nothing that follows may be heard, and it alone knows how to let go.
+    return this.#socket.isPaused() ? this.#giveBack(chunk, next) : next;
   }
 
   /** From here on `ws` reads this connection by itself, as it would without us. */
   #giveBack(chunk: Buffer, at: number): number {
     this.#socket.on('data', this.#toWs);
     this.#socket.off('data', this.listener);
-    this.#toWs.call(this.#socket, chunk.subarray(at));
+    if (at < chunk.length) this.#toWs.call(this.#socket, chunk.subarray(at));
     return -1;
+  }
+}
+
+/** Where the pings and pongs end that stand one after another from here on: it may be beyond the chunk. */
+function controlsEnd(chunk: Buffer, from: number): number {
+  for (let at = from; ; ) {
+    const short = (chunk[at + 1] ?? 0) - masked;
+    const isControl = chunk[at] === ping || chunk[at] === pong;
+    if (!isControl || short < 0 || short > controlBytesMax) return at;
+    at += 2 + maskBytes + short;
   }
 }
 
