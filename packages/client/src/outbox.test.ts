@@ -537,6 +537,21 @@ describe('own messages', () => {
     expect((await page).messages.map(({ own }) => own)).toEqual([false, true]);
   });
 
+  test('[A4] are told from others however many there were, also where many acknowledgements come before their entries', () => {
+    const here = sending();
+    const owns: boolean[] = [];
+    here.client.stream('chat/a').onMessage(({ own }) => owns.push(own));
+    const link = here.server.link.welcome();
+    link.subscribed();
+    for (let first = 1; first <= 5_100; first += 60) {
+      const payloads = Array.from({ length: 60 }, (_, i) => first + i);
+      here.publish(...payloads);
+      for (const [i, publish] of link.takePublishes().entries()) link.ack(publish, first + i);
+      link.entries(1, first, ...payloads);
+    }
+    expect(owns).toEqual(Array.from({ length: 5_100 }, () => true));
+  });
+
   test('[S4] are forgotten with a log that was rolled back', async () => {
     const here = sending();
     const got: unknown[] = [];

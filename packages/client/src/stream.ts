@@ -5,7 +5,6 @@
 import { type Position, SyncError } from '@syncline/protocol';
 import { historyEntriesMax } from '@syncline/protocol/wire';
 import { Channel } from './channel.ts';
-import type { Core } from './core.ts';
 import { badOption } from './faults.ts';
 import { readEntry } from './frames.ts';
 import { promised, type Settle } from './settle.ts';
@@ -20,7 +19,6 @@ import {
   type Timeline,
   type TimelineOptions,
 } from './timeline.ts';
-import type { Terms } from './values.ts';
 
 /** Which page of a stream's log: before or after an offset; without either, the newest one. */
 export interface HistoryOptions {
@@ -78,21 +76,16 @@ export interface StreamChannel<M> {
 type Draft<M> = Omit<Message<M>, 'own'>;
 type Ready<M> = readonly (Draft<M> | undefined)[];
 
-/** Own places remembered, to mark messages that come (again) from history. */
+/** Own places remembered, the newest, to mark messages that come (again) from history. */
 const ownMax = 5_000;
 
 export class Stream<M> extends Channel<M> implements StreamChannel<M>, Feed<M> {
   readonly kind = 'stream';
-  readonly #messages: Emitter<Message<M>>;
+  readonly #messages = new Emitter<Message<M>>(this.core.report);
   readonly #own = new Set<string>();
   #timeline: FeedTimeline<M> | undefined;
   /** Messages up to here were there before anyone listened: timelines show them, listeners to new ones don't get them. */
   #begunAt = 0;
-
-  constructor(core: Core, name: string, terms?: Terms<M>) {
-    super(core, name, terms);
-    this.#messages = new Emitter(core.report);
-  }
 
   onMessage(onMessage: (message: Message<M>) => void): () => void {
     return this.hold(this.#messages.on(onMessage), 0);
@@ -123,7 +116,9 @@ export class Stream<M> extends Channel<M> implements StreamChannel<M>, Feed<M> {
     this.outgoing.run(this.encode(data), (text) => {
       if (text instanceof SyncError) return settle(text);
       this.outbox.add(text, (outcome) => {
-        if (!(outcome instanceof SyncError)) this.#markOwn(outcome);
+        if (!(outcome instanceof SyncError)) this.#own.add(`${outcome.epoch}.${outcome.offset}`);
+        const [oldest = ''] = this.#own;
+        if (this.#own.size > ownMax) this.#own.delete(oldest);
         settle(outcome);
       });
     });
@@ -157,8 +152,9 @@ export class Stream<M> extends Channel<M> implements StreamChannel<M>, Feed<M> {
   }
 
   #batch(drafts: Ready<M>, epoch: string): Batch<M> {
-    const isOwn = (offset: number) => this.#own.has(`${epoch}.${offset}`);
-    const messages = drafts.flatMap((draft) => (draft ? { ...draft, own: isOwn(draft.offset) } : []));
+    const messages = drafts.flatMap((draft) =>
+      draft ? { ...draft, own: this.#own.has(`${epoch}.${draft.offset}`) } : [],
+    );
     return { messages, epoch };
   }
 
@@ -166,10 +162,5 @@ export class Stream<M> extends Channel<M> implements StreamChannel<M>, Feed<M> {
   #decode({ data, ...entry }: Received): Draft<M> | undefined | Promise<Draft<M> | undefined> {
     const make = (value: M): Draft<M> | undefined => ({ ...entry, data: value });
     return this.decode(entry.offset, JSON.parse(String(data)), make, undefined);
-  }
-
-  #markOwn({ epoch, offset }: Position): void {
-    if (this.#own.size >= ownMax) this.#own.clear();
-    this.#own.add(`${epoch}.${offset}`);
   }
 }

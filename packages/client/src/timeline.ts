@@ -238,7 +238,7 @@ export class FeedTimeline<M> implements Timeline<M> {
     }
     // The same message, from an acknowledgement and from the log, in either order: the key on screen is the publisher's.
     const [acked, stored] = before.item.own ? [before.item, row.item] : [row.item, before.item];
-    rows[i - 1] = { ...row, item: { ...stored, key: acked.key, own: acked.own || stored.own } };
+    rows[i - 1] = { ...row, item: { ...stored, key: acked.key, own: acked.own } };
   }
 
   #send(key: string, data: M, settle: Settle<Position>): void {
