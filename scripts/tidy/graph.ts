@@ -33,7 +33,7 @@ const SERVER = 'packages/server/src/';
 /** In these rooms siblings stay apart: they share only the files listed, and only `gather` may import them all. */
 const APART: Readonly<Record<string, { shared: readonly string[]; gather: readonly string[] }>> = {
   transports: {
-    shared: ['transport', 'socket', 'framing', 'frames', 'caller', 'refusal', 'secure'],
+    shared: ['transport', 'lane', 'socket', 'framing', 'frames', 'caller', 'refusal', 'secure'],
     gather: ['index', 'transports', 'doors', 'listen'],
   },
   broker: { shared: ['broker', 'head', 'producer', 'refusals', 'listeners', 'topics'], gather: ['index'] },

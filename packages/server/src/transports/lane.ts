@@ -19,7 +19,6 @@ const pong = 0x8a;
 /** Second byte: all that clients send is masked. */
 const masked = 0x80;
 const maskBytes = 4;
-const controlBytesMax = 125;
 /** What stands in the place of a length that follows in two bytes. */
 const twoBytes = 126;
 
@@ -75,20 +74,15 @@ class Lane {
   #frame(chunk: Buffer, at: number): number {
     const first = chunk[at] ?? 0;
     const short = (chunk[at + 1] ?? masked) - masked;
-    const isControl = first === ping || first === pong;
-    if (
-      short < 0 ||
-      !(isControl || first === wholeText || first === wholeBinary) ||
-      short > (isControl ? controlBytesMax : twoBytes)
-    )
-      return this.#giveBack(chunk, at);
-    const lengthEnd = at + (short === twoBytes ? 4 : 2);
+    const known = first === wholeText || first === wholeBinary || isControl(first);
+    if (!known || short < 0 || short > twoBytes) return this.#giveBack(chunk, at);
+    const lengthEnd = at + (short === twoBytes && !isControl(first) ? 4 : 2);
     if (lengthEnd > chunk.length) {
       // A copy, so that a few bytes don't hold on to all that they came with.
       this.#begun = Buffer.from(chunk.subarray(at));
       return -1;
     }
-    if (isControl) return this.#pass(chunk, at, controlsEnd(chunk, at) - at);
+    if (isControl(first)) return this.#pass(chunk, at, controlsEnd(chunk, at) - at);
     const length = short === twoBytes ? chunk.readUInt16BE(at + 2) : short;
     const start = lengthEnd + maskBytes;
     const end = start + length;
@@ -126,12 +120,15 @@ class Lane {
 
 /** Where the pings and pongs end that stand one after another from here on: it may be beyond the chunk. */
 function controlsEnd(chunk: Buffer, from: number): number {
-  for (let at = from; ; ) {
-    const short = (chunk[at + 1] ?? 0) - masked;
-    const isControl = chunk[at] === ping || chunk[at] === pong;
-    if (!isControl || short < 0 || short > controlBytesMax) return at;
-    at += 2 + maskBytes + short;
-  }
+  let at = from;
+  // One that is too long is not the last, but `ws` won't hear what follows it.
+  while (isControl(chunk[at]) && (chunk[at + 1] ?? 0) >= masked)
+    at += 2 + maskBytes + (chunk[at + 1] ?? 0) - masked;
+  return at;
+}
+
+function isControl(first: number | undefined): boolean {
+  return first === ping || first === pong;
 }
 
 /** Takes the mask, which stands before them, off some bytes in their place; a second time puts it on again. */
