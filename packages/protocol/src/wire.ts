@@ -93,7 +93,6 @@ export {
   stateRow,
   withFacts,
 } from './kinds/state.ts';
-export { streamKind } from './kinds/stream.ts';
 export { updateFault } from './kinds/update.ts';
 export { depthMax, historyEntriesMax, limits, membersMax, refMax, unackedMax } from './limits.ts';
 export type { Pattern } from './name.ts';
