@@ -4,18 +4,18 @@
  * request, and nothing of how frames travel.
  */
 import type { Definition, ErrorCode } from '@syncline/protocol';
-import { type Cancel, steps, toSyncError } from '@syncline/protocol/wire';
+import { type Cancel, steps } from '@syncline/protocol/wire';
 import type { Action, Caller, Rights } from '../access.ts';
 import type { Channel } from '../channel.ts';
 import type { Purse } from '../cursor.ts';
-import { reason } from '../observe.ts';
 import type { Writing } from '../turn.ts';
 import { purseOf } from './allowance.ts';
 import { Answers } from './answers.ts';
 import type { Bucket } from './bucket.ts';
-import { type Control, errorFrame, isInside, type Port } from './port.ts';
+import type { Control, Port } from './port.ts';
 import { type Answering, Requests } from './requests.ts';
 import { Subscriptions } from './subscriptions.ts';
+import { told } from './told.ts';
 import type { SessionTools, Who } from './tools.ts';
 import { definitionOf } from './vetting.ts';
 
@@ -122,15 +122,8 @@ export class Context implements Writing, Answering {
 
   /** Answers a request with what was thrown. */
   answerError(ref: number | null, thrown: unknown): void {
-    const { metrics, logger } = this.tools;
-    const error = toSyncError(thrown);
-    if (isInside(error.code))
-      logger.error(
-        { session: this.id, code: error.code, reason: reason(thrown) },
-        'A request failed for a reason of our own.',
-      );
-    metrics.framesRefused++;
-    this.say(errorFrame(ref, error));
+    const { code, message, detail = null } = told(this.tools, thrown, this.id);
+    this.say({ type: 'error', ref, code, message, detail });
   }
 
   /** There may be something to take: the transport is told at the end of this turn. */

@@ -48,16 +48,6 @@ export function isInside(code: ErrorCode): boolean {
   return code === 'internal' || code === 'storage' || code === 'corrupt';
 }
 
-/** An error as the frame that tells it. */
-export function errorFrame(ref: number | null, { code, message, detail }: SyncError): Control {
-  const told = isInside(code) ? errors[code].message : String(message);
-  // Hooks throw these too, and what they put into them may be nothing that JSON can say.
-  const facts = Object.entries(detail ?? {}).filter(([, fact]) =>
-    ['string', 'number', 'boolean'].includes(typeof fact),
-  );
-  return { type: 'error', ref, code, message: told, detail: detail ? Object.fromEntries(facts) : null };
-}
-
 /** What a session reads, one thing after another. */
 export type Taken = Exclude<ReturnType<Reading['take']>, undefined>;
 

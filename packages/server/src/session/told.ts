@@ -1,26 +1,34 @@
 /**
- * What whoever asks without a session is told of an error: the same as a session's client would be. Those who answer such requests call
- * it; it counts and logs as sessions do.
+ * What whoever asked is told of an error, over whichever transport: it is counted, logged where it is our own, and loses what names
+ * the inside. Sessions and those who answer requests without one call it; it must not know how the answer travels.
  */
-import { SyncError } from '@syncline/protocol';
+import { errors, SyncError } from '@syncline/protocol';
 import { toSyncError } from '@syncline/protocol/wire';
 import { reason } from '../observe.ts';
-import { errorFrame, isInside } from './port.ts';
+import { isInside } from './port.ts';
 import type { SessionTools } from './tools.ts';
 
-/** An error as it may be told: of what is wrong inside, the table's sentence alone. */
+/**
+ * An error as it may be told: of what is wrong inside, the table's sentence alone.
+ *
+ * @param session whose request it was, for the log; none for a request that is made without one
+ */
 export function told(
   { metrics, logger }: Pick<SessionTools, 'metrics' | 'logger'>,
   thrown: unknown,
+  session: string | null = null,
 ): SyncError {
-  const error = toSyncError(thrown);
+  const { code, message, detail } = toSyncError(thrown);
   metrics.framesRefused++;
-  if (isInside(error.code))
-    logger.error(
-      { code: error.code, reason: reason(thrown) },
-      'A request by HTTP failed for a reason of our own.',
-    );
-  const frame = errorFrame(null, error);
-  if (frame.type !== 'error') return error;
-  return new SyncError(frame.code, frame.message, frame.detail ?? undefined);
+  if (isInside(code))
+    logger.error({ session, code, reason: reason(thrown) }, 'A request failed for a reason of our own.');
+  // Hooks throw these too, and what they put into them may be nothing that JSON can say.
+  const facts = Object.entries(detail ?? {}).filter(([, fact]) =>
+    ['string', 'number', 'boolean'].includes(typeof fact),
+  );
+  return new SyncError(
+    code,
+    isInside(code) ? errors[code].message : String(message),
+    detail && Object.fromEntries(facts),
+  );
 }
