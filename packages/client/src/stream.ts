@@ -24,7 +24,7 @@ import {
 export interface HistoryOptions {
   readonly before?: number;
   readonly after?: number;
-  /** Messages in the page. Default 50, at most 500. */
+  /** Messages in the page: 1 to 500. Default 50. */
   readonly limit?: number;
 }
 
@@ -98,8 +98,8 @@ export class Stream<M> extends Channel<M> implements StreamChannel<M>, Feed<M> {
   async history({ before, after, limit = 50 }: HistoryOptions = {}): Promise<Page<M>> {
     const direction = before === undefined && after !== undefined ? 'after' : 'before';
     const offset = before ?? after ?? Number.MAX_SAFE_INTEGER;
-    if (![offset, limit, historyEntriesMax - limit].every((n) => Number.isSafeInteger(n) && n >= 0)) {
-      throw badOption(`an offset and a limit up to ${historyEntriesMax}`, [offset, limit]);
+    if (![offset, limit - 1, historyEntriesMax - limit].every((n) => Number.isSafeInteger(n) && n >= 0)) {
+      throw badOption(`an offset and a limit from 1 to ${historyEntriesMax}`, [offset, limit]);
     }
     const page = await this.core.history([this.name, direction, offset, limit]);
     const { entries, first, epoch, more, stamped } = page;
