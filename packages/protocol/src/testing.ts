@@ -1,8 +1,11 @@
 /**
- * A clock whose time passes only when a test says so, and whose chance is seeded: for the tests of both ends and of the
- * brokers. Turns of the event loop stay real, so that promises and sockets go on while time stands still. No source imports it.
+ * What the tests of both ends and of the brokers share: a clock whose time passes only when a test says so, and whose chance is seeded,
+ * and logs made of nothing but their data. Turns of the event loop stay real, so that promises and sockets go on while time stands
+ * still. No source imports it.
  */
 import { type Cancel, type Clock, systemClock } from './clock.ts';
+import type { Data, Entry } from './entry.ts';
+import { nextCheck } from './position.ts';
 
 export interface FakeClock extends Clock {
   /** Lets `ms` pass: runs what falls due in order, each at its time, and lets the event loop turn after each. */
@@ -78,4 +81,13 @@ export function seeded(seed: number): () => number {
     bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
     return ((bits ^ (bits >>> 14)) >>> 0) / 4_294_967_296;
   };
+}
+
+/** The log that holds these data from offset 1, with its checks. */
+export function logOf(data: readonly Data[]): Entry[] {
+  let check = 0;
+  return data.map((one, i) => {
+    check = nextCheck(check, one);
+    return { offset: i + 1, check, at: 1000 + i, from: null, data: one };
+  });
 }

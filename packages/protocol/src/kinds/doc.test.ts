@@ -7,9 +7,10 @@ import { describe, expect, test } from 'vitest';
 import * as Y from 'yjs';
 import { SyncError } from '../codes.ts';
 import type { Data } from '../entry.ts';
+import { logOf } from '../testing.ts';
 import { type DocView, docKind, load } from './doc.ts';
 import { beginning, docSnapshot, noLineage, readDocEntry, updateEntry } from './document.ts';
-import { kindSuite, logOf } from './kind.suite.ts';
+import { kindSuite } from './kind.suite.ts';
 
 /** One edit by one of three authors, or that author reading on to the head of the log. */
 interface Edit {

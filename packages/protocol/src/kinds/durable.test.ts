@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SyncError } from '../codes.ts';
+import { logOf } from '../testing.ts';
 import {
   type DurableHeader,
   type DurableState,
@@ -17,7 +18,7 @@ import {
   type ProducerTuple,
   readDurableEntry,
 } from './durable.ts';
-import { kindSuite, logOf } from './kind.suite.ts';
+import { kindSuite } from './kind.suite.ts';
 
 const text = fc.constantFrom('a', 'b', '__proto__', 'constructor', '"', 'ä', '\u2028');
 const body = fc.uint8Array({ maxLength: 8 });

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Data, Entry } from '../entry.ts';
 import type { Kind } from '../kind.ts';
-import { nextCheck } from '../position.ts';
+import { logOf } from '../testing.ts';
 
 /** A kind, logs to try it with, and what of a view counts: two views are equal when this is. */
 export interface KindCase<View extends { readonly offset: number }> {
@@ -14,15 +14,6 @@ export interface KindCase<View extends { readonly offset: number }> {
   readonly data: fc.Arbitrary<readonly Data[]>;
   readonly content: (view: View) => unknown;
   readonly runs?: number;
-}
-
-/** The log that holds these data from offset 1, with its checks. */
-export function logOf(data: readonly Data[]): Entry[] {
-  let check = 0;
-  return data.map((one, i) => {
-    check = nextCheck(check, one);
-    return { offset: i + 1, check, at: 1000 + i, from: null, data: one };
-  });
 }
 
 export function kindSuite<View extends { readonly offset: number }>(given: KindCase<View>): void {

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SyncError } from '../codes.ts';
 import type { Data } from '../entry.ts';
-import { kindSuite, logOf } from './kind.suite.ts';
+import { logOf } from '../testing.ts';
+import { kindSuite } from './kind.suite.ts';
 import {
   deleteEntry,
   expireEntry,

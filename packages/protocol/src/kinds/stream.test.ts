@@ -3,7 +3,8 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { kindSuite, logOf } from './kind.suite.ts';
+import { logOf } from '../testing.ts';
+import { kindSuite } from './kind.suite.ts';
 import { streamKind } from './stream.ts';
 
 kindSuite({ kind: streamKind, data: fc.array(fc.json()), content: ({ offset }) => offset });

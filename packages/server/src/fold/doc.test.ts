@@ -5,6 +5,7 @@
 
 import { SyncError } from '@syncline/protocol';
 import { docKind } from '@syncline/protocol/doc';
+import { logOf } from '@syncline/protocol/testing';
 import {
   beginning,
   type Data,
@@ -22,7 +23,7 @@ import { gate } from '../testing/meddle.ts';
 import { Faults } from './doc/faults.ts';
 import { DocFault, DocWorker } from './doc/worker.ts';
 import { DocFolder, type DocFolderTools } from './doc.ts';
-import { folderSuite, logOf } from './folder.suite.ts';
+import { folderSuite } from './folder.suite.ts';
 
 const worker = new DocWorker({ clock: systemClock, docFoldMs: 60_000, docHeapBytesMax: 2 ** 28 });
 const hasty = new DocWorker({ clock: systemClock, docFoldMs: 300, docHeapBytesMax: 2 ** 28 });

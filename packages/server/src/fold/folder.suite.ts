@@ -2,7 +2,8 @@
  * What every folder must do, as one suite: each kind that folds runs it over its own, with logs to try it on. The kind's pure
  * functions are the oracle: a folder is the same fold, made to be driven a little at a time.
  */
-import { type Data, type Entry, type Kind, nextCheck } from '@syncline/protocol/wire';
+import { logOf } from '@syncline/protocol/testing';
+import type { Data, Entry, Kind } from '@syncline/protocol/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Folder } from './folder.ts';
@@ -13,15 +14,6 @@ export interface FolderCase<View extends { readonly offset: number }> {
   readonly make: () => Folder;
   readonly data: fc.Arbitrary<readonly Data[]>;
   readonly content: (view: View) => unknown;
-}
-
-/** The log that holds these data from offset 1. */
-export function logOf(data: readonly Data[]): Entry[] {
-  let check = 0;
-  return data.map((one, i) => {
-    check = nextCheck(check, one);
-    return { offset: i + 1, check, at: 1000 + i, from: null, data: one };
-  });
 }
 
 /** Bytes are parted anywhere. */

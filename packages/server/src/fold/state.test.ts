@@ -2,11 +2,11 @@
  * Keyed values as a server folds them: the suite of folders, when values end, and that no step is larger than it may be. Logs
  * are made here; there is no channel and no broker.
  */
-import { fakeClock } from '@syncline/protocol/testing';
+import { fakeClock, logOf } from '@syncline/protocol/testing';
 import { deleteEntry, expireEntry, setEntry, stateKind } from '@syncline/protocol/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { folderSuite, logOf } from './folder.suite.ts';
+import { folderSuite } from './folder.suite.ts';
 import { StateFolder } from './state.ts';
 
 const key = fc.constantFrom('a', 'b', 'c', 'd', '__proto__', '\ud800', '');
