@@ -4,17 +4,11 @@
  */
 import type { Position, SyncError } from '@syncline/protocol';
 import type { Core, Member } from './core.ts';
+import type { Freshness } from './freshness.ts';
 import { Outbox } from './outbox.ts';
 import { Sequence } from './sequence.ts';
 import { Emitter, type Store } from './store.ts';
-import {
-  type Freshness,
-  type Place,
-  type Reader,
-  type Received,
-  type Recovery,
-  Subscription,
-} from './subscription.ts';
+import { type Place, type Reader, type Received, type Recovery, Subscription } from './subscription.ts';
 import { badPayload, type Terms, textOf, type Validate } from './values.ts';
 
 export abstract class Channel<V> implements Reader, Member {

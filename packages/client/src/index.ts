@@ -39,12 +39,13 @@ export type { Client, ClientOptions } from './client.ts';
 export type { WithPresence } from './company.ts';
 export type { Status } from './connection.ts';
 export type { StateChange, StateEntry } from './entries.ts';
+export type { Freshness } from './freshness.ts';
 export type { Member, MemberChange, Presence } from './presence.ts';
 export type { Signal } from './signals.ts';
 export type { StateChannel } from './state.ts';
 export type { Store } from './store.ts';
 export type { StreamChannel } from './stream.ts';
-export type { Freshness, Recovery } from './subscription.ts';
+export type { Recovery } from './subscription.ts';
 export type { Message, Timeline, TimelineItem } from './timeline.ts';
 // Exports nothing, but compilers that write declarations find their way to the names there by it.
 export type {} from './types.ts';

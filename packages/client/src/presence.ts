@@ -9,13 +9,13 @@ import { SyncError } from '@syncline/protocol';
 import type { Cancel } from '@syncline/protocol/wire';
 import type { Core, Member as Joined } from './core.ts';
 import type { StateEntry, Step } from './entries.ts';
+import type { Freshness } from './freshness.ts';
 import { Lease } from './lease.ts';
 import { Pace } from './pace.ts';
 import type { Answer } from './requests.ts';
 import { promised, type Settle } from './settle.ts';
 import { State } from './state.ts';
 import { Emitter, type Store } from './store.ts';
-import type { Freshness } from './subscription.ts';
 import { backoff, retryMsOf } from './timing.ts';
 import { type Terms, textFault } from './values.ts';
 

@@ -15,7 +15,7 @@ describe('history', () => {
     { before: Number.NaN },
   ])('of %o is refused: nothing is asked of the server, not even a connection', async (options) => {
     const { client, server } = scene();
-    const message = /^Expected an offset and a limit from 1 to 500, got .+,.+\.$/;
+    const message = /^Expected an offset and a limit of 1 to 500, got .+,.+\.$/;
     await expect(client.stream('chat/a').history(options)).rejects.toMatchObject({
       code: 'bad_option',
       message: expect.stringMatching(message),

@@ -7,9 +7,10 @@ import { historyEntriesMax } from '@syncline/protocol/wire';
 import { Channel } from './channel.ts';
 import { badOption } from './faults.ts';
 import { readEntry } from './frames.ts';
+import type { Freshness } from './freshness.ts';
 import { promised, type Settle } from './settle.ts';
 import { Emitter, type Store } from './store.ts';
-import type { Freshness, Place, Received, Recovery } from './subscription.ts';
+import type { Place, Received, Recovery } from './subscription.ts';
 import {
   type Batch,
   type Feed,
@@ -99,7 +100,7 @@ export class Stream<M> extends Channel<M> implements StreamChannel<M>, Feed<M> {
     const direction = before === undefined && after !== undefined ? 'after' : 'before';
     const offset = before ?? after ?? Number.MAX_SAFE_INTEGER;
     if (![offset, limit - 1, historyEntriesMax - limit].every((n) => Number.isSafeInteger(n) && n >= 0)) {
-      throw badOption(`an offset and a limit from 1 to ${historyEntriesMax}`, [offset, limit]);
+      throw badOption(`an offset and a limit of 1 to ${historyEntriesMax}`, [offset, limit]);
     }
     const page = await this.core.history([this.name, direction, offset, limit]);
     const { entries, first, epoch, more, stamped } = page;

@@ -25,9 +25,10 @@ export type { ErrorCode, GapReason, Position } from '@syncline/protocol';
 export { SyncError } from '@syncline/protocol';
 export type { ClientOptions, StreamClient } from './client.ts';
 export type { Status } from './connection.ts';
+export type { Freshness } from './freshness.ts';
 export type { Store } from './store.ts';
 export type { StreamChannel } from './stream.ts';
-export type { Freshness, Recovery } from './subscription.ts';
+export type { Recovery } from './subscription.ts';
 export type { Message, Timeline, TimelineItem } from './timeline.ts';
 // As in index.ts.
 export type {} from './types.ts';

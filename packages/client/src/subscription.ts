@@ -15,24 +15,9 @@ import {
 } from '@syncline/protocol/wire';
 import type { Core, Delivery } from './core.ts';
 import { readEntry } from './frames.ts';
+import { type Freshness, showFreshness } from './freshness.ts';
 import { Value } from './store.ts';
 import { backoff, retryMsOf } from './timing.ts';
-
-/**
- * How far a channel can be trusted to be up to date.
- *
- * - `live`: everything the server told of is here.
- * - `catching-up`: `left` entries are known to be missing and on their way.
- * - `stale`: nothing has been heard `since` (ms since 1970).
- * - `gap`: entries are lost for good, or the log is another one; until the first entry or heartbeat after that.
- * - `refused`: the server doesn't let this channel be read; it is asked again on the next connection.
- */
-export type Freshness =
-  | { readonly state: 'live' }
-  | { readonly state: 'catching-up'; readonly left: number }
-  | { readonly state: 'stale'; readonly since: number }
-  | { readonly state: 'gap'; readonly reason: GapReason }
-  | { readonly state: 'refused'; readonly error: SyncError };
 
 /** How a subscription began, or began again: from nothing, from its position without loss, or past a gap. */
 export type Recovery =
@@ -73,8 +58,6 @@ export interface Reader {
 
 /** How long entries that a heartbeat told of may still be under way (rule H2), in ms. */
 const graceMs = 1_000;
-
-export const live: Freshness = { state: 'live' };
 
 export class Subscription implements Delivery {
   declare readonly freshness: Value<Freshness>;
@@ -226,10 +209,10 @@ export class Subscription implements Delivery {
     this.#leave();
     this.show();
     if (this.#failures++ === 0) this.ask();
-    else this.#askLater(0);
+    else this.#askLater();
   }
 
-  #askLater(leastMs: number): void {
+  #askLater(leastMs?: number): void {
     const { clock } = this.#core;
     this.#again ??= clock.timer(backoff(this.#failures, clock.random(), leastMs), () => {
       this.#again = undefined;
@@ -296,21 +279,9 @@ export class Subscription implements Delivery {
   }
 
   show(): void {
-    const before = this.freshness.get();
-    const now = this.#judge();
-    if (now.state === 'stale' && before.state === 'stale') return;
-    if (JSON.stringify(now) !== JSON.stringify(before)) this.freshness.set(now);
-  }
-
-  #judge(): Freshness {
-    if (this.#refused) return { state: 'refused', error: this.#refused };
-    const { heardAt, late, status } = this.#core.connection;
-    if (!this.#linked || !this.#position || 'degraded' in status.get())
-      return { state: 'stale', since: heardAt };
-    if (this.#gap) return { state: 'gap', reason: this.#gap };
+    const place = this.#position;
     // While it is read anew, at least something is missing, even if nobody can say what.
-    const least = this.#id === undefined || late ? 1 : 0;
-    const left = Math.max(least, this.#top - this.#position.offset);
-    return left > 0 ? { state: 'catching-up', left } : live;
+    const left = Math.max(this.#id === undefined ? 1 : 0, this.#top - (place?.offset ?? 0));
+    showFreshness(this.freshness, this.#core, this.#refused, this.#gap, this.#linked && place, left);
   }
 }

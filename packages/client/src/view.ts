@@ -7,10 +7,10 @@ import type { Cancel, FrameOf, ServerFrame, ViewFilter } from '@syncline/protoco
 import type { Channel } from './channel.ts';
 import type { Delivery, Member } from './core.ts';
 import { Entries, type StateEntry, type ViewChange } from './entries.ts';
+import { type Freshness, showFreshness } from './freshness.ts';
 import { type Line, type Row, readLine } from './rows.ts';
 import { Sequence } from './sequence.ts';
 import { type Store, Value } from './store.ts';
-import { type Freshness, live } from './subscription.ts';
 import { backoff, retryMsOf } from './timing.ts';
 
 /** A part of a state channel. */
@@ -63,7 +63,7 @@ export class View<V> implements StateView<V>, Member {
         // What was told isn't all there is. At once, then at growing intervals.
         this.#over = true;
         if (this.#failures++ === 0) this.#ask();
-        else this.#askLater(0);
+        else this.#askLater();
       }
       this.#show();
     },
@@ -188,7 +188,7 @@ export class View<V> implements StateView<V>, Member {
     this.entries.show(keys, (key) => now.get(key)?.entry, gone, true);
   }
 
-  #askLater(leastMs: number): void {
+  #askLater(leastMs?: number): void {
     const { clock } = this.#channel.core;
     this.#again ??= clock.timer(backoff(this.#failures, clock.random(), leastMs), () => {
       this.#again = undefined;
@@ -216,18 +216,8 @@ export class View<V> implements StateView<V>, Member {
   }
 
   #show(): void {
-    const before = this.freshness.get();
-    const now = this.#judge();
-    if (now.state === 'stale' && before.state === 'stale') return;
-    if (JSON.stringify(now) !== JSON.stringify(before)) this.freshness.set(now);
-  }
-
-  #judge(): Freshness {
-    if (this.#refused) return { state: 'refused', error: this.#refused };
-    const { heardAt, late, status } = this.#channel.core.connection;
-    if (!this.#linked || 'degraded' in status.get()) return { state: 'stale', since: heardAt };
     // Until it has begun, something is missing, even if nobody can say how much.
-    const behind = this.#id === undefined || this.#parts || this.#over || late;
-    return behind ? { state: 'catching-up', left: 1 } : live;
+    const behind = this.#id === undefined || this.#parts || this.#over;
+    showFreshness(this.freshness, this.#channel.core, this.#refused, undefined, this.#linked, behind ? 1 : 0);
   }
 }

@@ -5,8 +5,9 @@
 import type { SyncError } from '@syncline/protocol';
 import type { Awareness } from 'y-protocols/awareness';
 import type { Doc } from 'yjs';
+import type { Freshness } from '../freshness.ts';
 import type { Store } from '../store.ts';
-import type { Freshness, Recovery } from '../subscription.ts';
+import type { Recovery } from '../subscription.ts';
 import type { DocStorage } from './storage.ts';
 
 /**
