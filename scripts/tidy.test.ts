@@ -131,16 +131,42 @@ test('config files may export by default, type tests may expect errors', () => {
 });
 
 test('public-names: a star, and too many', () => {
-  const many = Array.from({ length: 26 }, (_, index) => `a${index}`).join(', ');
+  const many = (count: number) => Array.from({ length: count }, (_, index) => `a${index}`).join(', ');
+  const all = (count: number) => `export { ${many(count)} } from './a.ts';`;
   expect(
     findings({
-      'packages/protocol/src/index.ts': `export * from './a.ts';\nexport { ${many} } from './a.ts';`,
+      'packages/protocol/package.json': JSON.stringify({
+        exports: { '.': './src/index.ts', './wire': './src/wire.ts', './more': './src/kinds/more.ts' },
+      }),
+      'packages/protocol/src/index.ts': `export * from './a.ts';\n${all(26)}`,
+      'packages/protocol/src/wire.ts': all(131),
+      'packages/protocol/src/kinds/more.ts': all(25).replace('./a', '../a'),
+      'packages/protocol/src/private.ts': `${all(26)}\nexport * from './a.ts';`,
       'packages/protocol/src/a.ts': '',
     }),
   ).toEqual([
     'packages/protocol/src/index.ts:1 public-names',
     'packages/protocol/src/index.ts:2 public-names',
+    'packages/protocol/src/wire.ts:1 public-names',
   ]);
+});
+
+test('public-names: a door may give on another of its package whole, whose names count, each once', () => {
+  const doors = (extra: string) =>
+    findings({
+      'packages/protocol/package.json': JSON.stringify({
+        exports: { '.': './src/index.ts', './doc': './src/docs.ts' },
+      }),
+      'packages/protocol/src/index.ts': 'export const a = 1, b = 2;\nexport function f() {}',
+      'packages/protocol/src/docs.ts': `export * from './index.ts';\nexport function f() {}\n${extra}`,
+    });
+  const types = (count: number) =>
+    Array.from({ length: count }, (_, index) => `export type T${index} = 1;`).join('\n');
+  expect(doors(types(22))).toEqual([]);
+  expect(doors(types(23))).toEqual(['packages/protocol/src/docs.ts:1 public-names']);
+  expect(doors("export * from '@syncline/client';")).toContain(
+    'packages/protocol/src/docs.ts:4 public-names',
+  );
 });
 
 test.each([`${timeout}(f, 1);`, `globalThis.${timeout}(f);`, 'Date.now();', 'new Date();', 'Math.random();'])(
