@@ -488,7 +488,7 @@ function medianFrame(page: Page, type: 'wheel' | 'pointermove', init: object): P
         const times: number[] = [];
         const step = (time: number): void => {
           const gaps = times.map((each, i) => (times[i + 1] ?? time) - each).sort((a, b) => a - b);
-          if (times.push(time) > 60) return resolve(gaps[30] ?? Number.POSITIVE_INFINITY);
+          if (times.push(time) > 30) return resolve(gaps[15] ?? Number.POSITIVE_INFINITY);
           const place = {
             clientX: 300 + times.length * 8,
             clientY: 300 + (times.length % 7) * 9,

@@ -136,7 +136,7 @@ describe('what is taken', () => {
       fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
         if (updateFault(bytes) === undefined) applied(bytes);
       }),
-      { numRuns: 5000 },
+      { numRuns: 2500 },
     );
   });
 
@@ -186,7 +186,7 @@ describe('what is taken', () => {
         seen[taken ? 'taken' : 'refused']++;
         expect(taken, text).toBe(isJson(text));
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
     expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(300);
     const nested = (levels: number) => itemOf(5, '['.repeat(levels) + ']'.repeat(levels));
