@@ -36,7 +36,7 @@ describe('the codec', () => {
         expect(got.error.code).toBe('bad_frame');
         expect(got.error.message.length).toBeLessThan(400);
       }),
-      { numRuns: 1500 },
+      { numRuns: 3000 },
     );
     // Otherwise what is drawn is too far from frames, or not far enough, to show anything.
     for (const count of Object.values(seen)) expect(count).toBeGreaterThan(100);
@@ -57,7 +57,7 @@ describe('the codec', () => {
           expect(decodeClientBinary(encodeClientBinary(got))).toEqual(got);
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 2000 },
     );
     expect(read).toBeGreaterThan(50);
   });
@@ -113,7 +113,7 @@ describe('channel names', () => {
         else seen.refused++;
         expect(got).toMatchObject(isName(name) ? { type, channel: name } : { type: 'refused', ref: 7 });
       }),
-      { numRuns: 1000 },
+      { numRuns: 2000 },
     );
     expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(100);
   });
@@ -136,7 +136,7 @@ describe('channel names', () => {
           expect(known).toBe(false);
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 2000 },
     );
   });
 });

@@ -136,7 +136,7 @@ describe('what is taken', () => {
       fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
         if (updateFault(bytes) === undefined) applied(bytes);
       }),
-      { numRuns: 2500 },
+      { numRuns: 5000 },
     );
   });
 
@@ -186,7 +186,7 @@ describe('what is taken', () => {
         seen[taken ? 'taken' : 'refused']++;
         expect(taken, text).toBe(isJson(text));
       }),
-      { numRuns: 1500 },
+      { numRuns: 3000 },
     );
     expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(300);
     const nested = (levels: number) => itemOf(5, '['.repeat(levels) + ']'.repeat(levels));
