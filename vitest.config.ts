@@ -1,9 +1,11 @@
-// Which tests there are and how they run. Type tests (*.types.test.ts) are the compiler's: `npm run check` runs those.
+// Which tests there are and how they run. Type tests (*.types.test.ts) are the compiler's, and what asks the compiler (*.compile.test.ts)
+// stands beside them: `npm run check` runs those.
 import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const browserTests = ['tests/browser/**/*.test.ts', '**/*.browser.test.ts'];
+const compileTests = ['**/*.compile.test.ts'];
 const redisTests = ['**/{redis,*.redis}.test.ts'];
 
 /** What takes longest, in that order: it begins first, so that in the end nobody waits for one file alone. */
@@ -46,7 +48,6 @@ const apart = [
   'tests/edge/fuzz.test.ts',
   'bench/{snapshots,servers/children}.test.ts',
   'examples/{start,fleet/phone,fleet/town/town}.test.ts',
-  'scripts/doors.test.ts',
   'packages/cli/src/{main,bench/machine}.test.ts',
   'packages/server/src/broker/{disk,redis}.test.ts',
   'packages/server/src/{doc.hostile,nodes,fold/doc/worker}.test.ts',
@@ -73,7 +74,15 @@ export default defineConfig({
     globalSetup: './scripts/setup.ts',
     sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { ...common, name: 'apart', include: apart, exclude: [...never, ...browserTests] } },
+      {
+        test: {
+          ...common,
+          name: 'apart',
+          include: apart,
+          exclude: [...never, ...browserTests, ...compileTests],
+        },
+      },
+      { test: { ...common, name: 'compile', include: compileTests, exclude: never } },
       {
         // Files share a process one after another, as loading what drives a browser takes longer than starting one. And a look at a page
         // goes through three processes: fewer looks are soon enough.
@@ -93,7 +102,7 @@ export default defineConfig({
           name: 'shared',
           isolate: false,
           include: ['{bench,examples,packages,scripts,tests}/**/*.test.ts'],
-          exclude: [...never, ...apart, ...browserTests],
+          exclude: [...never, ...apart, ...browserTests, ...compileTests],
         },
       },
     ],

@@ -9,6 +9,7 @@ const node = process.execPath;
 const bin = 'node_modules/.bin';
 const STEPS: [name: string, command: string, ...args: string[]][] = [
   ['types', `${bin}/tsc`, '--noEmit', '-p', '.'],
+  ['what applications compile', `${bin}/vitest`, 'run', '--project=compile'],
   ['dead code', `${bin}/knip`, '--no-progress'],
   ['server types (no DOM)', `${bin}/tsc`, '--noEmit', '-p', 'packages/server'],
   ['format and lint', `${bin}/biome`, 'check', '--error-on-warnings', '--colors=off'],
