@@ -20,8 +20,8 @@ interface Asked {
   readonly call: () => Promise<Caller>;
 }
 
-/** Answers that say nothing of what was asked. */
-const greetings: readonly string[] = ['welcome', 'ping'];
+/** What a server says of its own accord. */
+const unasked: readonly string[] = ['welcome', 'ping', 'heartbeat'];
 
 /** Knocks with that request and says what is answered. */
 async function knock(
@@ -48,20 +48,20 @@ const upgrade = {
   'Sec-WebSocket-Protocol': 'syncline.v1',
 };
 
-/** Shakes hands, sends that, and says what comes back before the session ends or answers a question. */
+/** Shakes hands, sends that, and says what comes back before the session ends or answers a ping. */
 async function say({ port, call }: Asked, ...sent: readonly (string | Buffer)[]): Promise<string> {
   const caller = await call();
   caller.write(request('GET /sync HTTP/1.1', { Host: `localhost:${port}`, ...upgrade }));
   await caller.answer();
-  caller.write(...sent.map((one) => (typeof one === 'string' ? frame(one) : one)), frame('["heartbeat"]'));
+  caller.write(...sent.map((one) => (typeof one === 'string' ? frame(one) : one)), frame('', { opcode: opcodes.ping }));
   const words: string[] = [];
   let asked = false;
   for (;;) {
     const came = await caller.frame();
     const said = came ? tell(came) : 'cut off';
-    const answered = said.startsWith('heartbeat');
-    if (!answered && !greetings.includes(said)) words.push(said);
-    // What is asked of the log may be answered after the question.
+    const answered = said === 'pong';
+    if (!answered && !unasked.includes(said)) words.push(said);
+    // What is asked of the log may be answered after the ping.
     if (
       came &&
       came.opcode !== opcodes.close &&
