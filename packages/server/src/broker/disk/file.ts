@@ -2,11 +2,12 @@
  * The database file: opens or creates it, refuses what isn't ours or is damaged, and turns SQLite's errors into SyncErrors
  * that say what to do. store.ts calls it once per start. It knows the tables, not the rules of a log.
  */
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SyncError } from '@syncline/protocol';
 import { ownerOf } from '../producer.ts';
+import { dropReceipt, readReceipt, receiptPath } from './receipt.ts';
 import { textIn, textOut } from './tables.ts';
 import { walTrouble } from './wal.ts';
 
@@ -71,6 +72,7 @@ export function openFile(options: FileOptions): DatabaseSync {
     makeFolder(dir);
     refuseLostMain(path);
     refuseDamagedWal(path);
+    refuseLostAcks(path);
     db = new DatabaseSync(path);
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     identify(db, path);
@@ -85,6 +87,7 @@ export function openFile(options: FileOptions): DatabaseSync {
     if (fileBytes <= checkedBytesMax) check(db, path);
     upgrade(db);
     emptyWal(db);
+    dropReceipt(path);
     return db;
   } catch (thrown) {
     if (db?.isOpen) db.close();
@@ -94,8 +97,10 @@ export function openFile(options: FileOptions): DatabaseSync {
 
 /** SQLite takes an empty main file for a new one and throws its write-ahead log away; it never makes such a pair itself. */
 function refuseLostMain(path: string): void {
-  if (bytesOf(path) === 0 && bytesOf(`${path}-wal`) > 0)
-    throw damaged(path, 'it is empty, while its write-ahead log is not');
+  if (bytesOf(path) > 0) return;
+  if (bytesOf(`${path}-wal`) > 0)
+    throw damaged(path, 'it is empty or gone, while its write-ahead log is not');
+  if (readReceipt(path)) throw damaged(path, 'it is empty or gone, while entries in it were acknowledged');
 }
 
 /** SQLite goes by what comes before the first bad frame, and forgets the rest without a word. */
@@ -109,6 +114,35 @@ function refuseDamagedWal(path: string): void {
       path,
       `its write-ahead log is damaged in the middle, after ${trouble.framesGood} good frames, while acknowledged entries follow`,
     );
+}
+
+/** Commits are in order: where the entry that was acknowledged last is there, so are all before it. */
+function refuseLostAcks(path: string): void {
+  const acked = readReceipt(path);
+  if (!acked) return;
+  const { channel, epoch, offset } = acked;
+  const log = readUntouched(path, 'SELECT epoch, top FROM logs WHERE name = ?', textIn(channel));
+  const top = log?.['epoch'] === epoch ? Number(log['top']) : 0;
+  if (top >= offset) return;
+  throw new SyncError(
+    'corrupt',
+    `${path} lacks entries that were acknowledged: ${offset} of channel "${channel}" were, ${top} are there. Likely the end of its write-ahead log was damaged or lost, or another copy was put in its place. Restore a newer backup of the folder, or remove ${receiptPath(path)} to go on without them: clients that have seen them are told.`,
+  );
+}
+
+/** The first row of a query. Whoever writes, and be it to look, moves the write-ahead log to the main file when it closes. */
+function readUntouched(path: string, sql: string, parameter: string | Uint8Array) {
+  const db = new DatabaseSync(path, { readOnly: true });
+  try {
+    return db.prepare(sql).get(parameter);
+  } catch (thrown) {
+    // A database without that table lacks them too.
+    if (resultOf(thrown) !== 1) throw thrown;
+    return undefined;
+  } finally {
+    db.close();
+    rmSync(`${path}-shm`, { force: true });
+  }
 }
 
 /**
@@ -173,17 +207,21 @@ function bytesOf(path: string): number {
 
 function check(db: DatabaseSync, path: string): void {
   const said = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
-  if (said !== 'ok') throw damaged(path, `SQLite says: ${String(said).replaceAll(/\s+/g, ' ')}`);
+  if (said !== 'ok') throw damaged(path, unsound, String(said).replaceAll(/\s+/g, ' '));
 }
 
 function pragma(db: DatabaseSync, name: string): number {
   return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
 }
 
-function damaged(path: string, why: string): SyncError {
+const unsound = 'its pages do not hold together';
+
+/** @param detail what SQLite says, which is for whoever looks closer */
+function damaged(path: string, what: string, detail?: string): SyncError {
+  const said = detail === undefined ? '' : ` (SQLite: ${detail})`;
   return new SyncError(
     'corrupt',
-    `${path} is damaged: ${why}. Restore a backup of both it and its -wal file, or move both away to begin anew.`,
+    `${path} is damaged: ${what}. Likely the disk failed, or something changed or copied files of this folder while a server used them. Restore a backup of the folder, or move it away to begin anew.${said}`,
   );
 }
 
@@ -203,7 +241,8 @@ export function fileError(thrown: unknown, path: string): SyncError {
   if (thrown instanceof SyncError) return thrown;
   const { message } = thrown instanceof Error ? thrown : new Error(String(thrown));
   const result = resultOf(thrown);
-  if (result === 11 || result === 26) return damaged(path, `SQLite says: ${message}`);
+  if (result === 11) return damaged(path, unsound, message);
+  if (result === 26) return damaged(path, 'it is no database any more', message);
   return new SyncError('storage', `${path} can't be used: ${message}. ${mends[result] ?? ''}`.trimEnd());
 }
 

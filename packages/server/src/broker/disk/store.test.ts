@@ -141,7 +141,7 @@ describe('a write-ahead log that was torn', () => {
       } else {
         expect(thrown, `byte ${place}`).toMatchObject({
           code: 'corrupt',
-          message: expect.stringMatching(/write-ahead log.*Restore a backup of both/),
+          message: expect.stringMatching(/write-ahead log.*Restore a backup/),
         });
         told.damaged++;
       }

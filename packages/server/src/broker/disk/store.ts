@@ -10,6 +10,7 @@ import { type Clock, newEpoch, systemClock } from '@syncline/protocol/wire';
 import { type FileOptions, fileError, fileName, openFile } from './file.ts';
 import { StoredLog } from './log.ts';
 import { faultOf, type Operation, type Outcome } from './operation.ts';
+import { Receipt } from './receipt.ts';
 import { Tables } from './tables.ts';
 
 export interface StoreOptions extends FileOptions {
@@ -25,6 +26,7 @@ const attemptsMax = 4;
 export class Store {
   readonly #path: string;
   readonly #db: DatabaseSync;
+  readonly #receipt: Receipt;
   #tables: Tables;
   readonly #clock: Clock;
   readonly #headsBytesMax: number;
@@ -46,6 +48,7 @@ export class Store {
     this.#clock = options.clock ?? systemClock;
     this.#headsBytesMax = options.headsBytesMax ?? 64 * 1024 * 1024;
     this.#db = openFile(options);
+    this.#receipt = new Receipt(this.#path);
     this.#tables = new Tables(this.#db);
   }
 
@@ -73,6 +76,7 @@ export class Store {
   close(): void {
     this.#logs.clear();
     if (this.#db.isOpen) this.#db.close();
+    this.#receipt.close();
   }
 
   #transaction(operations: readonly Operation[]): Outcome[] {
@@ -83,7 +87,18 @@ export class Store {
     for (const log of this.#changed) this.#save(log);
     this.#current = undefined;
     if (writes) this.#tables.commit();
+    this.#noteLast(operations, outcomes);
     return outcomes;
+  }
+
+  /** Notes the last entry that is acknowledged by this group, if any is. */
+  #noteLast(operations: readonly Operation[], outcomes: readonly Outcome[]): void {
+    for (let i = outcomes.length - 1; i >= 0; i--) {
+      const outcome = outcomes[i];
+      if (outcome?.type !== 'appended' || outcome.value.duplicate) continue;
+      const { epoch, offset } = outcome.value;
+      return this.#receipt.write({ channel: operations[i]?.channel ?? '', epoch, offset });
+    }
   }
 
   /** One operation. Refusals become its outcome; what SQLite throws ends the transaction. */
