@@ -3,10 +3,9 @@
  * it; it must not know what is stored there.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 const places = ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server'];
 
@@ -24,20 +23,13 @@ export async function startRedis(): Promise<Store> {
     throw new Error(
       'There is no Redis on this machine. Install it (Debian and Ubuntu: apt-get install redis-server), set REDIS_SERVER_PATH to the program, or REDIS_URL to a Redis of yours.',
     );
-  const port = await freePort();
-  const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const dir = mkdtempSync(join(tmpdir(), 'syncline-cluster-'));
+  const socket = join(dir, 'redis.sock');
+  const options = ['--port', '0', '--unixsocket', socket, '--dir', dir, '--save', '', '--appendonly', 'no'];
   const server = spawn(path, options, { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
   await up(server);
-  return { url: `redis://127.0.0.1:${port}`, stop: () => void server.kill('SIGKILL') };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  return { url: `unix://${socket}`, stop: () => void server.kill('SIGKILL') };
 }
 
 /** Resolves when it says that it takes connections. */
@@ -46,7 +38,7 @@ function up(server: ChildProcess): Promise<void> {
     let said = '';
     server.stdout?.setEncoding('utf8').on('data', (text: string) => {
       said += text;
-      if (said.includes('Ready to accept connections')) resolve();
+      if (/ready to accept connections/i.test(said)) resolve();
     });
     server.once('error', reject);
     server.once('exit', () => reject(new Error(`Redis ended before it was ready: ${said.trim()}`)));
