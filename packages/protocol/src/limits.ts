@@ -43,6 +43,11 @@ export const limits = {
   membersMax: { default: membersMax, unit: 'members', doc: 'array items and object members in one frame' },
   nameCharsMax: { default: nameCharsMax, unit: 'characters', doc: 'length of a channel name' },
   nameSegmentsMax: { default: nameSegmentsMax, unit: 'segments', doc: 'segments of a channel name' },
+  ownEntriesMax: {
+    default: 4096,
+    unit: 'entries',
+    doc: 'entries of a plain client’s own between its place in the log and the head',
+  },
   payloadBytesMax: { default: 65_536, unit: 'bytes', doc: 'size of one payload, as sent' },
   producerCharsMax: { default: producerCharsMax, unit: 'characters', doc: 'length of a producer id' },
   refMax: { default: refMax, unit: 'number', doc: 'largest request number' },

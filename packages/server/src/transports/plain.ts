@@ -12,8 +12,6 @@ import { pingFrame, textFrames } from './framing.ts';
 import type { Guest } from './socket.ts';
 import { Transport, type TransportTools } from './transport.ts';
 
-/** Own offsets remembered until they come by in the log. Who sends more, and reads nothing meanwhile, is sent away. */
-const ownOffsetsMax = 4096;
 /** The request that subscribes the connection to its channel; those of the client's frames are above it. */
 const subscribeRef = 1;
 
@@ -88,6 +86,7 @@ class Words {
   /** Why the client can't be told what others append any more, if so. */
   deaf: { readonly code: ErrorCode; readonly why: string } | undefined;
   readonly #onBye: (bye: FrameOf<Control, 'bye'>) => void;
+  /** Own offsets, until they come by in the log. Who sends more, and reads nothing meanwhile, is sent away. */
   readonly #own = new Set<number>();
   #epoch = '';
 
@@ -136,7 +135,7 @@ class Words {
     if (epoch !== this.#epoch) this.#own.clear();
     this.#epoch = epoch;
     this.#own.add(offset);
-    if (this.#own.size <= ownOffsetsMax) return;
+    if (this.#own.size <= limits.ownEntriesMax.default) return;
     const why = 'Messages were sent on and on, and what others sent meanwhile was not read.';
     this.deaf = { code: 'too_many', why };
     this.#own.clear();
