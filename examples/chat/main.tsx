@@ -6,14 +6,13 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Ask, forget } from '../shared/ask.tsx';
 import { lastName, ownName, plain, plainIn, setName } from '../shared/names.ts';
+import { connectingMs, TryNow } from '../shared/try-now.tsx';
 import { nameCharsMax, textCharsMax } from './channels.ts';
 import { by, client, SynclineProvider, say, timeOf, useFreshness, useStore, useTimeline } from './client.ts';
 import { Log } from './log.tsx';
 import { Here, Typing } from './people.tsx';
 import type { Line } from './reduce.ts';
 
-/** A connection that comes back sooner was never "offline". */
-const connectingMs = 2000;
 const roomInAddress = (): string => plainIn(location.hash) || 'lobby';
 
 function App() {
@@ -29,9 +28,10 @@ function App() {
       <nav aria-label="Rooms">
         <h1>
           <a href="/" title="All examples">
-            Syncline
+            <img src="/chat/icon.svg" alt="" width="26" height="26" />
+            <span>Syncline</span>
           </a>{' '}
-          chat
+          <span>chat</span>
         </h1>
         <Rooms present={room} />
         <button type="button" title="Change name" hidden={!name} onClick={() => write(null)}>
@@ -156,7 +156,12 @@ function Status({ room }: { room: string }) {
     const since = Date.now() - is.since < connectingMs ? 'Connecting …' : `Offline since ${timeOf(is.since)}`;
     return unsent > 0 ? `${since}, ${unsent} to send` : since;
   };
-  return <output class={`freshness ${is.state}`}>{words()}</output>;
+  return (
+    <div class="status">
+      <output class={`freshness ${is.state}`}>{words()}</output>
+      {is.state === 'stale' && <TryNow status={client.status} />}
+    </div>
+  );
 }
 
 // The provider's types are React's, and know no other's elements.

@@ -4,7 +4,7 @@
  */
 import { useEffect, useMemo } from 'preact/hooks';
 import { hueOf } from '../shared/names.ts';
-import { by, client, useEntries, usePresence, useRoom, useSignal } from './client.ts';
+import { by, client, useEntries, useFreshness, usePresence, useRoom, useSignal, useStore } from './client.ts';
 
 const list = new Intl.ListFormat(undefined, { type: 'conjunction' });
 /** How soon after one another what was read is told, in ms. */
@@ -19,27 +19,36 @@ export function Face({ name, title }: { name: string; title: string }) {
   );
 }
 
-/** Who is here, oneself first. While it is shown, this window is here too. */
+/** Who is here, oneself first, or was when that was last known. While it is shown, this window is here too. */
 export function Here({ room, name }: { room: string; name: string | null }) {
   const members = usePresence(`chat/${room}`, name ? { name, by } : undefined);
+  const { state } = useStore(client.stream(`chat/${room}`).presence.freshness);
   const sorted = [...members].sort((a, b) => Number(b.self) - Number(a.self));
   const names = sorted.map(({ self, data }) => (self ? 'you' : data.name));
+  // Without a connection nobody knows who is here now.
+  const known = state !== 'stale';
+  const here = known ? 'here' : names.length > 1 ? 'were here' : 'was here';
+  const title =
+    names.length > 0
+      ? `${known ? 'Here' : 'Here when the connection was lost'}: ${list.format(names)}`
+      : `${known ? 'Nobody' : 'Nobody knows who'} is here`;
   return (
-    <span class="here" title={names.length > 0 ? `Here: ${list.format(names)}` : 'Nobody is here'}>
+    <span class={known ? 'here' : 'here past'} title={title}>
       {sorted.slice(0, 5).map(({ self, data, connections }) => (
         <Face key={connections[0]?.id} name={data.name} title={self ? `${data.name} (you)` : data.name} />
       ))}
-      <span class="count">{members.length > 0 && `${members.length} here`}</span>
+      <span class="count">{names.length > 0 && `${names.length} ${here}`}</span>
     </span>
   );
 }
 
-/** Who types, and hasn't sent it yet. */
+/** Who types, and hasn't sent it yet: nobody, as far as one knows without a connection. */
 export function Typing({ room }: { room: string }) {
   const [signals] = useSignal(`chat/${room}`);
   const { items } = useRoom(room);
   const sent = (mark: string): number => items.findLast(({ data }) => data.by === mark)?.at ?? 0;
-  const names = signals.filter(({ data, at }) => at > sent(data.by)).map(({ data }) => data.name);
+  const heard = useFreshness(`chat/${room}`).state === 'stale' ? [] : signals;
+  const names = heard.filter(({ data, at }) => at > sent(data.by)).map(({ data }) => data.name);
   const shown = names.length > 3 ? [...names.slice(0, 2), `${names.length - 2} others`] : names;
   return (
     <p class="typing" aria-live="polite">

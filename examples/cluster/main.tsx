@@ -83,7 +83,7 @@ function Node({ name, pid, windows: ids }: NodeProps) {
           />
         ))}
       </ul>
-      <button type="button" disabled={!pid} onClick={() => void kill(name)}>
+      <button type="button" aria-label={`kill −9 ${name}`} disabled={!pid} onClick={() => void kill(name)}>
         kill −9
       </button>
     </article>

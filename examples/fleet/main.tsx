@@ -4,14 +4,15 @@
  */
 import { render } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { connectingMs, TryNow } from '../shared/try-now.tsx';
 import { CourierCard } from './card.tsx';
-import { couriers, duty, orderInAddress, useStore, view } from './client.ts';
+import { client, couriers, duty, orderInAddress, useStore, view } from './client.ts';
+import type { Condition } from './couriers.ts';
 import { FleetMap } from './map.ts';
+import { marks } from './markers.ts';
 import { Order } from './order.tsx';
 import { timeOf } from './words.ts';
 
-/** A connection that comes back sooner was never "offline". */
-const connectingMs = 2000;
 const phone = matchMedia('(max-width: 720px)');
 
 function App() {
@@ -137,16 +138,33 @@ function Status() {
     const late = Date.now() - is.since >= connectingMs;
     return late ? `Offline since ${timeOf(is.since)}: nobody moves until it is back` : 'Connecting …';
   };
-  return <output class={`freshness ${is.state}`}>{words()}</output>;
+  return (
+    <div class="status">
+      <output class={`freshness ${is.state}`}>{words()}</output>
+      {is.state === 'stale' && <TryNow status={client.status} />}
+    </div>
+  );
 }
 
+const meanings: readonly (readonly [Condition, string])[] = [
+  ['riding', 'riding'],
+  ['waiting', 'at a stop'],
+  ['stale', 'no position for 10 s'],
+  ['offline', 'offline'],
+];
+
+/** The marks as the map draws them. */
 function Legend() {
   return (
     <ul class="legend panel" aria-label="What the marks mean">
-      <li class="riding">riding</li>
-      <li class="waiting">at a stop</li>
-      <li class="stale">no position for 10 s</li>
-      <li class="offline">offline</li>
+      {meanings.map(([condition, words]) => (
+        <li key={condition} class={condition}>
+          <svg viewBox="-12 -15 24 28" aria-hidden="true">
+            <path d={marks[condition].outline} class={marks[condition].filled ? 'filled' : 'hollow'} />
+          </svg>
+          {words}
+        </li>
+      ))}
     </ul>
   );
 }

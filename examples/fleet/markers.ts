@@ -27,6 +27,18 @@ const colours: Readonly<Record<Condition, readonly [day: string, night: string]>
   stale: ['#b36b00', '#f2bb62'],
   offline: ['#7b8494', '#7d8797'],
 };
+const arrow = 'M0 -13 L9.5 10.5 L0 5.6 L-9.5 10.5 Z';
+const circle = (radius: number): string => {
+  const half = (x: number): string => `a${radius} ${radius} 0 0 1 ${x} 0`;
+  return `M${-radius} 0${half(2 * radius)}${half(-2 * radius)}Z`;
+};
+/** What stands for a courier that looks north, on a square of 40 by 40 with its middle at the origin. */
+export const marks: Readonly<Record<Condition, { readonly outline: string; readonly filled: boolean }>> = {
+  riding: { outline: arrow, filled: true },
+  waiting: { outline: circle(7), filled: true },
+  stale: { outline: arrow, filled: false },
+  offline: { outline: circle(6), filled: false },
+};
 /** Of a picture, in pixels of the page. */
 const pictureSize = 40;
 const reachPixels = 24;
@@ -152,7 +164,6 @@ export class Markers {
   }
 }
 
-/** On a square of 40 by 40, with its middle at the origin. */
 function paint(
   context: CanvasRenderingContext2D,
   size: number,
@@ -163,29 +174,22 @@ function paint(
 ): void {
   const [rim, hollow] = dark ? ['#0e1116', '#1c1f26'] : ['#ffffff', '#ffffff'];
   context.setTransform(size / 40, 0, 0, size / 40, size / 2, size / 2);
-  const circle = (radius: number): Path2D => {
-    const path = new Path2D();
-    path.arc(0, 0, radius, 0, 2 * Math.PI);
-    return path;
-  };
   if (chosen) {
     context.globalAlpha = 0.22;
     context.fillStyle = colour;
-    context.fill(circle(19));
+    context.fill(new Path2D(circle(19)));
     context.globalAlpha = 1;
   }
   context.shadowColor = dark ? '#0009' : '#1a1e2655';
   context.shadowBlur = size / 12;
   context.shadowOffsetY = size / 60;
-  const arrow = new Path2D('M0 -13 L9.5 10.5 L0 5.6 L-9.5 10.5 Z');
-  const body =
-    condition === 'riding' || condition === 'stale' ? arrow : circle(condition === 'waiting' ? 7 : 6);
+  const { outline, filled } = marks[condition];
+  const body = new Path2D(outline);
   context.lineJoin = 'round';
   context.lineWidth = 5;
   context.strokeStyle = rim;
   context.stroke(body);
   context.shadowColor = 'transparent';
-  const filled = condition === 'riding' || condition === 'waiting';
   context.fillStyle = filled ? colour : hollow;
   context.fill(body);
   context.lineWidth = filled ? 1.4 : 2.6;

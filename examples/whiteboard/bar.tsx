@@ -102,7 +102,7 @@ function Styles({ desk }: DeskProps) {
       </div>
       <div class="styles">
         {([1, 2, 3] as const).map((each) => {
-          const attributes = { class: 'size', 'aria-label': `Thickness ${each}` };
+          const attributes = { class: 'size', title: `Thickness ${each}`, 'aria-label': `Thickness ${each}` };
           const onClick = (): void => desk.style({ size: each });
           return (
             <button key={each} type="button" aria-pressed={each === size} onClick={onClick} {...attributes}>

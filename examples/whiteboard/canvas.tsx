@@ -16,10 +16,12 @@ import { meets } from './shapes.ts';
 interface CanvasProps {
   readonly desk: Desk;
   readonly peers: Peers;
+  /** Whether the pointers of the others are shown. */
+  readonly pointed: boolean;
   readonly label: string;
 }
 
-export function Canvas({ desk, peers, label }: CanvasProps) {
+export function Canvas({ desk, peers, pointed, label }: CanvasProps) {
   const box = useRef<HTMLDivElement>(null);
   const tiles = useRef<HTMLCanvasElement>(null);
   const above = useRef<HTMLCanvasElement>(null);
@@ -44,7 +46,7 @@ export function Canvas({ desk, peers, label }: CanvasProps) {
       <canvas ref={tiles} role="img" aria-label={label} />
       <canvas ref={above} />
       <div ref={world} class="world">
-        <Pointers peers={peers} />
+        {pointed && <Pointers peers={peers} />}
         {editing && <Note key={editing} desk={desk} id={editing} />}
       </div>
     </div>
@@ -54,7 +56,11 @@ export function Canvas({ desk, peers, label }: CanvasProps) {
 function Pointers({ peers }: { peers: Peers }) {
   return useStore(peers).map(({ id, name, pointer }) => {
     if (!pointer) return null;
-    const style = { translate: `${pointer.x}px ${pointer.y}px`, '--color': colorOf(name) };
+    const style = {
+      translate: `${pointer.x}px ${pointer.y}px`,
+      '--x': String(pointer.x),
+      '--color': colorOf(name),
+    };
     return (
       <div key={id} class="pointer" style={style}>
         <svg width="18" height="20" viewBox="0 0 18 20" aria-hidden="true">

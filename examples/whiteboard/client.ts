@@ -9,6 +9,8 @@ import { channels } from './channels.ts';
 
 const client = createClient({ channels });
 
+export const { status } = client;
+
 export type BoardChannel = ReturnType<typeof open>;
 const open = (id: string) => client.doc(`board/${id}`, { persist: 'indexeddb' });
 

@@ -46,6 +46,8 @@ function Room({ id, channel }: { id: string; channel: client.BoardChannel }) {
   const [asking, ask] = useState<Question | undefined>(name ? undefined : 'name');
   const { desk, peers } = useDesk(channel, name);
   const { state } = client.useStore(channel.sync);
+  // Without a connection nobody knows who is here now, nor where they point.
+  const known = client.useStore(channel.freshness).state !== 'stale';
   useEffect(() => desk.lock(state === 'read-only'), [desk, state === 'read-only']);
   const count = client.usePart(
     { subscribe: desk.board.onChange, get: () => desk.board },
@@ -64,7 +66,12 @@ function Room({ id, channel }: { id: string; channel: client.BoardChannel }) {
   };
   return (
     <>
-      <Canvas desk={desk} peers={peers} label={`Board ${id}, ${count} ${count === 1 ? 'shape' : 'shapes'}`} />
+      <Canvas
+        desk={desk}
+        peers={peers}
+        pointed={known}
+        label={`Board ${id}, ${count} ${count === 1 ? 'shape' : 'shapes'}`}
+      />
       <header>
         <div class="card">
           <a href="/" title="All examples">
@@ -77,7 +84,7 @@ function Room({ id, channel }: { id: string; channel: client.BoardChannel }) {
           </h1>
           <Sync channel={channel} />
         </div>
-        <People peers={peers} own={name} onRename={() => ask('name')} />
+        <People peers={peers} known={known} own={name} onRename={() => ask('name')} />
       </header>
       <Offer channel={channel} board={desk.board} />
       {asking && (

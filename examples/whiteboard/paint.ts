@@ -100,22 +100,42 @@ function lineThrough(points: readonly InkPoint[]): Path2D {
 }
 
 /** A pen tells its pressure; for a mouse or finger, 0, it is guessed from the speed. */
-function outline(points: InkPoint[], thickness: number): Path2D {
+function outline(points: readonly InkPoint[], thickness: number): Path2D {
   const simulatePressure = points[0]?.[2] === 0;
-  const around = getStroke(points, {
-    size: thickness * 1.5,
-    thinning: 0.55,
-    streamline: 0.4,
-    simulatePressure,
-  });
+  const options = { size: thickness * 1.5, thinning: 0.55, streamline: 0.4, simulatePressure };
   const path = new Path2D();
-  for (const [i, [x = 0, y = 0]] of around.entries()) {
-    const [nextX = 0, nextY = 0] = around[(i + 1) % around.length] ?? [];
-    if (i === 0) path.moveTo((x + nextX) / 2, (y + nextY) / 2);
-    else path.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
+  const legs = legsOf(points, thickness / 2);
+  for (const [n, leg] of legs.entries()) {
+    const around = getStroke(leg, { ...options, last: n < legs.length - 1 });
+    for (const [i, [x = 0, y = 0]] of around.entries()) {
+      const [nextX = 0, nextY = 0] = around[(i + 1) % around.length] ?? [];
+      if (i === 0) path.moveTo((x + nextX) / 2, (y + nextY) / 2);
+      else path.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
+    }
+    path.closePath();
   }
-  path.closePath();
   return path;
+}
+
+/**
+ * A line from each sharp turn to the next, each with round ends: one outline around several crosses itself, and is pinched there.
+ * A turn between steps shorter than `stepMin` is the hand's trembling, and stays in.
+ */
+function legsOf(points: readonly InkPoint[], stepMin: number): InkPoint[][] {
+  let leg: InkPoint[] = [];
+  const legs = [leg];
+  for (const [i, point] of points.entries()) {
+    leg.push(point);
+    const [before, after] = [points[i - 1], points[i + 1]];
+    if (!before || !after) continue;
+    const [inX, inY] = [point[0] - before[0], point[1] - before[1]];
+    const [outX, outY] = [after[0] - point[0], after[1] - point[1]];
+    if (inX * outX + inY * outY >= 0) continue;
+    if (Math.min(Math.hypot(inX, inY), Math.hypot(outX, outY)) < stepMin) continue;
+    leg = [point];
+    legs.push(leg);
+  }
+  return legs;
 }
 
 function paintArrow(context: CanvasRenderingContext2D, { x, y, w, h, size }: Shape): void {

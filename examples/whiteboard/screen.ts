@@ -4,6 +4,7 @@
  */
 import { hueOf } from '../shared/names.ts';
 import { type Placed, padding } from './board.ts';
+import type { Camera } from './camera.ts';
 import type { Desk } from './desk.ts';
 import { paint } from './paint.ts';
 import { carriedMax, type Peers, placedBy } from './peers.ts';
@@ -16,7 +17,7 @@ const budgetMs = 7;
 const dots = 24;
 
 /** A color for each name, the same on every screen. */
-export const colorOf = (name: string): string => `oklch(0.56 0.17 ${hueOf(name)})`;
+export const colorOf = (name: string): string => `oklch(0.52 0.17 ${hueOf(name)})`;
 
 export interface Layers {
   readonly tiles: HTMLCanvasElement;
@@ -42,8 +43,7 @@ export function show(desk: Desk, peers: Peers, layers: Layers): () => void {
     const scale = camera.scale * ratio;
     for (const canvas of [layers.tiles, layers.above])
       fit(canvas, extent.width * ratio, extent.height * ratio);
-    layers.world.style.transform = `scale(${camera.scale}) translate(${-camera.x}px, ${-camera.y}px)`;
-    layers.world.style.setProperty('--unscale', String(1 / camera.scale));
+    place(layers.world, camera, extent.width);
     placeDots(layers.world.parentElement, camera);
 
     const drafts = [draft, ...peers.get().map((peer) => peer.draft)];
@@ -109,11 +109,15 @@ function swap(before: ReadonlyMap<string, Box>, now: Map<string, Box>, tiles: Ti
   return now;
 }
 
+/** Lays the board's units over the screen, and tells what is in them how large they are and where the screen ends. */
+function place({ style }: HTMLElement, { x, y, scale }: Camera, width: number): void {
+  style.transform = `scale(${scale}) translate(${-x}px, ${-y}px)`;
+  style.setProperty('--unscale', String(1 / scale));
+  style.setProperty('--right', String(x + width / scale));
+}
+
 /** A grid of dots that moves along, so that an empty board is seen to move. */
-function placeDots(
-  element: HTMLElement | null,
-  { x, y, scale }: { x: number; y: number; scale: number },
-): void {
+function placeDots(element: HTMLElement | null, { x, y, scale }: Camera): void {
   let step = dots * scale;
   while (step < dots / 1.5) step *= 2;
   while (step > dots * 3) step /= 2;

@@ -3,8 +3,9 @@
  * it over the board; it must not know how anything is drawn.
  */
 import { useEffect, useState } from 'preact/hooks';
+import { TryNow } from '../shared/try-now.tsx';
 import { Board, type Placed } from './board.ts';
-import { type BoardChannel, useStore } from './client.ts';
+import { type BoardChannel, status, useStore } from './client.ts';
 import type { Peers } from './peers.ts';
 import { colorOf } from './screen.ts';
 
@@ -19,23 +20,33 @@ export function Sync({ channel }: { channel: BoardChannel }) {
     'read-only': 'Read only',
     rejected: error?.message ?? 'Refused',
   };
-  return <output class={`sync ${state}`}>{words[state]}</output>;
+  return (
+    <>
+      <output class={`sync ${state}`}>{words[state]}</output>
+      {state === 'offline' && <TryNow status={status} />}
+    </>
+  );
 }
 
 interface PeopleProps {
   readonly peers: Peers;
+  /** Whether they are known to be here now; else they were when that was last known. */
+  readonly known: boolean;
   /** This window's name, once there is one. */
   readonly own: string | null;
   readonly onRename: () => void;
 }
 const shownMax = 5;
 
-export function People({ peers, own, onRename }: PeopleProps) {
+export function People({ peers, known, own, onRename }: PeopleProps) {
   const others = useStore(peers);
   return (
-    <ul class="card people" aria-label="Who is here">
+    <ul
+      class={known ? 'card people' : 'card people past'}
+      aria-label={known ? 'Who is here' : 'Who was here'}
+    >
       {others.slice(0, shownMax).map(({ id, name }) => (
-        <li key={id} title={name} style={{ background: colorOf(name) }}>
+        <li key={id} title={known ? name : `${name} was here`} style={{ background: colorOf(name) }}>
           <span class="hidden">{name}</span>
           <span aria-hidden="true">{initials(name)}</span>
         </li>

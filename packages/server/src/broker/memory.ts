@@ -5,18 +5,7 @@
 import { SyncError } from '@syncline/protocol';
 import { type Clock, type Entry, type Keep, newEpoch, systemClock } from '@syncline/protocol/wire';
 import type { Append, Appended, Broker, Range, Slice, Snapshot } from './broker.ts';
-import {
-  admit,
-  advance,
-  compacted,
-  dataBytes,
-  type Head,
-  newHead,
-  owned,
-  type Sizes,
-  takes,
-  trim,
-} from './head.ts';
+import { admit, advance, compacted, type Head, newHead, owned, type Sizes, takes, trim } from './head.ts';
 import { closedError, type Listener, Listeners } from './listeners.ts';
 
 export interface MemoryOptions {
@@ -30,10 +19,14 @@ export function memory(options: MemoryOptions = {}): Broker {
   return new MemoryBroker(options.clock ?? systemClock, options.logsMax ?? 100_000);
 }
 
-/** One log. `entries` may begin with some that are dropped already: they leave when they are half of it. */
+/**
+ * One log. `entries` may begin with some that are dropped already: they leave when they are half of it. Their sizes stand beside
+ * them, since whoever drops an entry that was stored long ago would else have to fetch it from memory to weigh it.
+ */
 class Log implements Sizes {
   readonly head: Head;
   entries: Entry[] = [];
+  sizes: number[] = [];
   snapshot: Snapshot | null = null;
 
   constructor(head: Head) {
@@ -45,7 +38,21 @@ class Log implements Sizes {
   }
 
   bytes(offset: number): number {
-    return dataBytes(entryAt(this, offset).data);
+    return this.sizes[offset - firstStored(this)] ?? 0;
+  }
+
+  /** Adds an admitted entry. */
+  store(append: Append, entry: Entry): void {
+    const before = this.head.bytes;
+    advance(this.head, append, entry);
+    this.entries.push(entry);
+    this.sizes.push(this.head.bytes - before);
+  }
+
+  /** Lets go of the oldest ones. */
+  forget(count: number): void {
+    this.entries = this.entries.slice(count);
+    this.sizes = this.sizes.slice(count);
   }
 }
 
@@ -74,8 +81,7 @@ class MemoryBroker implements Broker {
     const now = this.#clock.now();
     const { answer, entry } = admit(head, append, now);
     if (!entry) return answer;
-    log.entries.push(entry);
-    advance(head, append, entry);
+    log.store(append, entry);
     drop(log, append.keep, now);
     const { epoch, offset, check } = answer;
     const news = { epoch, top: { offset, check }, entries: [entry] };
@@ -95,10 +101,12 @@ class MemoryBroker implements Broker {
     const log = this.#log(channel);
     const { head } = log;
     if (!takes(head, epoch, snapshot, (offset) => entryAt(log, offset).check)) return false;
-    const left = log.entries.slice(snapshot.offset + 1 - firstStored(log));
-    const bytes = left.reduce((sum, entry) => sum + dataBytes(entry.data), 0);
-    compacted(head, snapshot.offset, bytes);
-    log.entries = left;
+    log.forget(snapshot.offset + 1 - firstStored(log));
+    compacted(
+      head,
+      snapshot.offset,
+      log.sizes.reduce((sum, bytes) => sum + bytes, 0),
+    );
     log.snapshot = { ...snapshot, data: owned(snapshot.data) };
     return true;
   }
@@ -161,7 +169,7 @@ function drop(log: Log, keep: Keep | null, now: number): void {
   trim(log.head, keep, now, log);
   if (log.head.snapshot === 0) log.snapshot = null;
   const dropped = log.head.oldest - firstStored(log);
-  if (dropped * 2 > log.entries.length) log.entries = log.entries.slice(dropped);
+  if (dropped * 2 > log.entries.length) log.forget(dropped);
 }
 
 /** Offset of the first entry in `log.entries`. */
@@ -184,7 +192,7 @@ function cut(log: Log, range: Range): readonly Entry[] {
   const first = next;
   let bytes = 0;
   while (next >= oldest && next <= top && Math.abs(next - first) < range.entriesMax) {
-    bytes += dataBytes(entryAt(log, next).data);
+    bytes += log.bytes(next);
     if (bytes > range.bytesMax && next !== first) break;
     next += step;
   }

@@ -42,9 +42,12 @@ export type Look = (
   value: unknown,
 ) => Promise<{ readonly data: unknown } | undefined>;
 
+/** Tells the time, in ms since 1970, to those that ask for it. */
+type Now = Pick<Clock, 'now'>;
+
 /** What a kind makes of a payload, and how it puts another value in the place of the first. */
 interface Entrance {
-  readonly take: (data: Data, definition: Definition, author: Author | null, now: number) => Intake;
+  readonly take: (data: Data, definition: Definition, author: Author | null, clock: Now) => Intake;
   readonly replace: (intake: Intake, value: string) => Intake;
 }
 
@@ -57,7 +60,7 @@ const whole: Entrance = {
 };
 
 const keyed: Entrance = {
-  take: (data, definition, author, now) => {
+  take: (data, definition, author, clock) => {
     const operation = readStateOperation(String(data));
     const { op, key, ifVersion: ifKeyAt } = operation;
     const { own, keysMax, geo } = definition as StateDefinition<unknown>;
@@ -72,7 +75,7 @@ const keyed: Entrance = {
     if (geo) checkPlace(geo, JSON.parse(value));
     const facts = { at, ttlMs };
     // A device whose clock is ahead would else shut the key for everyone until then (rule K4).
-    const order = at === undefined ? undefined : Math.min(at, now);
+    const order = at === undefined ? undefined : Math.min(at, clock.now());
     return { append: { data: setEntry(key, value, facts), key, ifKeyAt, order, keysMax }, value, facts };
   },
   replace: ({ append, facts }, value) => ({
@@ -129,11 +132,11 @@ const entrances: { readonly [K in KindName]: Entrance } = {
 
 export class Admission {
   readonly #payloadBytesMax: number;
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #clock: Now;
   readonly #presenceBytesMax: number;
 
   /** @param presenceBytesMax size of what members say of themselves, and of signals */
-  constructor(payloadBytesMax: number, clock: Pick<Clock, 'now'>, presenceBytesMax = payloadBytesMax) {
+  constructor(payloadBytesMax: number, clock: Now, presenceBytesMax = payloadBytesMax) {
     this.#payloadBytesMax = payloadBytesMax;
     this.#clock = clock;
     this.#presenceBytesMax = presenceBytesMax;
@@ -151,7 +154,7 @@ export class Admission {
         `Nobody publishes on "${channel}": its keys belong to the members, who enter and leave.`,
       );
     this.#check(channel, data, definition);
-    return entrances[definition.kind].take(data, definition, author, this.#clock.now());
+    return entrances[definition.kind].take(data, definition, author, this.#clock);
   }
 
   /** What is to be appended for a member who enters a companion under its key (rule N5). @throws SyncError `payload_too_large` */
