@@ -157,6 +157,46 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
     await ada.getByTitle('Here: you', { exact: true }).waitFor();
   });
 
+  test('without a connection nobody is said to be here or to type, and trying again need not be waited for', async () => {
+    const server = served();
+    const room = inRoom(server);
+    const ada = await join(browser, room, 'Ada', (page) => page.clock.install());
+    const mira = await join(browser, room, 'Mira');
+    await ada.getByText('2 here', { exact: true }).waitFor();
+    await mira.getByLabel(`Message ${room.name}`).fill('I am');
+    await ada.getByText('Mira is typing …').waitFor();
+    // No time passes for Ada, so that what was signalled doesn't grow old.
+    await standStill(ada);
+    await server.kill();
+    await ada.getByText('Mira is typing …').waitFor({ state: 'hidden' });
+    await ada.getByText('2 were here', { exact: true }).waitFor();
+    await ada.clock.resume();
+    const button = ada.getByRole('button', { name: 'Try now' });
+    const pauseS = async (): Promise<number> => {
+      await ada.clock.fastForward('00:15');
+      return Number.parseInt((await button.textContent())?.replace(/\D/g, '') || '0', 10);
+    };
+    await expect.poll(pauseS, { timeout: 30_000 }).toBeGreaterThan(9);
+    await standStill(ada);
+    await server.restart();
+    await button.click();
+    await ada.clock.resume();
+    await ada.getByText('Live', { exact: true }).waitFor({ timeout: 6000 });
+    await button.waitFor({ state: 'hidden' });
+    await ada.getByText('2 here', { exact: true }).waitFor();
+  });
+
+  test('a phone: the way to the other examples, and how many are here', async () => {
+    const page = await openWindow(browser, { viewport: { width: 390, height: 844 } });
+    const room = inRoom(served());
+    await page.goto(`${room.url}/chat/#${room.name}`);
+    await page.getByLabel('Your name').fill('Ada');
+    await page.keyboard.press('Enter');
+    await page.getByText('1 here', { exact: true }).waitFor();
+    await page.getByRole('link', { name: 'Syncline' }).click();
+    await page.waitForURL(`${room.url}/`);
+  });
+
   test('edits and reactions reach everybody, also who comes later; only authors may edit', async () => {
     const room = inRoom(served());
     const [ada, mira] = await joinBoth(browser, room);
@@ -265,6 +305,11 @@ async function join(
   await page.keyboard.press('Enter');
   await page.getByText('Live', { exact: true }).waitFor();
   return page;
+}
+
+/** From now on no time passes in a window whose clock is installed. */
+async function standStill(page: Page): Promise<void> {
+  await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 500);
 }
 
 function joinBoth(browser: Browser, room: Room): Promise<[Page, Page]> {

@@ -105,8 +105,22 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
     const { seen } = await counted(page);
     await server.kill();
     await page.getByText(/^Offline since .+: nobody moves until it is back$/).waitFor();
+    await page.getByRole('button', { name: 'Try now' }).waitFor();
     const still = await restful(page);
     expect(still).not.toBe('');
+    // Those of whom nothing is known are hollow on the map.
+    const filled = await page.locator('.legend li').evaluateAll((all) =>
+      all.map((item) => {
+        const { fill, stroke } = getComputedStyle(item.querySelector('path') ?? item);
+        return [item.textContent, fill === stroke];
+      }),
+    );
+    expect(filled).toEqual([
+      ['riding', true],
+      ['at a stop', true],
+      ['no position for 10 s', false],
+      ['offline', false],
+    ]);
     expect((await counted(page)).seen).toBeGreaterThan(seen / 2);
     await server.restart();
     await page.getByText('Live', { exact: true }).waitFor({ timeout: 30_000 });

@@ -75,9 +75,14 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
     await pull(ada, 'r', [200, 200], [300, 300]);
     await has(mira, 1);
     await ada.getByText('Saved', { exact: true }).waitFor();
+    await mira.mouse.move(600, 600);
+    await ada.locator('.pointer', { hasText: 'Mira' }).waitFor();
     await keepFiles(ada.context(), server);
     await server.kill();
     await ada.getByText('Offline', { exact: true }).waitFor();
+    await ada.locator('.pointer').waitFor({ state: 'detached' });
+    await ada.getByRole('list', { name: 'Who was here' }).waitFor();
+    await ada.getByRole('button', { name: 'Try now' }).waitFor();
     await pull(ada, 'o', [400, 200], [500, 300]);
     await note(ada, [700, 250], 'written offline');
     await ada.getByText(/^Offline, \d+ unsaved$/).waitFor();
@@ -149,6 +154,44 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
     await page.touchscreen.tap(200, 500);
     await field(page).fill('tapped');
     await until(() => texts(shared)).toEqual(['tapped']);
+  });
+
+  test('a pen keeps its width where it turns sharply', async () => {
+    const page = await join(browser, onBoard(served()), 'Ada');
+    const turn = (i: number): At => [300 + 10 * i, 500 + (i % 2) * 30];
+    await page.keyboard.press('p');
+    await page.mouse.move(...turn(0));
+    await page.mouse.down();
+    for (let i = 1; i <= 20; i++) await page.mouse.move(...turn(i));
+    await page.mouse.up();
+    await has(page, 1);
+    await painted(page, 305, 515);
+    const across = [...Array(20).keys()].flatMap((i) => {
+      const [[x, y], [toX, toY]] = [turn(i), turn(i + 1)];
+      const along = [0.1, 0.3, 0.5, 0.7, 0.9].map((part): At => [x + (toX - x) * part, y + (toY - y) * part]);
+      return along.flatMap(([x, y]): At[] => [-1, 0, 1].map((aside) => [x + aside, y]));
+    });
+    expect(await blank(page, across)).toEqual([]);
+  });
+
+  test('the name at a pointer stays on the board, on whichever side there is room', async () => {
+    const shared = onBoard(served());
+    const phone = { viewport: { width: 390, height: 844 } };
+    const [ada, mira] = await Promise.all([
+      join(browser, shared, 'Ada', phone),
+      join(browser, shared, 'Mira in the garden'),
+    ]);
+    const pointer = ada.locator('.pointer');
+    const ends = async (): Promise<[pointer: number, name: number]> => {
+      const [at, name] = [await pointer.boundingBox(), await pointer.locator('span').boundingBox()];
+      return [Math.round(at?.x ?? 0), (name?.x ?? 0) + (name?.width ?? Infinity)];
+    };
+    await mira.mouse.move(375, 300);
+    await until(async () => (await ends())[0]).toBe(375);
+    expect((await ends())[1]).toBeLessThanOrEqual(390);
+    await mira.mouse.move(100, 300);
+    await until(async () => (await ends())[0]).toBe(100);
+    expect((await ends())[1]).toBeGreaterThan(200);
   });
 
   test('a narrow window: nothing lies over the form that asks for a name, and what was left out comes back', async () => {
@@ -428,6 +471,15 @@ async function painted(page: Page, x: number, y: number, something = true): Prom
     [x, y, something] as const,
     { polling: 50 },
   );
+}
+
+/** Those of some places of the window where nothing is painted on the board. */
+function blank(page: Page, places: readonly At[]): Promise<readonly At[]> {
+  return page.evaluate((all) => {
+    const canvas = document.querySelector('canvas');
+    const [context, ratio] = [canvas?.getContext('2d'), (canvas?.width ?? 0) / (canvas?.clientWidth ?? 1)];
+    return all.filter(([x, y]) => !context?.getImageData(x * ratio, y * ratio, 1, 1).data[3]);
+  }, places);
 }
 
 /** What is painted of the board, pointers and selections left out, as the mean of each 4 by 4 pixels: edges may differ a little. */
