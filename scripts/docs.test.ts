@@ -1,6 +1,7 @@
 // The reference pages, as they are generated: that each can be read by itself. That they are fresh is checked by scripts/docs.ts --check.
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { BUDGET } from './size.ts';
 
 const page = (name: string): string =>
   readFileSync(new URL(`../docs/reference/${name}.md`, import.meta.url), 'utf8');
@@ -32,4 +33,16 @@ it('explains what a client does next, and gives no status to errors that answer 
     expect(text).toMatch(new RegExp(`^- \`${then}\`: `, 'm'));
   expect(rowsOf(text).get('offline')).toContain('| – |');
   expect(text).not.toMatch(/\| 0 \|/);
+});
+
+it('has the READMEs name what the client may weigh', () => {
+  const most = ['streams', 'index', 'docs'].map(
+    (name) => BUDGET[`packages/client/src/${name}.ts`]?.bytesMax ?? 0,
+  );
+  const figures = most.map((bytes) => `${bytes.toLocaleString('en')}`);
+  for (const readme of ['../README.md', '../packages/client/README.md']) {
+    const text = readFileSync(new URL(readme, import.meta.url), 'utf8');
+    const [said = ''] = /[^.]*\bgzipped\b[^.]*/.exec(text) ?? [];
+    expect(said.match(/\d+,\d+/g), readme).toEqual(figures);
+  }
 });

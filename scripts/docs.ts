@@ -146,6 +146,23 @@ const PAGES: (Page | Written)[] = [
     columns: [code('name'), field('type'), field('unit'), field('doc', 'meaning')],
   },
   {
+    file: 'sizes.md',
+    title: 'Sizes',
+    about:
+      'What a page loads of each import at the most, minified and gzipped, with nothing of it left out; `npm run check` weighs them.',
+    more: [
+      'React, `yjs`, `y-protocols` and `lib0` are the application’s own and aren’t counted. What an entry holds of `@syncline/protocol` is.',
+    ],
+    module: 'scripts/size.ts',
+    table: 'BUDGET',
+    columns: [
+      code('import'),
+      field('bytesMax', 'bytes'),
+      field('laterBytesMax', 'bytes loaded later'),
+      field('doc', 'for'),
+    ],
+  },
+  {
     file: 'cli.md',
     title: 'The `syncline` command',
     about: 'Its subcommands with their arguments and options, as `syncline <command> --help` shows them.',
