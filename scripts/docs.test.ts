@@ -1,5 +1,5 @@
 // The reference pages, as they are generated: that each can be read by itself. That they are fresh is checked by scripts/docs.ts --check.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { BUDGET } from './size.ts';
 
@@ -33,6 +33,42 @@ it('explains what a client does next, and gives no status to errors that answer 
     expect(text).toMatch(new RegExp(`^- \`${then}\`: `, 'm'));
   expect(rowsOf(text).get('offline')).toContain('| – |');
   expect(text).not.toMatch(/\| 0 \|/);
+});
+
+/** What the tables say of a name, in ms or bytes or whatever it is counted in. */
+const defaults = ['limits', 'options', 'redis-options', 'client-options'].flatMap((name) => {
+  const [head = [], , ...rows] = [...page(name).matchAll(/^\|(.*)\|$/gm)].map(([, cells = '']) =>
+    cells.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('`', '')),
+  );
+  return rows.map((row) => ({
+    name: row[0],
+    value: Number(row[head.indexOf('default')]?.replaceAll('_', '')),
+  }));
+});
+const words: Readonly<Record<string, number>> = { 'an hour': 3_600_000, 'five minutes': 300_000 };
+const units: Readonly<Record<string, number>> = { s: 1000, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+it('has the guide and the protocol state defaults as the tables do', () => {
+  const guide = readdirSync(new URL('../docs/guide', import.meta.url)).map((file) => `guide/${file}`);
+  const figure = String.raw`(?<figure>\d[\d,.]*|${Object.keys(words).join('|')})(?: (?<unit>ms|s|KiB|MiB|GiB)\b)?`;
+  const forms = [
+    new RegExp(String.raw`\`(?<name>\w+)\` \((?:default )?${figure}\)`, 'g'),
+    new RegExp(String.raw`${figure}[\w ]{0,40} \(\`(?<name>\w+)\`\)`, 'g'),
+  ];
+  let stated = 0;
+  for (const file of [...guide, 'PROTOCOL.md']) {
+    const text = readFileSync(new URL(`../docs/${file}`, import.meta.url), 'utf8').replaceAll(/\s+/g, ' ');
+    for (const { 0: said, groups: { name, figure = '', unit = '' } = {} } of forms.flatMap((form) => [
+      ...text.matchAll(form),
+    ])) {
+      const known = defaults.filter((row) => row.name === name).map(({ value }) => value);
+      if (known.length === 0) continue;
+      const value = words[figure] ?? Number(figure.replaceAll(',', '')) * (units[unit] ?? 1);
+      expect(known, `${file}: ${said}`).toContain(value);
+      stated++;
+    }
+  }
+  expect(stated).toBeGreaterThan(15);
 });
 
 it('has the READMEs name what the client may weigh', () => {
