@@ -41,18 +41,12 @@ const never = [
   ...(process.env['NO_BROWSER'] ? browserTests : []),
   ...(process.env['NO_REDIS'] ? redisTests : []),
 ];
-/** Each in a process of its own: what is about processes, fills the memory, or replaces modules (`vi.mock`). */
+/** Each in a process of its own: what fills the memory, takes most of a processor's time by itself, or replaces modules (`vi.mock`). */
 const apart = [
-  'tests/{cli,conformance,faults,package,proxies,simulation}/**/*.test.ts',
-  'tests/sockets/{over.*,client,*.faults}.test.ts',
-  'tests/edge/fuzz.test.ts',
-  'bench/{snapshots,servers/children}.test.ts',
-  'examples/{start,fleet/phone,fleet/town/town}.test.ts',
-  'packages/cli/src/{main,bench/machine}.test.ts',
-  'packages/server/src/broker/{disk,redis}.test.ts',
-  'packages/server/src/{doc.hostile,nodes,fold/doc/worker}.test.ts',
+  'tests/package/*.test.ts',
+  'tests/sockets/over.*.test.ts',
+  'tests/simulation/{docs,simulation}.test.ts',
   'packages/server/src/{options,transports/tls}.test.ts',
-  ...redisTests,
 ];
 
 const common = {

@@ -60,12 +60,16 @@ export function npm(args: readonly string[], cwd: string): string {
 /**
  * Makes the packages anew in the folder `out`, one folder each; other things there stay.
  *
+ * @param checked whether types are judged too. Default: yes
  * @returns their names, such as `@syncline/client`, with their folders
  * @throws an Error with all there is to mend: types, versions, what publint finds
  */
-export async function buildPackages(out: string): Promise<ReadonlyMap<string, string>> {
+export async function buildPackages(
+  out: string,
+  { checked = true }: { readonly checked?: boolean } = {},
+): Promise<ReadonlyMap<string, string>> {
   const packages = readPackages(root);
-  const files = compile(root, packages);
+  const files = compile(root, packages, checked);
   for (const { folder } of packages) rmSync(join(out, folder), { recursive: true, force: true });
   for (const [path, text] of files) write(join(out, path), text);
   for (const one of packages) writePackage(one, packages, out);

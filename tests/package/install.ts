@@ -1,5 +1,6 @@
 // An application's folder outside the project, with the packages installed in it from their tarballs as they would come from a
-// registry. What others wrote is copied from the project's own node_modules, so that npm finds all it needs without a network.
+// registry, or laid there for a compiler. What others wrote is copied from the project's own node_modules, so that npm finds all it
+// needs without a network.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import {
   cpSync,
@@ -39,7 +40,7 @@ export interface Installed {
   readonly home: string;
   /** The application's folder. */
   readonly app: string;
-  /** A copy of it without anything that is optional. */
+  /** Where it was laid out: a copy of it without anything that is optional. */
   readonly lean: string;
   /** Where its packages are. */
   readonly modules: string;
@@ -47,21 +48,41 @@ export interface Installed {
   readonly names: readonly string[];
 }
 
-/** Builds, packs and installs all packages, in a new folder that is the caller's to remove. */
-export async function install(): Promise<Installed> {
+/** Builds, packs and installs all packages, in a new folder that is the caller's to remove. Their types aren't judged. */
+export function install(): Promise<Installed> {
+  return inFolder(async (home) => {
+    const packages = await buildPackages(join(home, 'dist'), { checked: false });
+    const made = prepare(home, packages);
+    const tarballs = packFolders(packages.values(), join(home, 'dist'));
+    npm(['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs], made.app);
+    return made;
+  });
+}
+
+/** Builds all packages with their types judged, and lays them where a compiler looks for them, without npm. */
+export function layOut(): Promise<Installed> {
+  return inFolder(async (home) => {
+    const packages = await buildPackages(join(home, 'dist'));
+    const made = prepare(home, packages);
+    for (const [name, folder] of packages) cpSync(folder, join(made.modules, name), { recursive: true });
+    cpSync(made.app, made.lean, { recursive: true, filter: (path) => !optional.test(path) });
+    return made;
+  });
+}
+
+async function inFolder(make: (home: string) => Promise<Installed>): Promise<Installed> {
   // The real path: tools tell files by it, and the folder of some systems is a link.
   const home = realpathSync(mkdtempSync(join(tmpdir(), 'syncline-package-')));
   try {
-    return await installIn(home);
+    return await make(home);
   } catch (thrown) {
     rmSync(home, { recursive: true, force: true });
     throw thrown;
   }
 }
 
-async function installIn(home: string): Promise<Installed> {
-  const packages = await buildPackages(join(home, 'dist'));
-  const tarballs = packFolders(packages.values(), join(home, 'dist'));
+/** The application, with all that others wrote. */
+function prepare(home: string, packages: ReadonlyMap<string, string>): Installed {
   const app = join(home, 'app');
   const modules = join(app, 'node_modules');
   const names = [...packages.keys()];
@@ -74,10 +95,7 @@ async function installIn(home: string): Promise<Installed> {
     others.map((name) => [name, manifestOf(join(modules, name)).version]),
   );
   writeFileSync(join(app, 'package.json'), JSON.stringify({ type: 'module', private: true, dependencies }));
-  npm(['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs], app);
-  const lean = join(home, 'lean');
-  cpSync(app, lean, { recursive: true, filter: (path) => !optional.test(path) });
-  return { home, app, lean, modules, names };
+  return { home, app, lean: join(home, 'lean'), modules, names };
 }
 
 /** Copies a package of others, and those that it needs, from where `from` would find it. */
