@@ -43,6 +43,9 @@ function App() {
   );
 }
 
+const inSight = (link: HTMLElement | null): void =>
+  link?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+
 /** The rooms that anybody opened, and how one opens another. */
 function Rooms({ present }: { present: string }) {
   const { items, publish } = useTimeline('rooms');
@@ -56,7 +59,11 @@ function Rooms({ present }: { present: string }) {
       <ul>
         {rooms.map((each) => (
           <li key={each}>
-            <a href={`#${each}`} aria-current={each === present && 'page'}>
+            <a
+              href={`#${each}`}
+              aria-current={each === present && 'page'}
+              ref={each === present ? inSight : null}
+            >
               # {each}
             </a>
           </li>

@@ -98,7 +98,10 @@ function Room({ id, channel }: { id: string; channel: client.BoardChannel }) {
         </div>
       )}
       {count === 0 && state !== 'loading' && (
-        <p class="hint">Draw something. Everyone here sees it at once.</p>
+        <p class="hint">
+          Draw something.{' '}
+          {state === 'offline' ? 'It is kept until you are online.' : 'Everyone here sees it at once.'}
+        </p>
       )}
       <Bar desk={desk} />
       <Zoom desk={desk} />

@@ -36,10 +36,11 @@ interface PeopleProps {
   readonly own: string | null;
   readonly onRename: () => void;
 }
-const shownMax = 5;
+const narrow = matchMedia('(max-width: 760px)');
 
 export function People({ peers, known, own, onRename }: PeopleProps) {
   const others = useStore(peers);
+  const shownMax = narrow.matches ? (known ? 2 : 0) : 5;
   return (
     <ul
       class={known ? 'card people' : 'card people past'}

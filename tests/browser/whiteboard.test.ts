@@ -202,6 +202,12 @@ describe.skipIf(noBrowser)('whiteboard in Chromium', { timeout: 90_000 }, () => 
     expect(await fit.isVisible()).toBe(false);
     await page.getByRole('button', { name: 'Join' }).click({ timeout: 5000 });
     await fit.waitFor();
+    // One's own name stays in sight, however many are here.
+    const shared = { url: new URL(page.url()).origin, name: 'narrow' };
+    await Promise.all(['B', 'C', 'D', 'E'].map((name) => join(browser, shared, name)));
+    await page.getByText('+2', { exact: true }).waitFor();
+    const own = await page.getByRole('button', { name: 'Ada' }).boundingBox();
+    expect((own?.x ?? Infinity) + (own?.width ?? Infinity)).toBeLessThanOrEqual(390);
   });
 
   test('keys: tools, all of it, moving, painting, stacking, copying, deleting, and back', async () => {
