@@ -78,7 +78,7 @@ test('[L1] [L3] from server to server in a rolling restart: nothing lost, nothin
     while (moving) {
       const before = next;
       for (let i = 0; i < 5; i++) stored.push(writer?.publish({ n: next++ }) ?? Promise.reject());
-      await expect.poll(() => got.length).toBeGreaterThanOrEqual(before);
+      await expect.poll(() => got.length, { interval: 40 }).toBeGreaterThanOrEqual(before);
     }
   })();
   for (let restart = 0; restart < 2; restart++) {
