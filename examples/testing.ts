@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { childOf } from '../scripts/children.ts';
 
 const script = fileURLToPath(new URL('start.ts', import.meta.url));
 
@@ -31,7 +32,7 @@ export async function launch(
 ): Promise<Launched> {
   const { HOST: _, ...inherited } = process.env;
   const env = { ...inherited, PORT: '0', ...environment };
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script], {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', childOf(script)], {
     env,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

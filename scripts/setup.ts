@@ -6,11 +6,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { makeChildren } from './children.ts';
 
 const root = join(import.meta.dirname, '..');
 /** Where Linux keeps files in memory. Tests are about processes that die; that a flush outlives the power no test can show. */
 const memory = '/dev/shm';
 const memoryBytesMin = 2 ** 31;
+const cache = join(root, 'node_modules/.cache');
 const prefix = 'syncline-tests-';
 /** A run that was killed leaves its files; one that still goes on is younger than this. */
 const leftAfterMs = 3_600_000;
@@ -24,9 +27,10 @@ const examples = ['channels', 'site', 'fleet/simulator', 'fleet/town/tours'].map
 );
 
 let folder: string | undefined;
+let children: string | undefined;
 let compiling: Promise<unknown> | undefined;
 
-export function setup(): void {
+export function setup({ vitest }: TestProject): void {
   const { TMPDIR, NODE_COMPILE_CACHE } = process.env;
   if (TMPDIR === undefined && hasRoom(memory)) {
     sweep();
@@ -35,11 +39,17 @@ export function setup(): void {
     process.once('exit', clear);
   }
   // Those that are killed keep nothing of what they compiled; this one does it for them, beside the first tests.
-  process.env['NODE_COMPILE_CACHE'] = NODE_COMPILE_CACHE ?? join(root, 'node_modules/.cache/node');
+  process.env['NODE_COMPILE_CACHE'] = NODE_COMPILE_CACHE ?? join(cache, 'node');
   const imports = [...loaded, ...examples].map((path) => `await import('./${path}');`);
   const flags = ['--disable-warning=ExperimentalWarning', '--input-type=module'];
   const code = `${imports.join(' ')} process.exit();`;
-  compiling = once(spawn(process.execPath, [...flags, '-e', code], { cwd: root, stdio: 'ignore' }), 'exit');
+  const compiled = once(
+    spawn(process.execPath, [...flags, '-e', code], { cwd: root, stdio: 'ignore' }),
+    'exit',
+  );
+  // Whoever watches changes what they are made of.
+  children = vitest.config.watch ? undefined : join(cache, `${prefix}${process.pid}`);
+  compiling = Promise.all([compiled, children && makeChildren(children)]);
 }
 
 export async function teardown(): Promise<void> {
@@ -48,11 +58,11 @@ export async function teardown(): Promise<void> {
 }
 
 function clear(): void {
-  if (folder) rmSync(folder, { recursive: true, force: true });
+  for (const made of [folder, children]) if (made) rmSync(made, { recursive: true, force: true });
 }
 
 function sweep(): void {
-  for (const left of globSync(join(memory, `${prefix}*`))) {
+  for (const left of globSync([memory, cache].map((path) => join(path, `${prefix}*`)))) {
     const { mtimeMs } = statSync(left, { throwIfNoEntry: false }) ?? { mtimeMs: Number.POSITIVE_INFINITY };
     if (Date.now() - mtimeMs > leftAfterMs) rmSync(left, { recursive: true, force: true });
   }

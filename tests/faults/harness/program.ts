@@ -6,6 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { childOf } from '../../../scripts/children.ts';
 
 /** How long an answer may take: longer than anything that is waited for inside. */
 const answerMs = 180_000;
@@ -54,7 +55,7 @@ export class Program {
     onLine: OnLine,
     { execArgv = [], env = {}, by = [], deafOutput = false }: Start = {},
   ): Promise<Program> {
-    const path = fileURLToPath(new URL(file, import.meta.url));
+    const path = childOf(fileURLToPath(new URL(file, import.meta.url)));
     const [execPath = process.execPath, ...before] = [...by, process.execPath];
     const child = fork(path, [JSON.stringify(plan)], {
       execPath,
