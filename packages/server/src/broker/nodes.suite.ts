@@ -2,7 +2,7 @@
  * What every implementation of `Nodes` must do, as one suite: those in memory and those over Redis run it. It sees the contract of
  * broker.ts only, and waits for what comes of time in the subject's own way.
  */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Nodes } from './broker.ts';
 
 /** One node under test. */
@@ -94,9 +94,8 @@ function telling(make: Make): void {
     const { nodes, until } = await joined(make, 2);
     const heard: string[][] = [[], []];
     const { hear } = at(nodes, 1).nodes;
-    const warned: string[] = [];
-    const onWarning = ({ message }: Error) => void warned.push(message);
-    process.on('warning', onWarning);
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    onTestFinished(() => warned.mockRestore());
     const stops = heard.map((texts) =>
       hear.call(at(nodes, 1).nodes, 'topic', (text) => {
         texts.push(text);
@@ -111,8 +110,7 @@ function telling(make: Make): void {
     await tellUntil('bad', at(heard, 1));
     await tellUntil('one', at(heard, 1));
     await until(() => expect(at(heard, 0)).toContain('one'));
-    await until(() => expect(warned.join()).toContain('a listener that throws'));
-    process.off('warning', onWarning);
+    await until(() => expect(warned).toHaveBeenCalledWith(expect.stringContaining('a listener that throws')));
     at(stops, 0)();
     at(stops, 0)();
     await tellUntil('two', at(heard, 1));

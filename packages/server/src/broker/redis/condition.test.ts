@@ -2,7 +2,7 @@
  * When trouble becomes news: what passes within a second is none. Time stands still unless the test says so.
  */
 import { fakeClock } from '@syncline/protocol/testing';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { Condition } from './condition.ts';
 
 function conditionAt() {
@@ -119,15 +119,13 @@ it('goes on when a listener throws, and tells none that has left', async () => {
   });
   const later: string[] = [];
   condition.onChange(() => later.push('told'));
-  const warnings: string[] = [];
-  const listen = (warning: Error): void => void warnings.push(warning.message);
-  process.on('warning', listen);
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  onTestFinished(() => warned.mockRestore());
   condition.trouble('a', 'It is gone.');
   await clock.advance(1000);
   stop();
   condition.fine('a');
   await clock.advance(0);
-  process.off('warning', listen);
   expect([news, later]).toEqual([[0], ['told', 'told']]);
-  expect(warnings.join()).toMatch(/health threw: Error: on purpose/);
+  expect(warned).toHaveBeenCalledWith(expect.stringContaining('health threw: Error: on purpose'));
 });
