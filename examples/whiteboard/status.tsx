@@ -39,8 +39,10 @@ interface PeopleProps {
 const narrow = matchMedia('(max-width: 760px)');
 
 export function People({ peers, known, own, onRename }: PeopleProps) {
-  const others = useStore(peers);
-  const shownMax = narrow.matches ? (known ? 2 : 0) : 5;
+  const all = useStore(peers);
+  const shownMax = narrow.matches ? 2 : 5;
+  // Where there is little room it is for what is known.
+  const others = known || !narrow.matches ? all : [];
   return (
     <ul
       class={known ? 'card people' : 'card people past'}
