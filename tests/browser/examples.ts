@@ -61,11 +61,13 @@ export function runForAll(): () => Running {
  * An empty window of a person's own, until the test is over. Whatever goes wrong in it, and isn't expected, fails the test.
  *
  * @param expected what may be told as an error. Default: that there is no server
+ * @param atEnd is given what closes the window. Default: the test, for when it is over
  */
 export async function openWindow(
   browser: Browser,
   options: BrowserContextOptions = {},
   expected = /ERR_CONNECTION_/,
+  atEnd: (close: () => Promise<void>) => void = onTestFinished,
 ): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
@@ -73,7 +75,7 @@ export async function openWindow(
   const note = (text: string): unknown => expected.test(text) || errors.push(text);
   page.on('pageerror', ({ message }) => note(message));
   page.on('console', (message) => message.type() === 'error' && note(message.text()));
-  onTestFinished(async () => {
+  atEnd(async () => {
     await context.close();
     expect(errors).toEqual([]);
   });
