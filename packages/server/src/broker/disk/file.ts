@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SyncError } from '@syncline/protocol';
 import { ownerOf } from '../producer.ts';
-import { dropReceipt, readReceipt, receiptPath } from './receipt.ts';
+import { type Acked, dropReceipt, readReceipt, receiptPath } from './receipt.ts';
 import { textIn, textOut } from './tables.ts';
 import { walTrouble } from './wal.ts';
 
@@ -72,10 +72,12 @@ export function openFile(options: FileOptions): DatabaseSync {
     makeFolder(dir);
     refuseLostMain(path);
     refuseDamagedWal(path);
-    refuseLostAcks(path);
+    const acked = readReceipt(path);
+    if (acked) lookUntouched(path, (untouched) => refuseLostAcks(untouched, path, acked));
     db = new DatabaseSync(path);
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     identify(db, path);
+    if (acked) refuseLostAcks(db, path, acked);
     db.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${walPages}; PRAGMA journal_size_limit = ${walBytesKept}`,
     );
@@ -117,11 +119,8 @@ function refuseDamagedWal(path: string): void {
 }
 
 /** Commits are in order: where the entry that was acknowledged last is there, so are all before it. */
-function refuseLostAcks(path: string): void {
-  const acked = readReceipt(path);
-  if (!acked) return;
-  const { channel, epoch, offset } = acked;
-  const log = readUntouched(path, 'SELECT epoch, top FROM logs WHERE name = ?', textIn(channel));
+function refuseLostAcks(db: DatabaseSync, path: string, { channel, epoch, offset }: Acked): void {
+  const log = logIn(db, channel);
   const top = log?.['epoch'] === epoch ? Number(log['top']) : 0;
   if (top >= offset) return;
   throw new SyncError(
@@ -130,18 +129,31 @@ function refuseLostAcks(path: string): void {
   );
 }
 
-/** The first row of a query. Whoever writes, and be it to look, moves the write-ahead log to the main file when it closes. */
-function readUntouched(path: string, sql: string, parameter: string | Uint8Array) {
-  const db = new DatabaseSync(path, { readOnly: true });
+function logIn(db: DatabaseSync, channel: string) {
   try {
-    return db.prepare(sql).get(parameter);
+    return db.prepare('SELECT epoch, top FROM logs WHERE name = ?').get(textIn(channel));
   } catch (thrown) {
     // A database without that table lacks them too.
     if (resultOf(thrown) !== 1) throw thrown;
     return undefined;
+  }
+}
+
+/**
+ * Whoever may write moves the write-ahead log to the main file when it closes; whoever may not needs an index of it, in a file of its own.
+ * A disk without room for that hinders nobody who only reads: then the file is looked at once it is open.
+ */
+function lookUntouched(path: string, look: (db: DatabaseSync) => void): void {
+  const index = `${path}-shm`;
+  const shared = existsSync(index);
+  const db = new DatabaseSync(path, { readOnly: true });
+  try {
+    look(db);
+  } catch (thrown) {
+    if (![10, 13, 14].includes(resultOf(thrown))) throw thrown;
   } finally {
     db.close();
-    rmSync(`${path}-shm`, { force: true });
+    if (!shared) rmSync(index, { force: true });
   }
 }
 

@@ -6,6 +6,7 @@ import {
   copyFileSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -156,6 +157,26 @@ it('[A1] a write-ahead log that is gone, or cut before what was acknowledged, is
   const cuts = [0, 1, 32, ...Array.from({ length: 40 }, () => Math.floor(random() * torn.from))];
   for (const cut of cuts)
     expect(afterChange(dir, ['a'], (copy) => truncateSync(join(copy, wal), cut))).toMatchObject(lost);
+});
+
+it('a folder without room for an index to look with starts, and what it lacks is told all the same', () => {
+  const { dir, torn } = underWay(12);
+  const noRoom = (copy: string) => mkdirSync(join(copy, `${fileName}-shm`));
+  expect(afterChange(dir, ['a', 'b'], noRoom)).toEqual([13, 1]);
+  const lost = afterChange(dir, ['a'], (copy) => {
+    noRoom(copy);
+    truncateSync(join(copy, wal), torn.from - 1);
+  });
+  expect(lost).toMatchObject({ code: 'corrupt', message: expect.stringContaining('12 of channel "a" were') });
+});
+
+it('a note that can neither be written nor removed hinders nobody', () => {
+  const dir = folder();
+  mkdirSync(join(dir, note));
+  const store = opened(dir);
+  store.commit([append('a', '1')]);
+  store.close();
+  expect(startOn(dir, ['a'])).toEqual([1]);
 });
 
 it("another program's database in its place is told", () => {

@@ -33,8 +33,12 @@ export function readReceipt(path: string): Acked | undefined {
 
 /** Removes the note once nothing is left in the write-ahead log: then there is nothing that could get lost with that. */
 export function dropReceipt(path: string): void {
-  const left = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-  if (left === 0) rmSync(receiptPath(path), { force: true });
+  try {
+    const left = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (left === 0) rmSync(receiptPath(path), { force: true });
+  } catch {
+    // A note that stays is true as well, so that is no reason not to start.
+  }
 }
 
 /**
