@@ -166,7 +166,7 @@ function Status({ room }: { room: string }) {
   return (
     <div class="status">
       <output class={`freshness ${is.state}`}>{words()}</output>
-      {is.state === 'stale' && <TryNow status={client.status} />}
+      {is.state === 'stale' && <TryNow client={client} />}
     </div>
   );
 }

@@ -7,9 +7,7 @@ import { useSyncExternalStore } from 'preact/compat';
 import { plainIn } from '../shared/names.ts';
 import { channels } from './channels.ts';
 
-const client = createClient({ channels });
-
-export const { status } = client;
+export const client = createClient({ channels });
 
 export type BoardChannel = ReturnType<typeof open>;
 const open = (id: string) => client.doc(`board/${id}`, { persist: 'indexeddb' });

@@ -5,7 +5,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { TryNow } from '../shared/try-now.tsx';
 import { Board, type Placed } from './board.ts';
-import { type BoardChannel, status, useStore } from './client.ts';
+import { type BoardChannel, client, useStore } from './client.ts';
 import type { Peers } from './peers.ts';
 import { colorOf } from './screen.ts';
 
@@ -23,7 +23,7 @@ export function Sync({ channel }: { channel: BoardChannel }) {
   return (
     <>
       <output class={`sync ${state}`}>{words[state]}</output>
-      {state === 'offline' && <TryNow status={status} />}
+      {state === 'offline' && <TryNow client={client} />}
     </>
   );
 }

@@ -61,6 +61,15 @@ interface Connected {
    * a little late; this machine's time before there was one.
    */
   serverNow(): number;
+  /**
+   * Connects now, which else happens when something is subscribed to or sent, and again in a while after a connection was lost: for a
+   * page's "Try now", or to be there early. No attempt begins within a second after one that failed; a connection that is there
+   * is asked whether it still is. After `close` it does nothing.
+   *
+   * @example
+   * button.onclick = () => client.connect()
+   */
+  connect(): void;
   /** Leaves, and ends the connection for good. What is unanswered fails with `closed`; no handler is called any more. */
   close(): void;
 }
@@ -148,6 +157,7 @@ export function createClientWith<const C extends Contract, K extends string>(
     status: connection.status,
     unsent,
     serverNow: () => clock.now() + connection.aheadMs,
+    connect: () => connection.wake('wake'),
     close: () => {
       core.lease?.end();
       connection.stop();

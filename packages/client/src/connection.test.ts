@@ -178,6 +178,61 @@ describe('a link that is dead', () => {
   });
 });
 
+describe('connect, asked for', () => {
+  test('begins what a subscription would begin, once', () => {
+    const { client, server } = scene();
+    client.connect();
+    client.connect();
+    client.stream('chat/a').onMessage(ignore);
+    expect(server.links).toHaveLength(1);
+    server.link.welcome().subscribed();
+    expect(client.status.get()).toEqual({ state: 'open' });
+  });
+
+  test('while waiting it dials now, but not within a second after an attempt that failed', async () => {
+    const { client, server, clock } = scene();
+    const leftMs = () => {
+      const status = client.status.get();
+      return status.state === 'waiting' ? status.until - clock.now() : Number.NaN;
+    };
+    client.connect();
+    server.link.break();
+    // Waits grow as attempts fail, and each is drawn by lot.
+    for (let attempt = 0; attempt < 50 && leftMs() < 3000; attempt++) {
+      await clock.advance(leftMs());
+      server.link.break();
+    }
+    expect(leftMs()).toBeGreaterThanOrEqual(3000);
+    const before = server.links.length;
+    client.connect();
+    await clock.advance(999);
+    expect(server.links).toHaveLength(before);
+    await clock.advance(1);
+    expect(server.links).toHaveLength(before + 1);
+    server.link.break();
+    await clock.advance(1500);
+    client.connect();
+    await clock.advance(0);
+    expect(server.links).toHaveLength(before + 2);
+  });
+
+  test('[H3] a connection that is there is asked whether it still is; one that was closed stays so', async () => {
+    const { client, server, clock } = scene();
+    client.connect();
+    const link = server.link.welcome();
+    client.connect();
+    expect(link.take('heartbeat')).toEqual({ type: 'heartbeat' });
+    await clock.advance(4000);
+    expect(client.status.get().state).not.toBe('open');
+    client.close();
+    const { length } = server.links;
+    client.connect();
+    await clock.advance(60_000);
+    expect(server.links).toHaveLength(length);
+    expect(client.status.get()).toMatchObject({ state: 'closed', error: { code: 'closed' } });
+  });
+});
+
 describe('hints of the browser', () => {
   test('while waiting a hint brings the next attempt forward, a storm of them one a second', async () => {
     const { client, server, clock, hint } = scene();

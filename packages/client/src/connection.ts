@@ -171,7 +171,7 @@ export class Connection {
     const state = next(before, event, facts);
     if (state === before) return;
     this.#state = state;
-    this.#unbind ??= lifecycle((hint) => this.#hint(hint));
+    this.#unbind ??= lifecycle((hint) => this.wake(hint));
     this.#timer?.();
     if ('until' in state && state.until) {
       this.#timer = clock.timer(state.until - now, () => this.#dispatch({ type: 'due' }));
@@ -185,8 +185,7 @@ export class Connection {
       }
     }
     this.#change(present);
-    if ('attempt' in state && state.attempt > this.#last)
-      this.#dial(state.attempt, state.tries.rejections > 0);
+    if ('attempt' in state && state.attempt > this.#last) this.#dial(state.attempt, state.tries.rejected > 0);
     if (state.state === 'closed') {
       this.#unbind();
       this.#hooks.closed(state.error);
@@ -217,12 +216,9 @@ export class Connection {
     this.#told();
   }
 
-  /** While there is a link a hint makes it prove that it is alive. */
-  #hint(hint: Hint): void {
-    if (!this.#present) {
-      if (hint === 'wake') this.#dispatch({ type: hint });
-      return;
-    }
+  /** Connects, now if it waits to. While there is a link a hint makes it prove that it is alive. */
+  wake(hint: Hint): void {
+    if (!this.#present) return this.#dispatch({ type: hint });
     this.#rights.wake();
     if (this.#probing) return;
     this.#probing = true;

@@ -8,8 +8,8 @@ import { describe, expect, test } from 'vitest';
 import { connectMs, type Event, type Facts, hintMs, next, type State, stableMs } from './machine.ts';
 
 const gone = new SyncError('unavailable');
-const tries = { failures: 2, rejections: 0, waitedMs: 600 };
-const fresh = { failures: 0, rejections: 0, waitedMs: 0 };
+const tries = { failed: 2, rejected: 0, waitedMs: 600 };
+const fresh = { failed: 0, rejected: 0, waitedMs: 0 };
 const now = 100_000;
 const facts: Facts = { now, random: 0.5, attempt: 20 };
 
@@ -30,6 +30,7 @@ const events: { readonly [E in Event['type']]: Extract<Event, { type: E }> } = {
   bye: { type: 'bye', link: 7, afterMs: 4_000 },
   due: { type: 'due' },
   wake: { type: 'wake' },
+  offline: { type: 'offline' },
 };
 
 const code = (name: string): SyncError => expect.objectContaining({ code: name });
@@ -42,7 +43,7 @@ const opened = (link: number): State => ({
 const closed: State = { state: 'closed', error: code('closed') };
 /** After two failures the wait is half of 250 ms × 2², by the random number. */
 const wait = (error: SyncError, before = 600): Extract<State, { state: 'waiting' }> => ({
-  ...{ state: 'waiting', tries: { failures: 3, rejections: 0, waitedMs: before + 500 } },
+  ...{ state: 'waiting', tries: { failed: 3, rejected: 0, waitedMs: before + 500 } },
   ...{ until: now + 500, earliest: now + 500, error },
 });
 /** The next link failed: the old one goes on, and another attempt is made after the same wait. */
@@ -52,30 +53,32 @@ const again = (error: SyncError): State => ({ ...wait(error), state: 'open', lin
 const table: { readonly [S in State['state']]: { readonly [E in Event['type']]: State | 'stay' } } = {
   idle: {
     ...{ start: dialled(20, fresh), stop: closed },
-    ...{ opened: 'stay', lost: 'stay', bye: 'stay', due: 'stay', wake: 'stay' },
+    ...{ opened: 'stay', lost: 'stay', bye: 'stay', due: 'stay', wake: dialled(20, fresh) },
+    offline: 'stay',
   },
   connecting: {
     ...{ start: 'stay', stop: closed, opened: opened(7), lost: wait(gone) },
-    ...{ bye: 'stay', due: wait(code('silent')), wake: 'stay' },
+    ...{ bye: 'stay', due: wait(code('silent')), wake: 'stay', offline: 'stay' },
   },
   open: {
     // It held for two of five seconds, and that much of what was waited is forgotten.
     ...{ start: 'stay', stop: closed, opened: 'stay', lost: wait(gone, 360), wake: 'stay' },
+    offline: 'stay',
     due: { ...states.open, tries: fresh, until: 0 },
     // Half of what spreads the clients: 250 ms and half of the time that the server named.
     bye: { ...states.open, leaving: true, until: now + 5_125, earliest: now + 5_125 },
   },
   moving: {
     ...{ start: 'stay', stop: closed, opened: 'stay', lost: dialled(8) },
-    ...{ bye: 'stay', due: again(code('silent')), wake: 'stay' },
+    ...{ bye: 'stay', due: again(code('silent')), wake: 'stay', offline: 'stay' },
   },
   waiting: {
     ...{ start: 'stay', stop: closed, opened: 'stay', lost: 'stay', bye: 'stay' },
-    ...{ due: dialled(20), wake: { ...states.waiting, until: 100_400 } },
+    ...{ due: dialled(20), wake: { ...states.waiting, until: 100_400 }, offline: 'stay' },
   },
   closed: {
     ...{ start: 'stay', stop: 'stay', opened: 'stay', lost: 'stay' },
-    ...{ bye: 'stay', due: 'stay', wake: 'stay' },
+    ...{ bye: 'stay', due: 'stay', wake: 'stay', offline: 'stay' },
   },
 };
 
@@ -123,7 +126,7 @@ describe('moving to the next link', () => {
   test('[L3] [L2] a token that was refused by the next server is not sent again', () => {
     const error = new SyncError('unauthenticated');
     const back = next(states.moving, { type: 'lost', link: 8, error }, facts);
-    expect(next(back, events.due, facts)).toMatchObject({ state: 'moving', tries: { rejections: 1 } });
+    expect(next(back, events.due, facts)).toMatchObject({ state: 'moving', tries: { rejected: 1 } });
   });
 
   test('[L3] a bye of the link that is being made is nothing yet', () => {
@@ -153,15 +156,15 @@ describe('how a lost link goes on is read from the table of errors', () => {
     '[L2] [I6] after %s the next attempt knows that its token was refused',
     (name) => {
       const state = lose(new SyncError(name));
-      expect(state).toMatchObject({ state: 'waiting', tries: { rejections: 1 } });
-      expect(next(state, events.due, facts)).toMatchObject({ attempt: 20, tries: { rejections: 1 } });
+      expect(state).toMatchObject({ state: 'waiting', tries: { rejected: 1 } });
+      expect(next(state, events.due, facts)).toMatchObject({ attempt: 20, tries: { rejected: 1 } });
     },
   );
 
   test('[L2] it closes when three were refused in a row, whether there is a way to another token or not', () => {
     const error = new SyncError('unauthenticated');
     expect(lose(error)).toMatchObject({ state: 'waiting' });
-    const twice: State = { ...states.connecting, tries: { ...tries, rejections: 2 } };
+    const twice: State = { ...states.connecting, tries: { ...tries, rejected: 2 } };
     expect(next(twice, { type: 'lost', link: 7, error }, facts)).toEqual({ state: 'closed', error });
   });
 
@@ -195,13 +198,13 @@ describe('waits', () => {
 
   test('grow with full jitter up to 15 s and never end', () => {
     const waits = (random: number) =>
-      [0, 1, 2, 5, 6, 10_000].map((failures) => after({ failures, waitedMs: 15_000 }, random).ms);
+      [0, 1, 2, 5, 6, 10_000].map((failed) => after({ failed, waitedMs: 15_000 }, random).ms);
     expect(waits(1)).toEqual([250, 500, 1_000, 8_000, 15_000, 15_000]);
     expect(waits(0)).toEqual([0, 0, 0, hintMs, hintMs, hintMs]);
   });
 
   test('are no longer than all before them together, but for 2 s', () => {
-    const waits = [0, 1_999, 2_001, 9_000].map((waitedMs) => after({ failures: 20, waitedMs }, 1).ms);
+    const waits = [0, 1_999, 2_001, 9_000].map((waitedMs) => after({ failed: 20, waitedMs }, 1).ms);
     expect(waits).toEqual([2_000, 2_000, 2_001, 9_000]);
   });
 
@@ -231,7 +234,7 @@ describe('waits', () => {
   });
 
   test('a link that held for a part of the time takes back that part of them, and one that held has forgotten all', () => {
-    const waited = { ...fresh, failures: 9, waitedMs: 10_000 };
+    const waited = { ...fresh, failed: 9, waitedMs: 10_000 };
     const lostAt = (ms: number) =>
       next({ ...states.open, tries: waited, until: now + stableMs }, events.lost, {
         ...{ now: now + ms, random: 0.999, attempt: 0 },
@@ -246,7 +249,7 @@ describe('waits', () => {
   });
 
   test('[L1] what was waited beside a link that still worked, or was still to be, is no reason to wait when it ends', () => {
-    const leaving: State = { ...states.moving, tries: { ...fresh, failures: 9, waitedMs: 15_000 } };
+    const leaving: State = { ...states.moving, tries: { ...fresh, failed: 9, waitedMs: 15_000 } };
     const failed = next(leaving, { ...events.lost, link: 8 }, { ...facts, random: 0.999 });
     expect(failed).toMatchObject({ state: 'open', until: now + 14_985 });
     const ended = next(failed, events.lost, { now: now + 100, random: 0.999, attempt: 0 });

@@ -20,8 +20,8 @@ const rejectionsMax = 3;
 
 /** Failed attempts since a connection last held, and refused tokens among them. */
 interface Tries {
-  readonly failures: number;
-  readonly rejections: number;
+  readonly failed: number;
+  readonly rejected: number;
   /** How much was waited between them, as far as it still counts, in ms. */
   readonly waitedMs: number;
 }
@@ -89,7 +89,9 @@ export type Event =
   /** The state has lasted as long as it may. */
   | { readonly type: 'due' }
   /** A hint that the network may be back: online, page visible again, page restored. */
-  | { readonly type: 'wake' };
+  | { readonly type: 'wake' }
+  /** A hint that the network may be gone: a link has to prove itself, which is not for this machine to ask. */
+  | { readonly type: 'offline' };
 
 /** What a decision depends on besides state and event. */
 export interface Facts {
@@ -101,7 +103,7 @@ export interface Facts {
   readonly attempt: number;
 }
 
-const fresh: Tries = { failures: 0, rejections: 0, waitedMs: 0 };
+const fresh: Tries = { failed: 0, rejected: 0, waitedMs: 0 };
 
 /** The state after `event`; the same object when nothing changed. */
 export function next(state: State, event: Event, facts: Facts): State {
@@ -113,7 +115,7 @@ export function next(state: State, event: Event, facts: Facts): State {
 
 const steps = {
   idle(state: State, event: Event, facts: Facts): State {
-    return event.type === 'start' ? connecting(facts.attempt, fresh, facts) : state;
+    return event.type === 'wake' || event.type === 'start' ? connecting(facts.attempt, fresh, facts) : state;
   },
 
   connecting(state: Connecting, event: Event, facts: Facts): State {
@@ -133,7 +135,7 @@ const steps = {
     }
     const failure = failureOf(event, link);
     if (failure) {
-      // A link that held for a part of the time takes back that part of what was waited; one whose server leaves, all of it.
+      // A link that held for a part of the time takes back that part of what was waitedMs; one whose server leaves, all of it.
       const left = leaving ? 0 : Math.max(0, until - now) / stableMs;
       return lose({ ...tries, waitedMs: left * tries.waitedMs }, failure, facts, earliest);
     }
@@ -161,7 +163,7 @@ const steps = {
     if (event.type === 'due') return connecting(attempt, state.tries, facts);
     // Sooner than it was to be; or now, where that passed while the machine slept and no timer ran.
     const until = Math.max(now, state.earliest);
-    return event.type === 'wake' && until !== state.until ? { ...state, until } : state;
+    return event.type !== 'wake' || until === state.until ? state : { ...state, until };
   },
 } as const;
 
@@ -185,21 +187,21 @@ function open(link: number, tries: Tries, { now }: Facts): Open {
 
 function lose(before: Tries, error: SyncError, facts: Facts, comeBack?: number): State {
   const waiting = pause(before, error, facts, comeBack);
-  return error.next === 'stop' || waiting.tries.rejections >= rejectionsMax ? closed(error) : waiting;
+  return error.next === 'stop' || waiting.tries.rejected >= rejectionsMax ? closed(error) : waiting;
 }
 
 function pause(before: Tries, error: SyncError, { now, random }: Facts, comeBack = 0): Waiting {
-  const { failures, rejections, waitedMs } = before;
-  const wait = backoff(failures, random, failures < quickMax ? 0 : hintMs, waitedMs);
+  const { failed, rejected, waitedMs } = before;
+  const wait = backoff(failed, random, failed < quickMax ? 0 : hintMs, waitedMs);
   const tries: Tries = {
-    failures: failures + 1,
-    rejections: rejections + Number(error.next === 'reauth'),
+    failed: failed + 1,
+    rejected: rejected + Number(error.next === 'reauth'),
     waitedMs: Math.min(backoffMsMax, waitedMs + wait),
   };
   // What the server asked for is the least (rule F11).
   const asked = Math.max(comeBack, now + retryMsOf(error));
   const until = Math.max(asked, now + wait);
   // After a connection that held, the first hint is followed at once; a storm of hints then gets one attempt a second.
-  const earliest = Math.min(until, failures ? asked + hintMs : asked);
+  const earliest = Math.min(until, failed ? asked + hintMs : asked);
   return { state: 'waiting', tries, until, earliest, error };
 }
