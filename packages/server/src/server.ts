@@ -25,7 +25,7 @@ import { Entrances } from './server/entrances.ts';
 import type { At, Server, ServerOptions } from './server/front.ts';
 import { pathsOf } from './server/paths.ts';
 import { LogReach } from './server/reach.ts';
-import { hooksOf, settingsOf } from './server/settings.ts';
+import { settingsOf } from './server/settings.ts';
 import { Webhooks } from './server/webhooks.ts';
 import { Lookups } from './session/lookups.ts';
 import { Posts } from './session/posts.ts';
@@ -71,7 +71,7 @@ class Node<C extends Contract> implements Server<C> {
   #closing: Promise<void> | undefined;
 
   constructor(given: ServerOptions<C>) {
-    const { numbers, find, takesBinary } = settingsOf(given);
+    const { numbers, find, takesBinary, hooks } = settingsOf(given);
     const options = Object.freeze({ ...given });
     this.#numbers = numbers;
     const clock = options.clock ?? systemClock;
@@ -91,7 +91,7 @@ class Node<C extends Contract> implements Server<C> {
     this.ready = (broker.ready ?? Promise.resolve()).then(() => this.#withdrawals?.open());
     const now = () => broker.now?.() ?? clock.now();
     const access = new Access({
-      ...hooksOf(options),
+      ...hooks,
       hookMs: numbers.hookMs,
       clock,
       logger,

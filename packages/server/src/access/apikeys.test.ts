@@ -3,7 +3,7 @@
  * looked for in whatever is said. What keys may do is the API's test.
  */
 import { defineChannels, SyncError, stream } from '@syncline/protocol';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { memory } from '../broker/memory.ts';
 import { createServer } from '../server.ts';
 import { makeKey } from '../testing/backend.ts';
@@ -194,5 +194,12 @@ describe('the option', () => {
     const open = () => createServer({ channels, broker: memory(), apiKeys: keys });
     expect(open).toThrow(expect.objectContaining({ code: 'bad_option' }));
     expect(open).toThrow('`authenticate`');
+  });
+
+  it('is looked at before the logs are, which would else stay open behind a server that never was', () => {
+    const asked = vi.fn();
+    const broker = Object.defineProperty(memory(), 'ready', { get: asked });
+    expect(() => createServer({ channels, broker, apiKeys: keys })).toThrow('`authenticate`');
+    expect(asked).not.toHaveBeenCalled();
   });
 });

@@ -5,6 +5,7 @@
 import { type Contract, SyncError } from '@syncline/protocol';
 import { type Lookup, lookup } from '@syncline/protocol/wire';
 import { keyRing } from '../access/apikeys.ts';
+import type { AccessSettings } from '../access.ts';
 import { demandYjs } from '../fold/doc/yjs.ts';
 import { show } from '../options/show.ts';
 import { type Numbers, resolveNumbers } from '../options.ts';
@@ -14,11 +15,17 @@ import { pathsOf } from './paths.ts';
 /** Size of one payload where there are documents. */
 const pastedBytesMax = 1_048_576;
 
+type Hooks = Pick<
+  AccessSettings,
+  'authenticate' | 'authorize' | 'beforePublish' | 'tokenParameter' | 'apiKeys'
+>;
+
 export interface Settings {
   readonly numbers: Numbers;
   readonly find: Lookup;
   /** Whether some channel carries bytes. */
   readonly takesBinary: boolean;
+  readonly hooks: Hooks;
 }
 
 /** @throws SyncError `bad_option` */
@@ -30,11 +37,11 @@ export function settingsOf(options: ServerOptions<Contract>): Settings {
   const numbers = resolveNumbers({ ...(takesBinary && room(options)), ...options });
   if (definitions.some(({ kind }) => kind === 'doc')) demandYjs();
   pathsOf(options, {}, find);
-  return { numbers, find, takesBinary };
+  return { numbers, find, takesBinary, hooks: hooksOf(options) };
 }
 
 /** What is asked about who is asking. @throws SyncError `bad_option` */
-export function hooksOf(options: ServerOptions<Contract>) {
+function hooksOf(options: ServerOptions<Contract>): Hooks {
   const { authenticate, authorize, beforePublish, tokenParameter, apiKeys } = options;
   return {
     authenticate: authenticate ?? null,
