@@ -62,9 +62,10 @@ interface Connected {
    */
   serverNow(): number;
   /**
-   * Connects now, which else happens when something is subscribed to or sent, and again in a while after a connection was lost: for a
-   * page's "Try now", or to be there early. No attempt begins within a second after one that failed; a connection that is there
-   * is asked whether it still is. After `close` it does nothing.
+   * Connects now, without waiting until something is subscribed to or sent or, where attempts failed, until the next one is due: for a
+   * page's "Try now", or to be there early. From the second failure in a row on the next attempt is still a second after the last
+   * one, and none comes before the server asked for it. A connection that is there is asked whether it still is. After `close`
+   * this does nothing.
    *
    * @example
    * button.onclick = () => client.connect()
@@ -157,7 +158,7 @@ export function createClientWith<const C extends Contract, K extends string>(
     status: connection.status,
     unsent,
     serverNow: () => clock.now() + connection.aheadMs,
-    connect: () => connection.wake('wake'),
+    connect: () => connection.hint('wake'),
     close: () => {
       core.lease?.end();
       connection.stop();

@@ -171,7 +171,7 @@ export class Connection {
     const state = next(before, event, facts);
     if (state === before) return;
     this.#state = state;
-    this.#unbind ??= lifecycle((hint) => this.wake(hint));
+    this.#unbind ??= lifecycle((hint) => this.hint(hint));
     this.#timer?.();
     if ('until' in state && state.until) {
       this.#timer = clock.timer(state.until - now, () => this.#dispatch({ type: 'due' }));
@@ -216,15 +216,16 @@ export class Connection {
     this.#told();
   }
 
-  /** Connects, now if it waits to. While there is a link a hint makes it prove that it is alive. */
-  wake(hint: Hint): void {
-    if (!this.#present) return this.#dispatch({ type: hint });
+  /** Without a link, `wake` has it dial as soon as it may. A link that is there has to prove that it is alive. */
+  hint(hint: Hint): void {
     this.#rights.wake();
-    if (this.#probing) return;
-    this.#probing = true;
-    this.#quiet?.();
-    this.#quiet = this.#deadline(probeMs);
-    this.#send('heartbeat');
+    if (!this.#present) this.#dispatch({ type: hint });
+    else if (!this.#probing) {
+      this.#probing = true;
+      this.#quiet?.();
+      this.#quiet = this.#deadline(probeMs);
+      this.#send('heartbeat');
+    }
   }
 
   #dial(number: number, rejected: boolean): void {

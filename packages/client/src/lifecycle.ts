@@ -3,7 +3,7 @@
  * a browser there is nothing to bind to. Hints are never trusted, only followed by an attempt or a probe.
  */
 
-/** `wake`: the network may be back, or the page is in view again. `offline`: the network may be gone. */
+/** `wake`: the network may be back, the page is in view again, or the application wants a connection now. `offline`: the network may be gone. */
 export type Hint = 'wake' | 'offline';
 
 /** Calls `onHint` from now on; what is returned ends that. */

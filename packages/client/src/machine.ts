@@ -10,7 +10,7 @@ import { backoff, backoffMsMax, retryMsOf } from './timing.ts';
 export const connectMs = 10_000;
 /** How long a connection must hold before earlier failures are forgotten, in ms. */
 export const stableMs = 5_000;
-/** How soon after a failed attempt a hint of the browser may bring the next one forward, in ms. */
+/** How soon after a failed attempt a hint, or the application, may bring the next one forward, in ms. */
 export const hintMs = 1_000;
 /** After so many failures an attempt comes no sooner after the last one than a hint may: there are three in the first second at most. */
 const quickMax = 3;
@@ -88,7 +88,7 @@ export type Event =
   | { readonly type: 'bye'; readonly link: number; readonly afterMs: number }
   /** The state has lasted as long as it may. */
   | { readonly type: 'due' }
-  /** A hint that the network may be back: online, page visible again, page restored. */
+  /** A hint that the network may be back: online, page visible again, page restored. Or the application asks for a connection now. */
   | { readonly type: 'wake' }
   /** A hint that the network may be gone: a link has to prove itself, which is not for this machine to ask. */
   | { readonly type: 'offline' };
@@ -135,7 +135,7 @@ const steps = {
     }
     const failure = failureOf(event, link);
     if (failure) {
-      // A link that held for a part of the time takes back that part of what was waitedMs; one whose server leaves, all of it.
+      // A link that held for a part of the time takes back that part of what was waited; one whose server leaves, all of it.
       const left = leaving ? 0 : Math.max(0, until - now) / stableMs;
       return lose({ ...tries, waitedMs: left * tries.waitedMs }, failure, facts, earliest);
     }
