@@ -48,29 +48,22 @@ const upgrade = {
   'Sec-WebSocket-Protocol': 'syncline.v1',
 };
 
-/** Shakes hands, sends that, and says what comes back before the session ends or answers a ping. */
+/** Shakes hands, sends that, and says what comes back until the session ends, or has answered both that and a ping. */
 async function say({ port, call }: Asked, ...sent: readonly (string | Buffer)[]): Promise<string> {
   const caller = await call();
   caller.write(request('GET /sync HTTP/1.1', { Host: `localhost:${port}`, ...upgrade }));
   await caller.answer();
-  caller.write(...sent.map((one) => (typeof one === 'string' ? frame(one) : one)), frame('', { opcode: opcodes.ping }));
+  const ping = frame('', { opcode: opcodes.ping });
+  caller.write(...sent.map((one) => (typeof one === 'string' ? frame(one) : one)), ping);
   const words: string[] = [];
-  let asked = false;
+  let ponged = false;
   for (;;) {
     const came = await caller.frame();
     const said = came ? tell(came) : 'cut off';
-    const answered = said === 'pong';
-    if (!answered && !unasked.includes(said)) words.push(said);
+    if (said === 'pong') ponged = true;
+    else if (!unasked.includes(said)) words.push(said);
     // What is asked of the log may be answered after the ping.
-    if (
-      came &&
-      came.opcode !== opcodes.close &&
-      !(answered && words.length > 0) &&
-      !(asked && words.length > 0)
-    ) {
-      asked ||= answered;
-      continue;
-    }
+    if (came && came.opcode !== opcodes.close && !(ponged && words.length > 0)) continue;
     caller.write(close(1000));
     caller.socket.end();
     return words.join(', ');
