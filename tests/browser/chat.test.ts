@@ -181,7 +181,8 @@ describe.skipIf(noBrowser)('chat in Chromium', { timeout: 60_000 }, () => {
     await server.restart();
     await button.click();
     await ada.clock.resume();
-    await ada.getByText('Live', { exact: true }).waitFor({ timeout: 6000 });
+    // Sooner than it would have been tried again.
+    await ada.getByText('Live', { exact: true }).waitFor({ timeout: 8000 });
     await button.waitFor({ state: 'hidden' });
     await ada.getByText('2 here', { exact: true }).waitFor();
   });

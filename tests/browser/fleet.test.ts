@@ -25,7 +25,7 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
       opened = await open(browser, served(), hash, (closing) => {
         close = closing;
       });
-    });
+    }, 60_000);
     afterAll(() => close());
     return () => {
       if (!opened) throw new Error('There is no window.');
@@ -77,6 +77,10 @@ describe.skipIf(noBrowser)('the fleet in Chromium', { timeout: 180_000 }, () => 
     test('a server that is killed takes nobody off the map, and goes on when it is back', async () => {
       const server = served();
       const { page } = open();
+      // Many, of whom a few that ride out of sight until then are no matter, however near the map was looked at before.
+      await page.getByRole('button', { name: 'Zoom out' }).click();
+      await page.getByRole('button', { name: 'Zoom out' }).click();
+      await expect.poll(async () => (await counted(page)).seen, patience).toBeGreaterThan(60);
       const { seen } = await counted(page);
       await server.kill();
       await page.getByText(/^Offline since .+: nobody moves until it is back$/).waitFor();
