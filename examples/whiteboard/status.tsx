@@ -41,7 +41,7 @@ const narrow = matchMedia('(max-width: 760px)');
 export function People({ peers, known, own, onRename }: PeopleProps) {
   const all = useStore(peers);
   const shownMax = narrow.matches ? 2 : 5;
-  // Where there is little room it is for what is known.
+  // A phone has room only for what is known.
   const others = known || !narrow.matches ? all : [];
   return (
     <ul
