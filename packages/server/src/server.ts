@@ -23,8 +23,8 @@ import { backends } from './server/backends.ts';
 import { Dismissals } from './server/dismissals.ts';
 import { Entrances } from './server/entrances.ts';
 import type { At, Server, ServerOptions } from './server/front.ts';
+import { LogHealth } from './server/health.ts';
 import { pathsOf } from './server/paths.ts';
-import { LogReach } from './server/reach.ts';
 import { settingsOf } from './server/settings.ts';
 import { Webhooks } from './server/webhooks.ts';
 import { Lookups } from './session/lookups.ts';
@@ -124,7 +124,7 @@ class Node<C extends Contract> implements Server<C> {
       hostsAllowed: options.hostsAllowed ?? [],
       numbers,
       takesBinary,
-      logs: new LogReach({ ...shared, heartbeat: () => sessions.heartbeat() }),
+      logs: new LogHealth({ ...shared, heartbeat: () => sessions.heartbeat() }),
       sessions,
       posts: new Posts(shared, sessions),
       streams: new Streams(shared, sessions, new Faces(hub, options.channels)),

@@ -9,6 +9,7 @@ import type { Access, Identity } from '../access.ts';
 import type { Lookups } from '../session/lookups.ts';
 import { networkOf } from '../transports/crowd.ts';
 import type { ApiSettings } from '../transports/http/api.ts';
+import type { Withdrawn } from './dismissals.ts';
 
 export interface BackendTools {
   readonly access: Access;
@@ -20,14 +21,6 @@ export interface BackendTools {
   readonly clock: Clock;
   /** How long somebody is kept waiting until it is stored. */
   readonly hookMs: number;
-}
-
-/** Somebody was sent away. */
-export interface Withdrawn {
-  /** How many sessions ended on this node. */
-  readonly ended: number;
-  /** Resolves with whether that is stored, for the other nodes; undefined where there is nobody to tell. */
-  readonly stored: Promise<boolean> | undefined;
 }
 
 /** What the API is given of a node. */

@@ -10,7 +10,6 @@ import type { Hub } from '../hub.ts';
 import { type Logger, reason } from '../observe.ts';
 import { show } from '../options/show.ts';
 import type { Sessions } from '../session/sessions.ts';
-import type { Withdrawn } from './backends.ts';
 
 /** How long a revoked token is remembered when nobody says when it ends. */
 const tokenLifeMsMax = 30 * 86_400_000;
@@ -21,6 +20,14 @@ export interface DismissalTools {
   readonly sessions: Sessions;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** Somebody was sent away. */
+export interface Withdrawn {
+  /** How many sessions ended on this node. */
+  readonly ended: number;
+  /** Resolves with whether that is stored, for the other nodes; undefined where there is nobody to tell. */
+  readonly stored: Promise<boolean> | undefined;
 }
 
 export class Dismissals implements WithdrawalHooks {

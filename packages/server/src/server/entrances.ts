@@ -1,5 +1,5 @@
 /**
- * Where clients come in, on HTTP servers of others and of our own: by sockets, links and plain requests. The front attaches it, has it
+ * Where clients come in, on HTTP servers of others and of our own: by sockets, links and plain requests. The front has it attach and
  * listen, and closes it in steps when the node leaves. It brings transports and sessions together, and knows no channel.
  */
 import type { Server as HttpServer } from 'node:http';
@@ -30,7 +30,7 @@ import {
 import type { Tls } from '../transports/tls.ts';
 import type { backends } from './backends.ts';
 import type { At } from './front.ts';
-import type { LogReach } from './reach.ts';
+import type { LogHealth } from './health.ts';
 
 export interface EntranceTools {
   readonly reach: Reach;
@@ -43,7 +43,7 @@ export interface EntranceTools {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly broker: Broker;
-  readonly logs: LogReach;
+  readonly logs: LogHealth;
   readonly access: Access;
   readonly sessions: Sessions;
   readonly posts: Posts;

@@ -71,14 +71,15 @@ export interface Server<C extends Contract> {
   /**
    * Serves WebSockets on your HTTP server, beside whatever else it does. `path` and `plain` override the options.
    *
-   * @throws SyncError `bad_option` for what is no HTTP server, such as an Express app, and for a path that is taken
+   * @throws SyncError `bad_option` for what is no HTTP server, such as an Express app, and for a path that is taken; `closed`
+   * after `close`
    */
   attach(server: HttpServer, at?: At): void;
   /**
    * Listens by itself. Port 0 takes a free one; the host is this machine only unless you name another.
    *
    * @throws SyncError `bad_option` for a host that others can reach when there is no `authenticate`; `unavailable` when
-   * the port is taken; `storage` or `corrupt` when the broker can't start.
+   * the port is taken; `storage` or `corrupt` when the broker can't start; `closed` after `close`.
    */
   listen(port?: number, host?: string): Promise<AddressInfo>;
   /**

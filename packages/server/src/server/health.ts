@@ -6,7 +6,7 @@ import type { Clock } from '@syncline/protocol/wire';
 import type { Health } from '../broker/broker.ts';
 import type { Logger } from '../observe.ts';
 
-export interface LogReachTools {
+export interface LogHealthTools {
   /** Undefined for a broker that always reaches them. */
   readonly health: Health | undefined;
   readonly clock: Clock;
@@ -16,12 +16,12 @@ export interface LogReachTools {
   readonly heartbeat: () => void;
 }
 
-export class LogReach {
-  readonly #tools: LogReachTools;
+export class LogHealth {
+  readonly #tools: LogHealthTools;
   /** Since when they can't be reached, as the operator was told. */
   #toldSince: number | null = null;
 
-  constructor(tools: LogReachTools) {
+  constructor(tools: LogHealthTools) {
     this.#tools = tools;
     const { health } = tools;
     health?.onChange(() => this.#tell(health));
