@@ -20,7 +20,7 @@ function folder(): string {
 }
 
 async function start(DATA_DIR: string, PORT = '0', HOST = 'localhost'): Promise<Launched> {
-  const launched = await launch({ DATA_DIR, PORT, HOST });
+  const launched = await launch({ DATA_DIR, PORT, HOST }, { asWritten: true });
   onTestFinished(async () => {
     launched.kill('SIGKILL');
     await launched.ended;
@@ -32,7 +32,7 @@ async function start(DATA_DIR: string, PORT = '0', HOST = 'localhost'): Promise<
 let common: Launched;
 beforeAll(async () => {
   const { dir, remove } = temporaryFolder();
-  common = await launch({ DATA_DIR: dir, HOST: 'localhost' });
+  common = await launch({ DATA_DIR: dir, HOST: 'localhost' }, { asWritten: true });
   return async () => {
     common.kill('SIGKILL');
     await common.ended;

@@ -26,13 +26,19 @@ export interface Launched {
   readonly ended: Promise<number | null>;
 }
 
-/** Starts the examples; PORT is a free one unless given. Resolves when they listen, or when the process has ended. */
+/**
+ * Starts the examples; PORT is a free one unless given. Resolves when they listen, or when the process has ended.
+ *
+ * @param asWritten whether what people run is started, rather than the one file that was made of it. Default: no
+ */
 export async function launch(
   environment: Record<'DATA_DIR', string> & Partial<Record<'PORT' | 'HOST', string>>,
+  { asWritten = false }: { readonly asWritten?: boolean } = {},
 ): Promise<Launched> {
   const { HOST: _, ...inherited } = process.env;
   const env = { ...inherited, PORT: '0', ...environment };
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', childOf(script)], {
+  const program = asWritten ? script : childOf(script);
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program], {
     env,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
