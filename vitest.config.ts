@@ -8,7 +8,7 @@ const browserTests = ['tests/browser/**/*.test.ts', '**/*.browser.test.ts'];
 const compileTests = ['**/*.compile.test.ts'];
 const redisTests = ['**/{redis,*.redis}.test.ts'];
 
-/** What takes longest, in that order: it begins first, so that in the end nobody waits for one file alone. */
+/** What takes longest, in that order: in each project it begins first, so that in the end nobody waits for one file alone. */
 const longest = [
   'tests/faults/harness/faults.redis.test.ts',
   'tests/faults/harness/faults.test.ts',

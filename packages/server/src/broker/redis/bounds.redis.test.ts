@@ -178,7 +178,7 @@ describe.skipIf(noRedis)('redis, its bounds', () => {
     const replica = await replicaOf(master);
     onTestFinished(() => replica.stop());
     // A replica may take its time on a busy machine; one that is frozen answers never.
-    const replicas = { replicasMin: 1, ms: 1000 };
+    const replicas = { replicasMin: 1, ms: 2000 };
     const broker = await brokerOn(master, { replicas }, { replicated: true });
     const once = appendOf('1', { producer: { id: 'p', sequence: 1 } });
     const first = await broker.append('c', once);
