@@ -98,7 +98,7 @@ function exposure(host: string, reach: Reach, tls: boolean, mend: string): strin
 }
 
 /**
- * Makes an HTTP server that serves nothing but WebSockets, with TLS or without.
+ * Makes an HTTP server that serves nothing by itself, with TLS or without: all but what is attached to it is told so.
  *
  * @throws SyncError `bad_option` for a certificate that can't be used.
  */
