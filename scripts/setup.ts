@@ -32,11 +32,11 @@ let compiling: Promise<unknown> | undefined;
 
 export function setup({ vitest }: TestProject): void {
   const { TMPDIR, NODE_COMPILE_CACHE } = process.env;
+  sweep();
+  process.once('exit', clear);
   if (TMPDIR === undefined && hasRoom(memory)) {
-    sweep();
     folder = mkdtempSync(join(memory, prefix));
     process.env['TMPDIR'] = folder;
-    process.once('exit', clear);
   }
   // Those that are killed keep nothing of what they compiled; this one does it for them, beside the first tests.
   process.env['NODE_COMPILE_CACHE'] = NODE_COMPILE_CACHE ?? join(cache, 'node');
