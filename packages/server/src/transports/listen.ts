@@ -98,7 +98,7 @@ function exposure(host: string, reach: Reach, tls: boolean, mend: string): strin
 }
 
 /**
- * Makes an HTTP server that serves nothing by itself, with TLS or without: all but what is attached to it is told so.
+ * Makes an HTTP server, with TLS or without. By itself it only tells whoever asks that it is there for WebSockets.
  *
  * @throws SyncError `bad_option` for a certificate that can't be used.
  */
