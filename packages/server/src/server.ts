@@ -112,6 +112,7 @@ class Node<C extends Contract> implements Server<C> {
     const shared = { ...tools, ...numbers, hub, health, now };
     const sessions = new Sessions({ ...shared, pulse: this.#pulse });
     this.#sessions = sessions;
+    const logs = new LogHealth({ ...shared, heartbeat: () => sessions.heartbeat() });
     this.#dismissals = new Dismissals({ ...tools, hub, sessions }, this.#withdrawals);
     this.#entrances = new Entrances({
       ...tools,
@@ -124,7 +125,7 @@ class Node<C extends Contract> implements Server<C> {
       hostsAllowed: options.hostsAllowed ?? [],
       numbers,
       takesBinary,
-      logs: new LogHealth({ ...shared, heartbeat: () => sessions.heartbeat() }),
+      logs,
       sessions,
       posts: new Posts(shared, sessions),
       streams: new Streams(shared, sessions, new Faces(hub, options.channels)),
