@@ -16,7 +16,7 @@ const only = (door: Door): Door => ({
 /** A server that doesn't wait for long for who polls no more. */
 const soon = (front: Front): Front => ({
   ...front,
-  createServer: (options) => front.createServer({ linkGraceMs: 500, ...options }),
+  createServer: (options) => front.createServer({ linkGraceMs: 2500, ...options }),
 });
 
 vi.mock('@syncline/client', async (original) => only(await original()));

@@ -66,3 +66,26 @@ it('[L1] and waits for no answer once its time is over', async () => {
   expect(await answer).toBe('cut');
   await closed;
 });
+
+it('[L4] whoever asks a server that leaves is refused and has to connect anew, who has a link goes on', async () => {
+  const { server, clock, call, open } = await held();
+  open();
+  const ask = (path: string, init: RequestInit) =>
+    call(path, init).then(async (answer) => [
+      answer.status,
+      answer.headers.get('connection'),
+      await answer.text(),
+    ]);
+  const link = { method: 'POST', body: '{"as":"long-poll"}' };
+  expect(await ask('link', link)).toEqual([200, 'keep-alive', expect.anything()]);
+  const closed = server.close({ drainMs: 1000 });
+  expect(await ask('link', link)).toEqual([503, 'close', expect.stringContaining('"restart"')]);
+  expect(await ask('publish/chat/x', { method: 'POST', body: '1' })).toEqual([
+    503,
+    'close',
+    expect.anything(),
+  ]);
+  await eventually(() => clock.timers).toBeGreaterThan(0);
+  await clock.advance(1000);
+  await closed;
+});

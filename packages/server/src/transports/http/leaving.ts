@@ -4,7 +4,9 @@
 import { Refusal } from '../refusal.ts';
 
 export function leaving(): Refusal {
-  return new Refusal(503, 'restart', 'The server is leaving; come back.', { 'Retry-After': '1' });
+  // Whoever keeps connections would come back to this server on the same one for as long as it is there.
+  const headers = { 'Retry-After': '1', Connection: 'close' };
+  return new Refusal(503, 'restart', 'The server is leaving; come back.', headers);
 }
 
 /** It is always an answer with a status: a load balancer that sees it goes on to another node. */
