@@ -52,7 +52,7 @@ const apart = [
 const common = {
   pool: 'forks',
   // Much of what the slowest do is waiting: for a process, a browser, a time that is the subject.
-  maxWorkers: availableParallelism() + 5,
+  maxWorkers: availableParallelism() + 3,
   // The last resort for what hangs: a property that takes four seconds takes thirty where eight others want the processor.
   testTimeout: 60_000,
   hookTimeout: 20_000,
