@@ -100,6 +100,7 @@ function Room({ room, name, onJoin }: RoomProps) {
       </header>
       <Log room={room} name={name} editing={editing?.item.key} onEdit={edit} />
       <Typing room={room} />
+      <Lost room={room} />
       {name !== null && editing && (
         <p class="editing">
           <span>Editing “{editing.post.text}”</span>
@@ -146,6 +147,31 @@ function Room({ room, name, onJoin }: RoomProps) {
         />
       )}
     </main>
+  );
+}
+
+/** What was here and isn't any more, if anything: freshness says so too, but only until the next message. */
+function Lost({ room }: { room: string }) {
+  const [words, tell] = useState('');
+  useEffect(() => {
+    tell('');
+    return client.stream(`chat/${room}`).onRecover((recovery) => {
+      if (recovery.via === 'gap')
+        tell(
+          recovery.reason === 'trimmed'
+            ? 'Older messages are gone.'
+            : 'The server lost messages that were here.',
+        );
+    });
+  }, [room]);
+  if (!words) return null;
+  return (
+    <p class="editing" role="alert">
+      <span>{words}</span>
+      <button type="button" aria-label="Dismiss" onClick={() => tell('')}>
+        ×
+      </button>
+    </p>
   );
 }
 

@@ -9,9 +9,12 @@ import { Couriers } from './couriers.ts';
 
 export const client = createClient<typeof channels>();
 
+const city = client.state('fleet/city');
 /** Before the map says where it looks, nobody is in view. */
-export const view = client.state('fleet/city').view({ keys: [] });
-export const couriers = new Couriers(view, () => client.serverNow());
+export const view = city.view({ keys: [] });
+export const couriers = new Couriers(() => client.serverNow());
+/** Follows one of them, wherever the map looks, until the returned function is called. */
+export const watch = (name: string): (() => void) => couriers.follow(city.view({ keys: [name] }));
 /** How many couriers there are altogether. */
 export const duty = client.state('duty').get('city');
 

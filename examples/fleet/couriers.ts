@@ -37,23 +37,29 @@ export class Couriers {
   dueMs = 1000;
   /** When something last changed, on the page's clock. */
   changedAt = 0;
-  readonly #view: StateView<Fix>;
+  /** What is followed: the window of the map, and whoever is looked at beside it. */
+  readonly #views = new Set<StateView<Fix>>();
   readonly #serverNow: () => number;
 
-  /** Follows the view until the returned function is called. */
-  constructor(view: StateView<Fix>, serverNow: () => number) {
-    this.#view = view;
+  constructor(serverNow: () => number) {
     this.#serverNow = serverNow;
   }
 
-  follow(): () => void {
-    return this.#view.on('change', ({ type, key, value }) => {
+  /** Follows a view until the returned function is called. */
+  follow(view: StateView<Fix>): () => void {
+    this.#views.add(view);
+    const stop = view.on('change', ({ type, key, value }) => {
       this.changedAt = performance.now();
       const known = this.all.get(key);
-      if (value) this.#heard(key, value, known);
+      if (value) this.#heard(view, key, value, known);
       else if (known && type === 'expire') known.offline = true;
-      else this.all.delete(key);
+      else this.#left(key);
     });
+    return () => {
+      this.#views.delete(view);
+      stop();
+      for (const [name, { offline }] of this.all) if (!offline) this.#left(name);
+    };
   }
 
   conditionOf({ offline, at, fix }: Courier): Condition {
@@ -74,15 +80,23 @@ export class Couriers {
     }
   }
 
-  #heard(name: string, fix: Fix, known: Courier | undefined): void {
+  /** Somebody is in a view no more, though perhaps in another one. */
+  #left(name: string): void {
+    for (const view of this.#views) if (view.get(name).get()) return;
+    this.all.delete(name);
+  }
+
+  #heard(view: StateView<Fix>, name: string, fix: Fix, known: Courier | undefined): void {
     const now = performance.now();
-    const entry = this.#view.get(name).get();
+    const entry = view.get(name).get();
     const at = entry?.at ?? entry?.since ?? this.#serverNow();
     const stillSince = fix.speed > 0 ? undefined : (known?.stillSince ?? at);
     if (!known) {
       this.all.set(name, { name, motion: new Motion(spotOf(fix)), fix, at, stillSince, offline: false });
       return;
     }
+    // Two views tell the same.
+    if (known.at === at && !known.offline) return;
     known.motion.heard(spotOf(fix), now, this.dueMs);
     Object.assign(known, { fix, at, stillSince, offline: false });
   }

@@ -6,7 +6,7 @@ import { render } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { connectingMs, TryNow } from '../shared/try-now.tsx';
 import { CourierCard } from './card.tsx';
-import { client, couriers, duty, orderInAddress, useStore, view } from './client.ts';
+import { client, couriers, duty, orderInAddress, useStore, view, watch } from './client.ts';
 import type { Condition } from './couriers.ts';
 import { FleetMap } from './map.ts';
 import { marks } from './markers.ts';
@@ -25,6 +25,8 @@ function App() {
     if (fresh.state === 'live') map?.mend();
   }, [map, fresh]);
   const shown = order ?? selected;
+  // Whoever is looked at may leave the map.
+  useEffect(() => (shown === null ? undefined : watch(shown)), [shown]);
   useEffect(() => {
     if (!map) return;
     select(null);
@@ -77,7 +79,7 @@ function useMap(onPick: (name: string | null) => void, follow: (on: boolean) => 
   const [seen, setSeen] = useState(0);
   useEffect(() => {
     if (!box.current) return;
-    const stop = couriers.follow();
+    const stop = couriers.follow(view);
     const sweep = setInterval(() => couriers.sweep(), 30_000);
     let made: FleetMap | undefined;
     try {

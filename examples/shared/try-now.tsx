@@ -24,7 +24,14 @@ export function TryNow({ client: { status, connect } }: { client: Connecting }) 
   if (now - since < connectingMs || (is.state !== 'waiting' && is.state !== 'connecting')) return null;
   const leftS = is.state === 'waiting' ? Math.ceil((is.until - now) / 1000) : 0;
   return (
-    <button type="button" class="try" title="Else it is tried again in a moment" onClick={connect}>
+    <button
+      type="button"
+      class="try"
+      title="Else it is tried again in a moment"
+      // Whoever types goes on typing: the button is gone once it has done its work.
+      onMouseDown={(event) => event.preventDefault()}
+      onClick={connect}
+    >
       Try now {leftS > 0 && <small aria-hidden="true">{leftS} s</small>}
     </button>
   );

@@ -54,8 +54,11 @@ export function createServer<const C extends Contract>(options: ServerOptions<C>
 }
 
 class Node<C extends Contract> implements Server<C> {
-  readonly ready: Promise<void>;
   readonly metrics: Metrics;
+  /** Resolves when the logs can be used. */
+  readonly #opened: Promise<void>;
+  /** Whether somebody asked to be told if they can't. */
+  #isAsked = false;
   readonly #numbers: Numbers;
   readonly #access: Access;
   readonly #broker: Broker;
@@ -88,7 +91,7 @@ class Node<C extends Contract> implements Server<C> {
     };
     // Where nobody is asked who they are there is nobody to send away.
     this.#withdrawals = options.authenticate && new Withdrawals(numbers, common, told);
-    this.ready = (broker.ready ?? Promise.resolve()).then(() => this.#withdrawals?.open());
+    this.#opened = (broker.ready ?? Promise.resolve()).then(() => this.#withdrawals?.open());
     const now = () => broker.now?.() ?? clock.now();
     const access = new Access({
       ...hooks,
@@ -96,7 +99,7 @@ class Node<C extends Contract> implements Server<C> {
       clock,
       logger,
       sharedNow: now,
-      known: this.ready,
+      known: this.#opened,
       broker,
     });
     this.#access = access;
@@ -136,8 +139,19 @@ class Node<C extends Contract> implements Server<C> {
         revoke: (tokenId, untilMs) => this.#dismissals.revoke(tokenId, untilMs),
       }),
       pathsOf: (at) => pathsOf(options, at, find),
-      ready: this.ready,
+      ready: this.#opened,
     });
+    this.#opened.catch((thrown: unknown) => this.#refuse(thrown));
+  }
+
+  get ready(): Promise<void> {
+    this.#isAsked = true;
+    return this.#opened;
+  }
+
+  /** The logs can't be used. It would go on and serve nobody: where nobody hears of that the process ends, as by any unhandled rejection. */
+  #refuse(thrown: unknown): void {
+    if (!this.#isAsked) throw thrown;
   }
 
   attach(server: HttpServer, at: At = {}): void {
@@ -145,6 +159,7 @@ class Node<C extends Contract> implements Server<C> {
   }
 
   listen(port = 0, host = 'localhost'): Promise<AddressInfo> {
+    this.#isAsked = true;
     return this.#entrances.listen(port, host);
   }
 
@@ -181,6 +196,7 @@ class Node<C extends Contract> implements Server<C> {
   }
 
   close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#isAsked = true;
     this.#closing ??= this.#leave(options.drainMs ?? this.#numbers.drainMs);
     return this.#closing;
   }

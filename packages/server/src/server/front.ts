@@ -153,7 +153,14 @@ export interface Server<C extends Contract> {
     channel: NameOf<C, N, DocDefinition>,
     fill: (doc: Doc) => void | Promise<void>,
   ): Promise<Position>;
-  /** Resolves when the broker is ready; rejects with what keeps it from being. */
+  /**
+   * Resolves when the broker is ready; rejects with what keeps it from being. Where nobody asks for it, and nobody listens or closes,
+   * that is an unhandled rejection, which ends the process: a server without its logs serves nobody.
+   *
+   * @example
+   * server.attach(http)
+   * await server.ready
+   */
   readonly ready: Promise<void>;
   /** Counters, as in docs/reference/metrics.md. */
   readonly metrics: Readonly<Metrics>;
