@@ -17,30 +17,17 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SyncError } from '@syncline/protocol';
 import { seeded } from '@syncline/protocol/testing';
-import { expect, it, onTestFinished } from 'vitest';
-import { appendOf, rangeOf } from '../testing.ts';
+import { expect, it } from 'vitest';
+import { rangeOf } from '../testing.ts';
 import { fileName } from './file.ts';
-import type { Operation, Outcome } from './operation.ts';
+import type { Outcome } from './operation.ts';
 import { readReceipt, receiptPath } from './receipt.ts';
 import { Store } from './store.ts';
-import { appender, folder } from './testing.ts';
+import { append, appender, folder, opened } from './testing.ts';
 
 const wal = `${fileName}-wal`;
 const note = receiptPath(fileName);
 const frameBytes = 24 + 4096;
-
-function opened(dir: string): Store {
-  const store = new Store({ dir });
-  onTestFinished(() => store.close());
-  return store;
-}
-
-const append = (channel: string, data: string): Operation => ({
-  type: 'append',
-  channel,
-  now: 1,
-  append: appendOf(data, { keep: null }),
-});
 
 function topOf(store: Store, channel: string): number {
   const range = rangeOf({ entriesMax: 1, keep: null });

@@ -2,8 +2,7 @@
  * The store by itself, in this process: what a torn write-ahead log, a flipped bit or a damaged page leave, and that damage
  * in one log stays there. Files are cut and changed between a store's last commit and the next one's start.
  */
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SyncError } from '@syncline/protocol';
@@ -14,29 +13,12 @@ import { appendOf, expectWhole, rangeOf } from '../testing.ts';
 import { fileName, openFile } from './file.ts';
 import { StoredLog } from './log.ts';
 import type { Operation, Outcome } from './operation.ts';
-import { Store, type StoreOptions } from './store.ts';
+import { Store } from './store.ts';
 import { Tables } from './tables.ts';
+import { append, folder, opened } from './testing.ts';
 
 const wal = `${fileName}-wal`;
 
-function folder(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'syncline-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
-
-function opened(dir: string, options: Partial<StoreOptions> = {}): Store {
-  const store = new Store({ dir, ...options });
-  onTestFinished(() => store.close());
-  return store;
-}
-
-const append = (channel: string, data: string): Operation => ({
-  type: 'append',
-  channel,
-  now: 1,
-  append: appendOf(data, { keep: null }),
-});
 const read = (channel: string): Operation => ({
   type: 'read',
   channel,

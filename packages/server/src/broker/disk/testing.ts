@@ -8,12 +8,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
+import { appendOf } from '../testing.ts';
+import type { Operation } from './operation.ts';
+import { Store, type StoreOptions } from './store.ts';
 
 export function folder(): string {
   const dir = mkdtempSync(join(tmpdir(), 'syncline-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
+
+/** A store that is closed with the test. */
+export function opened(dir: string, options: Partial<StoreOptions> = {}): Store {
+  const store = new Store({ dir, ...options });
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** An append to a log that keeps all. */
+export const append = (channel: string, data: string): Operation => ({
+  type: 'append',
+  channel,
+  now: 1,
+  append: appendOf(data, { keep: null }),
+});
 
 /** Starts the process that appends; `under` may wrap it, with limits say. Calls `onLine` with each line it prints whole. */
 export function appender(
